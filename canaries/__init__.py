@@ -1,0 +1,1 @@
+"""Suites of fixed prompts that are never trained on, and their loader."""

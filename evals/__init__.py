@@ -1,0 +1,1 @@
+"""The Inspect task, the vLLM server and the model provider for runs."""

@@ -1,0 +1,59 @@
+"""What an eval writes into its log's metadata, so that two logs can tell whether they may be compared."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.model import GenerateConfig, get_model
+
+from canaries.types import Suite
+from evals.inspect_internals import PrerequisiteError
+from evals.provider import Subject
+from evals.vllm_internals import serving_dtype
+from judges.panel import judges_version
+from timbre.errors import TimbreError
+
+
+@contextmanager
+def prerequisite() -> Iterator[None]:
+    """Turn a user's mistake into Inspect's own kind: printed without a traceback, exit status 1."""
+    try:
+        yield
+    except TimbreError as error:
+        raise PrerequisiteError(str(error)) from None
+
+
+def eval_facts(
+    subject: Subject, suite: Suite, voice: Path, decoding: GenerateConfig, epochs: int, shots: int
+) -> dict[str, Any]:
+    """The log's ``eval.metadata["timbre"]``."""
+    return {
+        "run": subject.name,
+        "identity": subject.identity,
+        "base": subject.base.name,
+        "base_sha256": subject.base.sha256,
+        "suite": suite.name,
+        "suite_sha256": suite.sha256,
+        "judges": judges_version(),
+        "voice": f"{voice.name} {hashlib.sha256(voice.read_bytes()).hexdigest()[:12]}",
+        "decoding": {
+            "temperature": decoding.temperature,
+            "top_p": decoding.top_p,
+            "seed": decoding.seed,
+            "max_tokens": decoding.max_tokens,
+            "epochs": epochs,
+            "served_dtype": serving_dtype(),
+        },
+        "shots": shots,
+        "grader": grader_name(),
+    }
+
+
+def grader_name() -> str | None:
+    """The model in the role ``grader``, or None: a run never grades itself."""
+    try:
+        return str(get_model(role="grader", required=True))
+    except PrerequisiteError:
+        return None

@@ -1,0 +1,62 @@
+"""Keeps one vLLM process: ends it when it has been idle, or when the keeper itself is told to end.
+
+    python -m evals.keeper PORT COMMAND…
+
+Started by ``evals.server``; ``TIMBRE_IDLE_MINUTES`` (30) is how long an unused server stays.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from types import FrameType
+
+import httpx
+
+from evals import vllm_internals
+
+POLL_S = 5.0
+IDLE_MINUTES = 30.0
+
+
+def keep(port: int, command: list[str], idle_s: float, poll_s: float = POLL_S) -> int:
+    """Run ``command`` until it ends, is idle for ``idle_s`` seconds, or SIGTERM comes.
+
+    Returns:
+        The command's exit status; 0 if it was ended for idleness.
+    """
+    child = subprocess.Popen(command)
+
+    def end(signum: int, frame: FrameType | None) -> None:
+        child.terminate()
+
+    signal.signal(signal.SIGTERM, end)
+    last_use, finished_before = time.monotonic(), -1.0
+    while True:
+        try:
+            return child.wait(timeout=poll_s)
+        except subprocess.TimeoutExpired:
+            pass
+        active, finished = _use(port)
+        if active or finished != finished_before:
+            last_use, finished_before = time.monotonic(), finished
+        if time.monotonic() - last_use > idle_s:
+            print(f"keeper: idle for {idle_s / 60:.0f} minutes, stopping", flush=True)
+            child.terminate()
+            child.wait()
+            return 0
+
+
+def _use(port: int) -> tuple[int, float]:
+    """Requests in flight and finished; (1, 0) while the server does not answer yet, which is no idleness."""
+    try:
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False).text
+    except httpx.HTTPError:
+        return 1, 0.0
+    return vllm_internals.requests_served(text)
+
+
+if __name__ == "__main__":
+    minutes = float(os.environ.get("TIMBRE_IDLE_MINUTES") or IDLE_MINUTES)
+    sys.exit(keep(int(sys.argv[1]), sys.argv[2:], minutes * 60))

@@ -1,0 +1,25 @@
+"""What Inspect loads through the ``inspect_ai`` entry point: the provider for runs.
+
+Importing this must stay cheap: every ``inspect`` command does.
+"""
+
+from typing import Any
+
+from inspect_ai.model import ModelAPI, modelapi
+
+from evals.inspect_internals import register_for_bare_names
+
+
+@modelapi(name="voice")
+def voice() -> type[ModelAPI]:
+    """``--model voice/run2``."""
+    from evals.provider import VoiceAPI
+
+    return VoiceAPI
+
+
+def _bare(*args: Any, **kwargs: Any) -> ModelAPI:
+    return voice(*args, **kwargs)
+
+
+register_for_bare_names(_bare, "voice-bare")

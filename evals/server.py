@@ -1,0 +1,239 @@
+"""One vLLM for a base and all its runs, shared by every process on this machine.
+
+A server belongs to a base's identity. What is known of it stands in ``.timbre/servers/<identity>/``:
+``server.json`` (who keeps it, where it answers), ``key`` (readable by the user alone), ``log``. A keeper
+process (``evals.keeper``) owns the vLLM process, so that it outlives the command that asked for it and
+ends after an idle time.
+"""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+from filelock import FileLock, Timeout
+
+from evals import vllm_internals
+from evals.endpoint import Endpoint, outside_endpoint
+from timbre.errors import TimbreError
+from timbre.paths import CHECKOUT, home
+from training.base import Base
+from training.runs import list_runs
+
+START_TIMEOUT_S = 900
+"""A cold start reads gigabytes from disk on a busy laptop; a dead one is noticed at once."""
+
+LOG_TAIL = 12
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Content of server.json.
+
+    Attributes:
+        pid: Of the keeper.
+        created: When that process began (seconds since the epoch): a pid alone may be reused.
+        port: On 127.0.0.1.
+        base: Name the base was asked for by.
+        base_sha256: Its identity.
+        dtype: Number type of the served weights.
+    """
+
+    pid: int
+    created: float
+    port: int
+    base: str
+    base_sha256: str
+    dtype: str
+
+    @property
+    def url(self) -> str:
+        """Root of the OpenAI API."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def keeper(self) -> psutil.Process | None:
+        """The keeper, if it is still the process that was started."""
+        try:
+            process = psutil.Process(self.pid)
+            alive = abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return None
+        return process if alive else None
+
+
+def servers_folder() -> Path:
+    """One folder a server."""
+    return home() / ".timbre" / "servers"
+
+
+def folder_of(base: Base) -> Path:
+    """Where the server of a base keeps its notes."""
+    return servers_folder() / base.sha256[:12]
+
+
+def tell(line: str) -> None:
+    """Progress on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def connect(base: Base, progress: Progress = tell) -> Endpoint:
+    """The endpoint for a base: ``TIMBRE_VLLM_URL``, a server that runs, or one that is started now.
+
+    Args:
+        base: What must be served.
+        progress: Called with a line whenever there is something to tell.
+
+    Raises:
+        TimbreError: the outside endpoint is dead, or the server died (with the tail of its log).
+    """
+    url = os.environ.get("TIMBRE_VLLM_URL")
+    if url:
+        endpoint = outside_endpoint(url, os.environ.get("TIMBRE_VLLM_KEY", ""))
+        endpoint.models()
+        return endpoint
+    folder = folder_of(base)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = FileLock(folder / "start.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        progress(f"waiting for the vLLM server of {base.name} that another process is starting")
+        lock.acquire()
+    try:
+        record = read_record(folder)
+        if record is None or record.keeper() is None:
+            record = _start(base, folder)
+        return _wait(record, folder, progress)
+    finally:
+        lock.release()
+
+
+def read_record(folder: Path) -> Record | None:
+    """What server.json says, or None where there is none that can be read."""
+    try:
+        return Record(**json.loads((folder / "server.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def is_ready(record: Record, key: str) -> bool:
+    """Whether the server answers with this key."""
+    try:
+        answer = httpx.get(
+            f"{record.url}/models", headers={"Authorization": f"Bearer {key}"}, timeout=5, trust_env=False
+        )
+    except httpx.HTTPError:
+        return False
+    return answer.status_code == 200
+
+
+def stop(folder: Path, *, timeout: float = 30) -> bool:
+    """End the server that these notes are of, and nothing else.
+
+    Returns:
+        Whether there was one.
+    """
+    record = read_record(folder)
+    keeper = record.keeper() if record else None
+    if keeper is not None:
+        family = [keeper, *keeper.children(recursive=True)]
+        keeper.terminate()
+        _, left = psutil.wait_procs(family, timeout=timeout)
+        for process in left:
+            process.kill()
+    for name in ("server.json", "key"):
+        (folder / name).unlink(missing_ok=True)
+    return keeper is not None
+
+
+def log_tail(folder: Path) -> str:
+    """The last lines of the server's log."""
+    try:
+        lines = (folder / "log").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return "(no log)"
+    return "\n".join(lines[-LOG_TAIL:])
+
+
+def _start(base: Base, folder: Path) -> Record:
+    """Write the key, spawn the keeper, write server.json; what a dead server left behind is cleared."""
+    for old in [*folder.glob("probe-*.json"), folder / "server.json"]:
+        old.unlink(missing_ok=True)
+    key = secrets.token_urlsafe(32)
+    (folder / "key").unlink(missing_ok=True)
+    handle = os.open(folder / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(key)
+    port = _free_port()
+    ranks = [run.rank for run in list_runs() if run.base_sha256 == base.sha256]
+    arguments = vllm_internals.command(base.path, base.name, port, ranks)
+    with (folder / "log").open("wb") as log:
+        keeper = subprocess.Popen(
+            [sys.executable, "-m", "evals.keeper", str(port), *arguments],
+            cwd=CHECKOUT,
+            env=dict(vllm_internals.environment(key)),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    record = Record(
+        keeper.pid,
+        psutil.Process(keeper.pid).create_time(),
+        port,
+        base.name,
+        base.sha256,
+        vllm_internals.serving_dtype(),
+    )
+    temporary = folder / "server.json.tmp"
+    temporary.write_text(json.dumps(asdict(record), indent=2) + "\n")
+    temporary.replace(folder / "server.json")
+    return record
+
+
+def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint:
+    key = (folder / "key").read_text()
+    began, told = time.monotonic(), 0.0
+    while not is_ready(record, key):
+        waited = time.monotonic() - began
+        if record.keeper() is None:
+            raise TimbreError(
+                f"vLLM died while starting; the end of its log:\n{log_tail(folder)}",
+                where=str(folder / "log"),
+                do="mend what the log says and try again",
+            )
+        if waited > START_TIMEOUT_S:
+            raise TimbreError(
+                f"vLLM is not ready after {waited:.0f} s",
+                where=str(folder / "log"),
+                do="look at the log; `timbre serve --stop` ends it",
+            )
+        if waited - told >= 10 or told == 0.0:
+            progress(f"starting vLLM for {record.base}: {waited:.0f} s (ready in one to two minutes on a CPU)")
+            told = max(waited, 0.1)
+        time.sleep(0.5)
+    if told:
+        progress(f"vLLM is ready after {time.monotonic() - began:.0f} s, at {record.url}")
+    return Endpoint(record.url, key, folder, record.dtype)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def running() -> Sequence[tuple[Path, Record]]:
+    """Every server of this checkout whose keeper lives."""
+    folders = sorted(servers_folder().glob("*")) if servers_folder().is_dir() else []
+    found = [(folder, record) for folder in folders if (record := read_record(folder))]
+    return [(folder, record) for folder, record in found if record.keeper()]

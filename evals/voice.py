@@ -1,0 +1,104 @@
+"""The Inspect task: ask a run the canaries, judge every answer on every dimension.
+
+    inspect eval evals/voice.py --model run2
+    inspect eval evals/voice.py --model baseline,run1,run2 -T suite=full
+    inspect eval evals/voice.py --model run2 -T shots=4 --model-role grader=openai/gpt-5
+"""
+
+from pathlib import Path
+
+from inspect_ai import Epochs, Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.model import GenerateConfig, get_model
+
+from canaries.contamination import TrainedText, check_contamination
+from canaries.suite import load_suite
+from canaries.types import Canary
+from evals.facts import eval_facts, prerequisite
+from evals.provider import find_subject
+from evals.scoring import voice_scorer
+from evals.solver import answer_canary
+from judges.reference import load_reference
+from timbre.paths import CHECKOUT
+from training.pairs import load_pairs
+from training.runs import BASELINE, Run
+
+DEFAULT_VOICE = CHECKOUT / "training" / "data" / "voice.jsonl"
+
+
+@task
+def voice(
+    suite: str = "smoke",
+    voice: str = str(DEFAULT_VOICE.relative_to(CHECKOUT)),
+    shots: int = 0,
+    epochs: int = 2,
+    temperature: float = 0.7,
+    top_p: float = 0.95,
+    max_tokens: int = 512,
+    seed: int = 1234,
+) -> Task:
+    """Ask the canaries; every sample gets every dimension.
+
+    Args:
+        suite: ``smoke``, ``full``, or a YAML file.
+        voice: The writer's pairs: what voice_match and memorization compare with, and where shots come from.
+        shots: Training pairs shown before the question (the few-shot arm; 0 for none).
+        epochs: Answers a canary.
+        temperature: Of sampling.
+        top_p: Of sampling.
+        max_tokens: Most new tokens of an answer. Small limits hide a lack of compression.
+        seed: Epoch e is sampled with seed + e - 1.
+    """
+    with prerequisite():
+        model = get_model()
+        name = model.api.model_name
+        subject = find_subject(name, getattr(model.api, "base", None))
+        canaries = load_suite(_from_checkout(suite) if "/" in suite or suite.endswith(".yaml") else suite)
+        voice_file = _from_checkout(voice)
+        reference = load_reference(voice_file, None)
+        check_contamination(canaries, _trained_texts(voice_file, subject.run))
+        decoding = GenerateConfig(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed)
+        facts = eval_facts(subject, canaries, voice_file, decoding, epochs, shots)
+        return Task(
+            dataset=MemoryDataset([_sample(c) for c in canaries.canaries], name=canaries.name),
+            solver=answer_canary(str(voice_file), shots, seed, subject.identity),
+            scorer=voice_scorer(voice=str(voice_file)),
+            config=decoding,
+            epochs=Epochs(epochs, "mean"),
+            version=subject.identity[:16],
+            metadata={"timbre": facts},
+            name="voice",
+            display_name=f"voice {name} on {canaries.name} ({len(reference.train)} texts of the writer)",
+        )
+
+
+def _sample(canary: Canary) -> Sample:
+    return Sample(
+        id=canary.id,
+        input=canary.prompt,
+        metadata={
+            "kind": canary.kind,
+            "subjects": list(canary.subjects),
+            "first_person_licensed": canary.first_person_licensed,
+            "facts": list(canary.facts),
+            "target_words": list(canary.target_words),
+        },
+    )
+
+
+def _from_checkout(path: str) -> Path:
+    """A path as given, or below the checkout: Inspect runs a task in the task's own folder."""
+    given = Path(path).expanduser()
+    return given if given.is_absolute() else CHECKOUT / given
+
+
+def _trained_texts(voice_file: Path, run: Run | None) -> list[TrainedText]:
+    """What no canary may overlap: the writer's training pairs and those of the run itself."""
+    texts = [
+        TrainedText(f"{voice_file}:{p.line}", p.prompt, p.response)
+        for p in load_pairs(voice_file)
+        if p.split == "train"
+    ]
+    if run is not None and run.name != BASELINE:
+        texts += [TrainedText(f"{run.path}/data.lock.json", *pair) for pair in run.training_pairs()]
+    return texts

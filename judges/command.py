@@ -1,0 +1,79 @@
+"""``timbre score FILE.jsonl``; heavy imports wait for the first text, so that ``--help`` is quick."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from timbre.errors import TimbreError
+from timbre.paths import CHECKOUT
+
+if TYPE_CHECKING:
+    from judges.reference import VoiceReference
+
+DEFAULT_VOICE = CHECKOUT / "training" / "data" / "voice.jsonl"
+DEFAULT_FLOOR = CHECKOUT / "judges" / "data" / "floor.jsonl"
+
+
+@click.command(name="score")
+@click.argument("file", metavar="FILE.jsonl")
+@click.option("--json", "as_json", is_flag=True, help="One JSON line a text, as soon as it is judged.")
+@click.option(
+    "--voice",
+    metavar="PAIRS.jsonl",
+    type=click.Path(path_type=Path),
+    help="The writer's pairs, with 'response' and 'split'. [default: training/data/voice.jsonl]",
+)
+@click.option(
+    "--floor",
+    metavar="FLOOR.jsonl",
+    type=click.Path(path_type=Path),
+    help="The base model's answers {prompt, text, base}. [default: judges/data/floor.jsonl, if there]",
+)
+def score(file: str, as_json: bool, voice: Path | None, floor: Path | None) -> None:
+    """Judge any texts with every judge that needs no grader.
+
+    FILE.jsonl has one text a line, "-" reads them from standard input:
+
+    \b
+      {"id": "a", "prompt": "A note on umbrellas.", "text": "Nobody owns one.",
+       "subjects": [], "first_person_licensed": false, "target_words": [30, 90]}
+
+    on one line each; the last three keys may be left out. Out come values in [0, 1] for the judged
+    dimensions and plain figures for the counted ones, or the reason why there is none.
+
+    \b
+    Example:
+      timbre score answers.jsonl
+      timbre score answers.jsonl --json | jq '.scores.self_insertion.evidence'
+    """
+    from judges.panel import Panel
+    from judges.score_file import read_answers, score_line, score_table
+
+    answers = read_answers(_read(file), "<stdin>" if file == "-" else file)
+    panel = Panel(_reference(voice, floor))
+    if as_json:
+        for answer in answers:
+            click.echo(score_line(answer, panel.judge(answer)))
+    else:
+        click.echo(score_table([panel.judge(answer) for answer in answers]))
+
+
+def _read(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise TimbreError(f"can't read it ({error.strerror})", where=file, do="check the path") from error
+
+
+def _reference(voice: Path | None, floor: Path | None) -> "VoiceReference | None":
+    from judges.reference import load_reference
+
+    if floor is None and DEFAULT_FLOOR.is_file():
+        floor = DEFAULT_FLOOR
+    if voice is None and not DEFAULT_VOICE.is_file():
+        return None
+    return load_reference(voice or DEFAULT_VOICE, floor)

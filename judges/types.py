@@ -1,0 +1,118 @@
+"""The whole contract of a judge on one page: what goes in, what comes out, which dimensions there are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Direction = Literal["up", "down", "band"]
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One thing that is judged.
+
+    Attributes:
+        key: Name in every table ("humor").
+        direction: ``up`` (more is better), ``down`` (less is better) or ``band``
+            (reported; judged by its distance from the writer's own figure).
+        hard: A regression here fails on evidence and is never traded against another gain.
+        unit: ``share`` for a value in [0, 1], else the unit of a reported figure.
+        judged_by: ``metric``, ``grader`` (an LLM with a rubric) or ``count`` (reported).
+    """
+
+    key: str
+    direction: Direction
+    hard: bool
+    unit: str
+    judged_by: Literal["metric", "grader", "count"]
+
+
+DIMENSIONS: Mapping[str, Dimension] = {
+    d.key: d
+    for d in (
+        Dimension("compression", "up", False, "share", "metric"),
+        Dimension("humor", "up", False, "share", "grader"),
+        Dimension("provocativeness", "up", False, "share", "grader"),
+        Dimension("self_insertion", "down", True, "share", "metric"),
+        Dimension("hashtag_slop", "down", False, "share", "metric"),
+        Dimension("specificity", "up", False, "share", "metric"),
+        Dimension("warmth", "up", False, "share", "grader"),
+        Dimension("voice_match", "up", False, "share", "metric"),
+        Dimension("memorization", "down", True, "share", "metric"),
+        Dimension("words", "band", False, "words", "count"),
+        Dimension("sentences", "band", False, "sentences", "count"),
+        Dimension("sentence_cv", "band", False, "ratio", "count"),
+        Dimension("ari", "band", False, "grade", "count"),
+        Dimension("coleman_liau", "band", False, "grade", "count"),
+        Dimension("lix", "band", False, "index", "count"),
+        Dimension("rix", "band", False, "index", "count"),
+    )
+}
+"""Every dimension in table order; every sample gets every key."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One text to be judged, with what its prompt licensed.
+
+    Attributes:
+        id: Canary id, or any name for the text.
+        prompt: What was asked.
+        text: What was answered.
+        subjects: Third parties that the prompt is about, as it names them.
+        first_person_licensed: Whether the prompt invites the writer's own life;
+            without a licence, a claimed shared past is an invention.
+        target_words: Inclusive band of words asked for, or None where none was.
+    """
+
+    id: str
+    prompt: str
+    text: str
+    subjects: tuple[str, ...] = ()
+    first_person_licensed: bool = False
+    target_words: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A span of the answer that a value rests on: ``answer.text[start:end] == text``.
+
+    Attributes:
+        text: The quoted span.
+        start: First character, counted from 0 in the answer's text.
+        end: One past the last character.
+        why: Short name of the rule or rubric item that found it ("of_us", "hashtag").
+    """
+
+    text: str
+    start: int
+    end: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one judge says of one answer: a value, or the reason why there is none.
+
+    Attributes:
+        dimension: Key in ``DIMENSIONS``.
+        value: In [0, 1] for unit ``share``, else in the dimension's unit; None if unscored.
+        evidence: Spans the value rests on, in order of appearance.
+        unscored: Why there is no value; None exactly when there is one.
+        details: Named figures behind the value (counts, raw similarities).
+    """
+
+    dimension: str
+    value: float | None
+    evidence: tuple[Evidence, ...] = ()
+    unscored: str | None = None
+    details: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.unscored is None):
+            raise ValueError(f"{self.dimension}: give either a value or a reason for none")
+
+
+def unscored(dimension: str, reason: str) -> Judgement:
+    """A judgement without a value, for ``reason``; never a zero in disguise."""
+    return Judgement(dimension, None, unscored=reason)

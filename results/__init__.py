@@ -1,0 +1,1 @@
+"""Score tables, statistics, gate, log export and report. Never starts a server."""

@@ -1,0 +1,218 @@
+"""The commands compare, gate, export and report; pandas, scipy and inspect_ai load only when one runs."""
+
+import dataclasses
+import json
+import math
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from timbre.errors import TimbreError
+from timbre.paths import logs_dir, results_dir, runs_dir
+
+ERROR = 3
+"""Exit status of a gate that could not judge (C3)."""
+
+
+class _GateUsage(click.UsageError):
+    """A usage error of the gate."""
+
+    exit_code = ERROR
+
+
+class GateCommand(click.Command):
+    """A command whose every failure exits 3, since a CI reads 1 as REGRESSED and 2 as INCONCLUSIVE."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """As click does it, with the exit status of a usage error changed."""
+        try:
+            return super().make_context(*args, **extra)
+        except click.ClickException as error:
+            raise _GateUsage(error.format_message(), getattr(error, "ctx", None)) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it, with the exit status of every failure changed."""
+        try:
+            return super().invoke(ctx)
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except click.ClickException as error:
+            raise _GateUsage(error.format_message(), getattr(error, "ctx", None)) from error
+        except TimbreError as error:
+            error.exit_code = ERROR
+            raise
+        except Exception:
+            traceback.print_exc()
+            ctx.exit(ERROR)
+
+
+def _common(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that all four share."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout."),
+        click.option("--suite", help="Canary suite to read logs of; else the latest that the runs share."),
+        click.option(
+            "--logs",
+            "places",
+            type=click.Path(path_type=Path),
+            multiple=True,
+            help="Folder of Inspect logs, or a log; may be given again.  [default: logs/]",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+_policy_option = click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path),
+    help="Margins in TOML.  [default: results/policy.toml]",
+)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...")
+@_policy_option
+@_common
+def compare(
+    runs: tuple[str, ...],
+    policy_file: Path | None,
+    places: tuple[Path, ...],
+    suite: str | None,
+    as_json: bool,
+) -> None:
+    """Show runs side by side: n, mean and interval of each, and each paired delta to the first."""
+    from results.arms import side_by_side
+    from results.gate import differences
+    from results.logs import read_logs
+    from results.policy import DEFAULT_POLICY, load_policy
+    from results.table import score_table
+    from results.terminal import show_arms
+
+    policy = load_policy(policy_file or DEFAULT_POLICY)
+    logs = read_logs(places or (logs_dir(),), runs, suite)
+    names = [log.run for log in logs]
+    scores, warnings = side_by_side(score_table(logs), names, policy), differences(logs)
+    if as_json:
+        _print_json({"runs": names, "suite": logs[0].suite, "warnings": warnings, "scores": scores})
+    else:
+        show_arms(names, scores, warnings)
+
+
+@click.command(cls=GateCommand)
+@click.option("--baseline", required=True, help="Run to hold the candidate against.")
+@click.option("--candidate", required=True, help="Run to judge.")
+@_policy_option
+@click.option("--scores", type=click.Path(path_type=Path), help="CSV table to judge instead of logs.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML here.")
+@_common
+def gate(
+    baseline: str,
+    candidate: str,
+    policy_file: Path | None,
+    scores: Path | None,
+    junit: Path | None,
+    places: tuple[Path, ...],
+    suite: str | None,
+    as_json: bool,
+) -> None:
+    """Say whether a run got worse: exit 0 PASS, 1 REGRESSED, 2 INCONCLUSIVE, 3 ERROR."""
+    from results.gate import gate as decide
+    from results.gate import gate_logs
+    from results.junit import write_junit
+    from results.logs import read_logs
+    from results.policy import DEFAULT_POLICY, load_policy
+    from results.table import read_csv
+    from results.terminal import show_gate
+    from results.verdicts import summary_sentence
+
+    policy = load_policy(policy_file or DEFAULT_POLICY)
+    if scores is not None:
+        if places or suite:
+            raise click.UsageError("--scores takes the place of --logs and --suite")
+        result = decide(read_csv(scores), baseline, candidate, policy, scores_given=True)
+    else:
+        if baseline == candidate:
+            raise click.UsageError(f"{baseline!r} is both baseline and candidate")
+        before, after = read_logs(places or (logs_dir(),), (baseline, candidate), suite)
+        result = gate_logs(before, after, policy)
+    if junit is not None:
+        write_junit(result, junit)
+    if as_json:
+        _print_json({**dataclasses.asdict(result), "summary": summary_sentence(result)})
+    else:
+        show_gate(result)
+    if result.overall == "ERROR":
+        click.echo(summary_sentence(result), err=True)
+    sys.exit(result.exit_code)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--log", "page", type=click.Path(path_type=Path), default=Path("LOG.md"), show_default=True)
+@_policy_option
+@_common
+def export(
+    run: str,
+    page: Path,
+    policy_file: Path | None,
+    places: tuple[Path, ...],
+    suite: str | None,
+    as_json: bool,
+) -> None:
+    """Write the run's section of the experiment log; what stands outside its markers is kept."""
+    from results.export import export as write_section
+    from results.policy import DEFAULT_POLICY, load_policy
+    from results.story import read_story
+
+    policy = load_policy(policy_file or DEFAULT_POLICY)
+    story = read_story(run, places or (logs_dir(),), runs_dir(), policy, suite)
+    write_section(story, page)
+    if as_json:
+        _print_json({"run": run, "log": str(page), "verdict": story.result.overall if story.result else None})
+    else:
+        click.echo(f"wrote the section of {run} to {page}")
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), help="[default: results/report.html]")
+@_policy_option
+@_common
+def report(
+    out: Path | None, policy_file: Path | None, places: tuple[Path, ...], suite: str | None, as_json: bool
+) -> None:
+    """Write a page with the scores and the answers of all runs side by side."""
+    from results.logs import read_logs
+    from results.policy import DEFAULT_POLICY, load_policy
+    from results.report import write_report
+
+    out = out or results_dir() / "report.html"
+    logs = read_logs(places or (logs_dir(),), None, suite)
+    write_report(logs, load_policy(policy_file or DEFAULT_POLICY), out)
+    if as_json:
+        _print_json({"report": str(out), "runs": [log.run for log in logs]})
+    else:
+        click.echo(f"wrote {', '.join(log.run for log in logs)} to {out}")
+
+
+COMMANDS = (compare, gate, export, report)
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold: dataclasses as objects, NaN as null."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

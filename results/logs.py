@@ -1,0 +1,217 @@
+"""Inspect logs of the voice task, read into plain records; inspect_ai is imported only when a log is read."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from judges.types import DIMENSIONS, Evidence, Judgement
+from results.records import RunLog, Sample
+from timbre.errors import TimbreError
+
+if TYPE_CHECKING:
+    from inspect_ai.log import EvalLog
+
+SCORER = "voice"
+_BULKY = {"messages", "events", "events_data", "store", "timelines"}
+
+
+@dataclass(frozen=True)
+class _Header:
+    """The part of a log that says whether to read the rest."""
+
+    path: str
+    status: str
+    created: str
+    run: str
+    identity: str
+    suite: str
+    conditions: Mapping[str, str]
+
+
+def read_logs(
+    places: Sequence[Path], runs: Sequence[str] | None = None, suite: str | None = None
+) -> tuple[RunLog, ...]:
+    """Read the logs to compare.
+
+    A file is read as it is. Of a folder, each run gives its newest successful log, of the newest
+    identity that it was evaluated under: a retrained run whose eval failed is an error, never its older self.
+    All runs are read on one suite: ``suite``, or else the one most lately evaluated that they share.
+
+    Args:
+        places: Log files and folders of logs.
+        runs: Names wanted, in order; None for every run there is, by time.
+        suite: Name of a suite; None to choose.
+
+    Returns:
+        One log a run, in the order of ``runs``.
+
+    Raises:
+        TimbreError: nothing there, a run without a log, a log that is unreadable, failed,
+            cancelled or short of samples.
+    """
+    headers = [h for place in places for h in _headers(place)]
+    known = sorted({h.run for h in headers})
+    searched = ", ".join(str(p) for p in places)
+    if not headers:
+        raise _error("no log of the voice task", searched, "run `inspect eval evals/voice.py --model NAME`")
+    wanted = list(runs) if runs is not None else _by_time(headers)
+    for run in wanted:
+        if run not in known:
+            raise _error(
+                f"no log of run {run!r}", searched, f"evaluate it first; there are {', '.join(known)}"
+            )
+    if suite is None:
+        suite = _shared_suite(headers, wanted)
+    chosen = [
+        _newest([h for h in headers if h.run == run and (suite is None or h.suite == suite)], run, suite)
+        for run in dict.fromkeys(wanted)
+    ]
+    return tuple(_read(header) for header in chosen)
+
+
+def logged_runs(places: Sequence[Path]) -> Mapping[str, frozenset[str]]:
+    """The suites that each run has a log of, successful or not.
+
+    Raises:
+        TimbreError: no such place, or an unreadable log.
+    """
+    found: dict[str, frozenset[str]] = {}
+    for h in (h for place in places for h in _headers(place)):
+        found[h.run] = found.get(h.run, frozenset()) | {h.suite}
+    return found
+
+
+def _by_time(headers: Iterable[_Header]) -> list[str]:
+    order: dict[str, str] = {}
+    for h in sorted(headers, key=lambda h: h.created):
+        order.setdefault(h.run, h.created)
+    return sorted(order, key=lambda run: (run != "baseline", order[run], run))
+
+
+def _shared_suite(headers: Sequence[_Header], runs: Sequence[str]) -> str | None:
+    shared = set.intersection(*({h.suite for h in headers if h.run == run} for run in runs))
+    asked = (h for h in headers if h.suite in shared and h.run in runs)
+    latest = max(asked, key=lambda h: h.created, default=None)
+    return latest.suite if latest else None
+
+
+def _newest(headers: Sequence[_Header], run: str, suite: str | None) -> _Header:
+    if not headers:
+        raise _error(f"run {run!r} has no log of suite {suite!r}", run, f"evaluate it with -T suite={suite}")
+    latest = max(headers, key=lambda h: h.created)
+    good = [h for h in headers if h.status == "success" and h.identity == latest.identity]
+    if not good:
+        raise _error(
+            f"the eval of run {run!r} has status {latest.status!r}",
+            latest.path,
+            "finish it with `inspect eval-retry` or evaluate the run again",
+        )
+    return max(good, key=lambda h: h.created)
+
+
+def _headers(place: Path) -> list[_Header]:
+    from inspect_ai.log import list_eval_logs, read_eval_log
+
+    if not place.exists():
+        raise _error("no such log or folder", str(place), "give --logs a folder that holds Inspect logs")
+    if place.is_file():
+        header = _header(str(place), _open(read_eval_log, str(place), header_only=True))
+        if header is None:
+            raise _error("not a log of the voice task", str(place), "give a log of evals/voice.py")
+        return [header]
+    found = (info.name.removeprefix("file://") for info in list_eval_logs(str(place)))
+    logs = (_header(path, _open(read_eval_log, path, header_only=True)) for path in found)
+    return [h for h in logs if h is not None]
+
+
+def _open(reader: Any, path: str, **options: Any) -> "EvalLog":
+    try:
+        log: EvalLog = reader(path, **options)
+    except Exception as error:  # a broken zip, JSON or schema each has its own type
+        raise _error(
+            f"unreadable log ({type(error).__name__})", path, "remove it or evaluate again"
+        ) from error
+    return log
+
+
+def _header(path: str, log: "EvalLog") -> _Header | None:
+    if log.eval.task.rsplit("/", 1)[-1] != "voice":
+        return None
+    facts = (log.eval.metadata or {}).get("timbre")
+    if not isinstance(facts, dict) or not {"run", "identity", "suite"} <= facts.keys():
+        raise _error("the log does not say which run answered", path, "evaluate with this version of Timbre")
+    shots = int(facts.get("shots") or 0)
+    conditions = {
+        "base": f"{facts.get('base')} ({str(facts.get('base_sha256'))[:12]})",
+        "suite": f"{facts['suite']} ({str(facts.get('suite_sha256'))[:12]})",
+        "judges": str(facts.get("judges"))[:12],
+        "voice": str(facts.get("voice")),
+        "decoding": ", ".join(f"{k} {v}" for k, v in sorted((facts.get("decoding") or {}).items())),
+        "grader": str(facts.get("grader") or "none"),
+    }
+    run = str(facts["run"]) + (f"+{shots}shot" if shots else "")
+    return _Header(
+        path, log.status, log.eval.created, run, str(facts["identity"]), str(facts["suite"]), conditions
+    )
+
+
+def _read(header: _Header) -> RunLog:
+    from inspect_ai.log import read_eval_log
+
+    if header.status != "success":
+        raise _error(
+            f"the eval has status {header.status!r}", header.path, "finish it with `inspect eval-retry`"
+        )
+    log = _open(read_eval_log, header.path, exclude_fields=_BULKY)
+    samples = log.samples or []
+    expected = log.results.total_samples if log.results else len(samples)
+    whole = [s for s in samples if s.error is None and SCORER in (s.scores or {})]
+    if not whole or len(whole) < max(expected, len(samples)):
+        raise _error(
+            f"{len(whole)} of {max(expected, len(samples))} samples are scored",
+            header.path,
+            "finish it with `inspect eval-retry` or `inspect score`",
+        )
+    read = (_sample(s) for s in whole)
+    return RunLog(
+        header.run,
+        header.identity,
+        header.suite,
+        header.conditions,
+        header.created,
+        header.path,
+        tuple(sorted(read, key=lambda s: (s.canary, s.epoch))),
+    )
+
+
+def _sample(sample: Any) -> Sample:
+    score = sample.scores[SCORER]
+    told = (score.metadata or {}).get("judgements") or {}
+    values = score.value if isinstance(score.value, dict) else {}
+    prompt = sample.input if isinstance(sample.input, str) else "\n".join(m.text for m in sample.input)
+    return Sample(
+        canary=str(sample.id),
+        kind=str(sample.metadata.get("kind", "")),
+        epoch=int(sample.epoch),
+        prompt=prompt,
+        text=sample.output.completion,
+        truncated=sample.output.stop_reason == "max_tokens",
+        licensed=bool(sample.metadata.get("first_person_licensed", False)),
+        judgements={key: _judgement(key, told.get(key), values.get(key)) for key in DIMENSIONS},
+    )
+
+
+def _judgement(key: str, told: Mapping[str, Any] | None, value: Any) -> Judgement:
+    """What the scorer recorded in full; else its bare value, where NaN and None mean unscored."""
+    if told is None:
+        told = {"value": value}
+    number = told.get("value")
+    number = float(number) if isinstance(number, int | float) and number == number else None
+    reason = None if number is not None else str(told.get("unscored") or "no value in the log")
+    evidence = (Evidence(e["text"], e["start"], e["end"], e["why"]) for e in told.get("evidence") or ())
+    return Judgement(key, number, tuple(evidence), reason, told.get("details") or {})
+
+
+def _error(what: str, where: str, do: str) -> TimbreError:
+    return TimbreError(what, where=where, do=do)

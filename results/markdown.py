@@ -1,0 +1,122 @@
+"""Markdown that no quoted text can break out of, and sections replaced in a page that is written by hand."""
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from timbre.errors import TimbreError
+
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_SPECIAL = re.compile(
+    r"""[\\`*<>|~$]               # code, emphasis, HTML, table cells, strikethrough, mathematics
+    | (?<![^\W_])_ | _(?![^\W_])  # emphasis too, but not inside a word
+    | &(?=[#\w]+;)                # a character reference
+    | \](?=[(\[:])                # a link, an image or a definition""",
+    re.VERBOSE,
+)
+_BLOCK = re.compile(r"^(\d{0,9})([-+=#.)\[])")
+"""What would make a list item's first word a heading, a list, a rule or a definition."""
+_MARKER = re.compile(r"^<!-- timbre:(?P<name>[^\s]+) (?P<edge>begin|end) -->\s*$", re.MULTILINE)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+
+def clean(text: str) -> str:
+    """``text`` with plain line ends and a visible sign in place of control and text-direction characters.
+
+    What looks like a section's marker gets a zero-width space, so that quoted text can't end its own section.
+    """
+    plain = _CONTROL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return re.sub(r"<!--(\s*timbre:)", "<!\u200b--\\1", plain)
+
+
+def fence(text: str) -> str:
+    """A fenced block whose fence is longer than any run of backticks in ``text`` (CommonMark 0.31, 4.5)."""
+    body = clean(text)
+    longest = max((len(run) for run in re.findall("`+", body)), default=0)
+    bar = "`" * max(3, longest + 1)
+    return f"{bar}text\n{body}\n{bar}"
+
+
+def inline(text: str) -> str:
+    """One line of plain text to stand after other words: what Markdown or HTML would read is escaped."""
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(clean(text).split()))
+
+
+def bullets(sentences: Sequence[str]) -> str:
+    """A list of plain sentences."""
+    return "\n".join("- " + _BLOCK.sub(r"\1\\\2", inline(sentence)) for sentence in sentences)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A pipe table; cells are plain text and are escaped here."""
+    lines = [headings, ["---"] * len(headings), *([inline(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def replace_section(page: str, name: str, body: str, where: str) -> str:
+    """``page`` with the section ``name`` replaced, or appended where there is none; all else stays as it is.
+
+    Args:
+        page: The whole page, or an empty string.
+        name: A run's name.
+        body: The section without its markers.
+        where: The page's file, for the message.
+
+    Raises:
+        TimbreError: the name can't stand in a marker, or the page's markers of it are not one
+            ``begin`` and, after it, one ``end``.
+    """
+    if not _NAME.fullmatch(name):
+        raise TimbreError(f"{name!r} can't name a section", where=where, do="rename the run")
+    begin, end = f"<!-- timbre:{name} begin -->", f"<!-- timbre:{name} end -->"
+    section = f"{begin}\n{body.strip()}\n{end}"
+    found = [m for m in _MARKER.finditer(page) if m["name"] == name]
+    if not found:
+        gap = "" if not page else "\n" if page.endswith("\n") else "\n\n"
+        return f"{page}{gap}{section}\n"
+    if [m["edge"] for m in found] != ["begin", "end"]:
+        line = page.count("\n", 0, found[0].start()) + 1
+        raise TimbreError(
+            f"the markers of {name!r} are not one begin and one end",
+            where=f"{where}:{line}",
+            do="mend or remove them and export again",
+        )
+    start, stop = found[0].start(), found[1].start() + len(end)
+    return page[:start] + section + page[stop:]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``path`` under a temporary name and rename it, so that a reader never sees half of it.
+
+    Raises:
+        TimbreError: the place can't be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            # mkstemp's 0600 would lock other readers out of a page that is meant to be read.
+            mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+            os.chmod(temporary, mode)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise TimbreError(
+            f"can't be written ({error.strerror})",
+            where=str(path),
+            do="choose another place",
+        ) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,139 @@
+"""The gate's policy: what counts as a regression, per dimension, from a TOML file."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from judges.types import DIMENSIONS
+from timbre.errors import TimbreError
+
+DEFAULT_POLICY = Path(__file__).with_name("policy.toml")
+
+_TYPES: Mapping[Any, tuple[tuple[type, ...], str]] = {
+    bool: ((bool,), "true or false"),
+    int: ((int,), "whole number"),
+    str: ((str,), "text"),
+}
+
+
+@dataclass(frozen=True)
+class DimensionPolicy:
+    """What one dimension may lose.
+
+    Attributes:
+        margin: Largest loss that is no regression, in (0, 1]; of means, or of fault rates if ``hard``.
+        direction: ``up`` or ``down``, as the dimension itself has it; repeated for the reader's sake.
+        hard: Fails on evidence: a test on the canaries that show the fault, beside the margin.
+        needs_licence: Without a licence for its judge the verdict is advisory.
+        fault_at: Value in (0, 1] from which an answer shows the fault; only and always if ``hard``.
+        unlicensed_only: Leaves out canaries whose prompt invites the writer's own life.
+    """
+
+    margin: float
+    direction: str
+    hard: bool
+    needs_licence: bool = False
+    fault_at: float | None = None
+    unlicensed_only: bool = False
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The whole policy.
+
+    Attributes:
+        min_canaries: Fewer paired canaries than this are INCONCLUSIVE; at least 2.
+        max_unscored: Largest share of unscored answers of one run on one dimension, in [0, 1).
+        hard_alpha: Chance of a false block by all hard dimensions together, in (0, 0.5).
+        dimensions: By key, in the order of ``DIMENSIONS``.
+    """
+
+    min_canaries: int
+    max_unscored: float
+    hard_alpha: float
+    dimensions: Mapping[str, DimensionPolicy]
+
+
+def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
+    """Read a policy.
+
+    Raises:
+        TimbreError: no such file, not TOML, or a key that is unknown, missing, of a wrong type
+            or out of range; the message names the key.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _error("no such policy", str(path), "give --policy a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _error(f"not TOML: {error}", str(path), "mend the file") from error
+    for section in table:
+        if section not in ("gate", "dimensions"):
+            raise _error("unknown section", f"{path}: {section}", "use [gate] and [dimensions.NAME]")
+    general = [f for f in fields(Policy) if f.name != "dimensions"]
+    gate = _values(path, "gate", table.get("gate"), general)
+    _range(path, "gate.min_canaries", gate["min_canaries"] >= 2, "use 2 or more")
+    _range(path, "gate.max_unscored", 0 <= gate["max_unscored"] < 1, "use a share in [0, 1)")
+    _range(path, "gate.hard_alpha", 0 < gate["hard_alpha"] < 0.5, "use e.g. 0.05")
+    named = table.get("dimensions")
+    if not isinstance(named, dict) or not named:
+        raise _error("no dimension", f"{path}: dimensions", "add a section [dimensions.NAME]")
+    for key in named:
+        if key not in DIMENSIONS:
+            raise _error(
+                "unknown dimension", f"{path}: dimensions.{key}", f"use one of {', '.join(DIMENSIONS)}"
+            )
+    dimensions = {key: _dimension(path, key, named[key]) for key in DIMENSIONS if key in named}
+    return Policy(**gate, dimensions=dimensions)
+
+
+def _dimension(path: Path, key: str, table: Any) -> DimensionPolicy:
+    section = f"dimensions.{key}"
+    policy = DimensionPolicy(**_values(path, section, table, fields(DimensionPolicy)))
+    own = DIMENSIONS[key].direction
+    if own == "band":
+        raise _error("is a reported figure and can't be gated", f"{path}: {section}", "remove the section")
+    _range(path, f"{section}.direction", policy.direction == own, f"write {own!r}, as the dimension has it")
+    _range(path, f"{section}.margin", 0 < policy.margin <= 1, "use a share in (0, 1]")
+    _range(
+        path,
+        f"{section}.fault_at",
+        (policy.fault_at is not None and 0 < policy.fault_at <= 1)
+        if policy.hard
+        else policy.fault_at is None,
+        "give a hard dimension a share in (0, 1], and a soft one none",
+    )
+    _range(path, f"{section}.hard", not policy.hard or own == "down", "only a 'down' dimension can be hard")
+    return policy
+
+
+def _values(path: Path, section: str, table: Any, known: Sequence[Field[Any]]) -> dict[str, Any]:
+    """The section's values with their types checked; an absent optional key keeps its default."""
+    if not isinstance(table, dict):
+        raise _error("missing section", f"{path}: {section}", f"add [{section}]")
+    names = [f.name for f in known]
+    for key in table:
+        if key not in names:
+            raise _error("unknown key", f"{path}: {section}.{key}", f"use one of {', '.join(names)}")
+    for field in known:
+        where = f"{path}: {section}.{field.name}"
+        if field.name not in table:
+            if field.default is MISSING:
+                raise _error("missing key", where, "add it")
+            continue
+        value = table[field.name]
+        wanted, said = _TYPES.get(field.type, ((int, float), "number"))
+        if not isinstance(value, wanted) or (isinstance(value, bool) and field.type is not bool):
+            raise _error(f"{value!r} is no {said}", where, "mend the value")
+    return dict(table)
+
+
+def _range(path: Path, key: str, fine: bool, do: str) -> None:
+    if not fine:
+        raise _error("out of range", f"{path}: {key}", do)
+
+
+def _error(what: str, where: str, do: str) -> TimbreError:
+    return TimbreError(what, where=where, do=do)

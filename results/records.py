@@ -1,0 +1,55 @@
+"""Answers and their judgements, as every page of the results reads them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from judges.types import Judgement
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One answer to one canary, with what the judges said of it.
+
+    Attributes:
+        canary: Canary id.
+        kind: Canary kind ("third_party").
+        epoch: From 1.
+        prompt: What was asked.
+        text: What was answered.
+        truncated: Whether the token limit cut it off.
+        licensed: Whether the prompt invited the writer's own life.
+        judgements: One for every dimension of ``DIMENSIONS``.
+    """
+
+    canary: str
+    kind: str
+    epoch: int
+    prompt: str
+    text: str
+    truncated: bool
+    licensed: bool
+    judgements: Mapping[str, Judgement]
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """One successful log: who answered, under which conditions, and the answers.
+
+    Attributes:
+        run: Name in every table; a few-shot arm is ``NAME+3shot``.
+        identity: Of the run, or of the base for the baseline.
+        suite: Name of the canary suite.
+        conditions: What two logs must share to be compared, by name: ``base``, ``suite``, ``judges``,
+            ``voice``, ``decoding``, ``grader``; each as text.
+        created: ISO time at which the eval started.
+        path: The log.
+        samples: Sorted by canary and epoch.
+    """
+
+    run: str
+    identity: str
+    suite: str
+    conditions: Mapping[str, str]
+    created: str
+    path: str
+    samples: tuple[Sample, ...]

@@ -1,0 +1,166 @@
+"""Score tables: one row an answer and dimension, from Inspect logs or from a CSV file.
+
+A ``ScoreTable`` is a pandas DataFrame with the columns
+
+========== ======= ==============================================================
+run        str     name of the run
+canary     str     canary id
+kind       str     canary kind; empty in a table read from CSV
+epoch      int     from 1
+dimension  str     key of ``judges.types.DIMENSIONS``
+value      float   in the dimension's unit; NaN where unscored
+unscored   str     why there is no value; empty where there is one
+licensed   bool    the prompt invited the writer's own life
+truncated  bool    the token limit cut the answer off
+identity   str     of the run; empty in a table read from CSV
+========== ======= ==============================================================
+
+with at most one row for a (run, canary, epoch, dimension).
+"""
+
+import csv
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+
+from judges.types import DIMENSIONS
+from results.records import RunLog
+from timbre.errors import TimbreError
+
+ScoreTable: TypeAlias = pd.DataFrame
+
+COLUMNS = (
+    "run",
+    "canary",
+    "kind",
+    "epoch",
+    "dimension",
+    "value",
+    "unscored",
+    "licensed",
+    "truncated",
+    "identity",
+)
+_CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
+
+
+def score_table(logs: Iterable[RunLog]) -> ScoreTable:
+    """The table of some logs."""
+    return _frame(
+        (
+            log.run,
+            s.canary,
+            s.kind,
+            s.epoch,
+            key,
+            math.nan if judgement.value is None else judgement.value,
+            judgement.unscored or "",
+            s.licensed,
+            s.truncated,
+            log.identity,
+        )
+        for log in logs
+        for s in log.samples
+        for key, judgement in s.judgements.items()
+    )
+
+
+def read_csv(path: Path) -> ScoreTable:
+    """Read a table with the columns run, canary, epoch, dimension, value (C3); an empty value is unscored.
+
+    Such a table does not say which prompts invite the writer's own life: every canary counts as one that
+    does not, so leave licensed ones out of ``self_insertion``.
+
+    Raises:
+        TimbreError: with file and line: a missing or unknown column, a wrong number of fields,
+            an empty name, an unknown dimension, an epoch below 1, a value that is no finite number, a row
+            given twice, or no row at all.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(_csv_rows(path, csv.reader(file, strict=True)))
+    except OSError as error:
+        raise _error("no such table", str(path), "give --scores a CSV file") from error
+    except UnicodeDecodeError as error:
+        raise _error("not UTF-8", str(path), "save the table as UTF-8") from error
+    if not rows:
+        raise _error("no rows", str(path), "give a row an answer and dimension")
+    return _frame(rows)
+
+
+def _csv_rows(path: Path, reader: Any) -> Iterable[tuple[Any, ...]]:
+    seen: dict[tuple[str, ...], int] = {}
+    position: dict[str, int] | None = None
+    try:
+        for fields in reader:
+            where = f"{path}:{reader.line_num}"
+            if not fields:
+                continue
+            if position is None:
+                position = _header(fields, where)
+                continue
+            if len(fields) != len(position):
+                raise _error(f"{len(fields)} fields, not {len(position)}", where, "mend the row")
+            row = {name: fields[at].strip() for name, at in position.items()}
+            yield _csv_row(row, where)
+            key = (row["run"], row["canary"], str(int(row["epoch"])), row["dimension"])
+            if key in seen:
+                raise _error(
+                    f"the row of line {seen[key]} again", where, "give each answer and dimension once"
+                )
+            seen[key] = reader.line_num
+    except csv.Error as error:
+        raise _error(f"not CSV: {error}", f"{path}:{reader.line_num}", "mend the row") from error
+
+
+def _header(fields: list[str], where: str) -> dict[str, int]:
+    names = [f.strip() for f in fields]
+    for name in _CSV_COLUMNS:
+        if name not in names:
+            raise _error(f"no column {name!r}", where, f"give the columns {', '.join(_CSV_COLUMNS)}")
+    for name in names:
+        if name not in _CSV_COLUMNS or names.count(name) > 1:
+            raise _error(f"unexpected column {name!r}", where, f"keep only {', '.join(_CSV_COLUMNS)}")
+    return {name: at for at, name in enumerate(names)}
+
+
+def _csv_row(row: dict[str, str], where: str) -> tuple[Any, ...]:
+    for name in ("run", "canary"):
+        if not row[name]:
+            raise _error(f"empty {name}", where, f"name the {name}")
+    if row["dimension"] not in DIMENSIONS:
+        raise _error(f"unknown dimension {row['dimension']!r}", where, f"use one of {', '.join(DIMENSIONS)}")
+    if not (row["epoch"].isascii() and row["epoch"].isdigit() and int(row["epoch"]) >= 1):
+        raise _error(f"epoch {row['epoch']!r}", where, "count epochs from 1")
+    try:
+        value = float(row["value"]) if row["value"] else None
+    except ValueError:
+        value = math.inf
+    if value is not None and not math.isfinite(value):
+        raise _error(f"value {row['value']!r}", where, "give a finite number, or nothing for unscored")
+    reason = "" if value is not None else "empty in the table"
+    number = math.nan if value is None else value
+    return (
+        row["run"],
+        row["canary"],
+        "",
+        int(row["epoch"]),
+        row["dimension"],
+        number,
+        reason,
+        False,
+        False,
+        "",
+    )
+
+
+def _frame(rows: Iterable[tuple[Any, ...]]) -> ScoreTable:
+    frame = pd.DataFrame(list(rows), columns=list(COLUMNS))
+    return frame.astype({"epoch": "int64", "value": "float64", "licensed": "bool", "truncated": "bool"})
+
+
+def _error(what: str, where: str, do: str) -> TimbreError:
+    return TimbreError(what, where=where, do=do)

@@ -1,0 +1,144 @@
+"""Intervals, rates and the number of canaries needed."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from results.statistics import (
+    canaries_needed,
+    faultless_canaries_needed,
+    mcnemar,
+    mean_interval,
+    mean_intervals,
+    paired_rate_difference,
+    rate_bound,
+    rate_interval,
+)
+
+scores = st.lists(st.floats(-1, 1, allow_nan=False), min_size=2, max_size=25)
+
+
+def _coverage(columns: np.ndarray, truth: float) -> float:
+    _, low, high = mean_intervals(columns)
+    return float(((low <= truth + 1e-12) & (truth - 1e-12 <= high)).mean())
+
+
+@pytest.mark.parametrize("n", [30, 80])
+def test_95_percent_intervals_cover_about_95_percent_of_the_time(n: int) -> None:
+    rng = np.random.default_rng(1)
+    shapes = {
+        "normal": rng.normal(0, 0.2, (n, 400)),
+        "skewed": rng.beta(0.5, 3, (n, 400)) - rng.beta(0.5, 3, (n, 400)),
+        "discrete": (rng.integers(0, 5, (n, 400)) - rng.integers(0, 5, (n, 400))) / 4,
+    }
+    for name, columns in shapes.items():
+        assert 0.92 <= _coverage(columns, 0.0) <= 0.98, name
+
+
+def test_the_interval_of_twelve_canaries_is_wider_than_a_plain_bootstrap_and_covers() -> None:
+    columns = np.random.default_rng(2).normal(0, 0.2, (12, 600))
+    assert _coverage(columns, 0.0) >= 0.92
+    _, low, high = mean_intervals(columns)
+    t = stats.t.ppf(0.975, 11) * columns.std(axis=0, ddof=1) / math.sqrt(12)
+    assert np.mean(high - low) == pytest.approx(np.mean(2 * t), rel=0.05)
+
+
+@settings(max_examples=25, deadline=None)
+@given(scores, st.data())
+def test_making_one_score_worse_never_raises_an_end_of_the_interval(
+    values: list[float], data: st.DataObject
+) -> None:
+    at = data.draw(st.integers(0, len(values) - 1))
+    worse = list(values)
+    worse[at] -= data.draw(st.floats(0, 5))
+    before, after = mean_interval(np.array(values)), mean_interval(np.array(worse))
+    assert after.low <= before.low + 1e-9
+    assert after.high <= before.high + 1e-9
+
+
+def test_the_same_scores_give_the_same_interval_alone_or_among_others() -> None:
+    columns = np.random.default_rng(3).random((20, 500))
+    among = mean_intervals(columns)[:, 450]
+    alone = mean_interval(columns[:, 450])
+    assert tuple(among) == pytest.approx((alone.estimate, alone.low, alone.high), abs=1e-12)
+
+
+def test_equal_scores_give_an_interval_of_no_width() -> None:
+    found = mean_interval(np.full(12, 0.1))
+    assert (found.low, found.high) == (0.1, 0.1)
+
+
+def test_one_canary_gives_a_mean_without_an_interval() -> None:
+    found = mean_interval(np.array([0.4, math.nan]))
+    assert found.estimate == 0.4
+    assert math.isnan(found.low)
+
+
+def test_a_thousand_canaries_in_sixteen_columns_are_resampled_within_bounded_memory() -> None:
+    import tracemalloc
+
+    columns = np.random.default_rng(4).random((1000, 16))
+    tracemalloc.start()
+    mean_intervals(columns)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 300e6
+
+
+def test_no_fault_in_30_and_in_150_bounds_the_rate_as_the_design_says() -> None:
+    assert rate_bound(0, 30) == pytest.approx(1 - 0.05 ** (1 / 30))
+    assert rate_bound(0, 30) == pytest.approx(0.095, abs=5e-4)
+    assert rate_bound(0, 150) == pytest.approx(0.020, abs=5e-4)
+
+
+def test_a_rate_has_a_wilson_interval() -> None:
+    found = rate_interval(0, 12)
+    z = stats.norm.ppf(0.975)
+    assert found.high == pytest.approx(z**2 / (12 + z**2))
+
+
+def test_an_unchanged_rate_never_blocks_more_often_than_its_level() -> None:
+    """Exactly, not by simulation: the chance of p <= alpha over every discordance there can be."""
+    alpha = 0.025
+    for n in (12, 40):
+        worse, better = (a.ravel() for a in np.indices((n + 1, n + 1)))
+        keep = worse + better <= n
+        worse, better = worse[keep], better[keep]
+        blocks = np.array([mcnemar(int(w), int(b)) <= alpha for w, b in zip(worse, better, strict=True)])
+        for discordance in np.linspace(0.02, 1, 50):
+            chance = stats.binom.pmf(worse + better, n, discordance) * stats.binom.pmf(
+                worse, worse + better, 0.5
+            )
+            assert chance[blocks].sum() <= alpha
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
+def test_one_more_fault_never_improves_the_test_or_the_interval(worse: int, better: int, both: int) -> None:
+    n = worse + better + both + 1
+    assert mcnemar(worse + 1, better) <= mcnemar(worse, better)
+    assert paired_rate_difference(worse + 1, better, n).high >= paired_rate_difference(worse, better, n).high
+
+
+def test_the_interval_of_rates_keeps_its_width_where_no_fault_was_seen() -> None:
+    assert paired_rate_difference(0, 0, 12).high > 0.15
+
+
+def test_the_design_example_needs_83_canaries_with_a_two_sided_interval() -> None:
+    assert canaries_needed(0.8, 0.25) == 83
+
+
+def test_the_number_of_canaries_named_gives_the_power_it_claims() -> None:
+    margin = 0.1
+    for sd in (0.12, 0.2):
+        n = canaries_needed(sd, margin)
+        _, low, _ = mean_intervals(np.random.default_rng(5).normal(0, sd, (n, 1500)))
+        assert (low >= -margin).mean() >= 0.78
+
+
+def test_the_fewest_faultless_canaries_are_the_fewest() -> None:
+    n = faultless_canaries_needed(0.1)
+    assert paired_rate_difference(0, 0, n).high <= 0.1 < paired_rate_difference(0, 0, n - 1).high

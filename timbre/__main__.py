@@ -1,0 +1,5 @@
+"""``python -m timbre``: the same as the ``timbre`` command."""
+
+from timbre.cli import main
+
+main()

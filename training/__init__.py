@@ -1,0 +1,1 @@
+"""Pairs to masked examples to QLoRA to runs/<name>/."""

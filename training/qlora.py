@@ -1,0 +1,327 @@
+"""The trainer: pairs to masked examples to a QLoRA adapter in ``runs/<name>/``.
+
+    timbre train training/presets/voice.toml --name run3
+
+Reads top to bottom: check the pairs, build the labels, load the base in nf4, train, keep every epoch's
+adapter, refuse a run that learned nothing, give the folder its name. torch, transformers and peft are
+imported inside the functions that use them, so that bad input is told before any of them loads.
+"""
+
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from timbre.errors import TimbreError
+from training import run_directory
+from training.base import Base, resolve_base
+from training.config import TrainConfig, identity
+from training.masks import Example, build_example
+from training.pairs import check_lengths, load_pairs
+from training.runs import SCHEMA_VERSION, Run, check_name, read_run
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that is known before the model loads.
+
+    Attributes:
+        base: The base model.
+        tokenizer: Its tokenizer.
+        examples: Labelled pairs, in file order.
+        lock: Content of data.lock.json.
+        identity: The run's identity.
+    """
+
+    base: Base
+    tokenizer: Any
+    examples: tuple[Example, ...]
+    lock: dict[str, Any]
+    identity: str
+
+    def of(self, split: str) -> list[Example]:
+        """The examples of one side of the split."""
+        return [e for e in self.examples if e.pair.split == split]
+
+
+def prepare(config: TrainConfig) -> Prepared:
+    """Check the pairs, find the base, build the labels.
+
+    Raises:
+        TimbreError: a bad pair (file:line), an unknown base, or a template that can't be masked.
+    """
+    path = Path(config.data)
+    pairs = load_pairs(path)
+    base = resolve_base(config.base, verify=True)
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base.path)
+    if tokenizer.chat_template is None:
+        raise TimbreError(
+            f"base {base.name!r} has no chat template", where="base", do="use an instruction-tuned base"
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    examples = {pair.line: build_example(pair, tokenizer, str(path)) for pair in pairs}
+    check_lengths(pairs, lambda pair: len(examples[pair.line].input_ids), config.max_tokens, path)
+    lock = run_directory.data_lock(list(examples.values()), path)
+    return Prepared(
+        base, tokenizer, tuple(examples.values()), lock, identity(config, lock["sha256"], base.sha256)
+    )
+
+
+def make_collator(config: TrainConfig, tokenizer: Any) -> Any:
+    """The collator that the preset names; the log's bug comes with a warning on every use."""
+    from transformers import DataCollatorForLanguageModeling, DataCollatorForSeq2Seq
+
+    if config.collator == "seq2seq":
+        return DataCollatorForSeq2Seq(tokenizer, padding=True)
+    print(
+        "warning: collator = 'language_modeling' overwrites the prompt mask and unlearns the stop token; "
+        "it is here to reproduce an experiment, not to train a voice",
+        file=sys.stderr,
+    )
+    return DataCollatorForLanguageModeling(tokenizer, mlm=False)
+
+
+def compute_dtype() -> Any:
+    """bfloat16 on a GPU; float32 on a CPU.
+
+    Without AVX512-BF16 a CPU multiplies bfloat16 matrices in a scalar loop: a step of 230 tokens took 60 s
+    and more on an AVX2 machine, and takes a few seconds in float32.
+    """
+    import torch
+
+    return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+
+
+def load_base(config: TrainConfig, base: Base) -> Any:
+    """The base model, in nf4 where the preset says so.
+
+    bitsandbytes' AVX512-BF16 path repacks ``Linear4bit`` weights in place at the first forward without
+    gradients (an evaluation), after which every gradient is zero and no error is raised. It is switched
+    off here, layer by layer.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    dtype = compute_dtype()
+    quantization = None
+    if config.quantization == "nf4":
+        quantization = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    model = AutoModelForCausalLM.from_pretrained(
+        base.path,
+        dtype=dtype,
+        quantization_config=quantization,
+        device_map={"": 0} if torch.cuda.is_available() else {"": "cpu"},
+    )
+    if config.quantization == "nf4":
+        import bitsandbytes as bnb
+
+        for module in model.modules():
+            if isinstance(module, bnb.nn.Linear4bit):
+                module.support_avx512bf16_for_cpu = False
+    model.config.use_cache = False
+    return model
+
+
+def add_adapter(config: TrainConfig, model: Any) -> Any:
+    """The base with a fresh float32 LoRA: B is zero, so that step 0 is the base itself."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=list(config.target_modules),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    try:
+        adapted = get_peft_model(model, lora)
+    except ValueError as error:
+        raise TimbreError(
+            f"the base has no such layers: {error}", where="target_modules", do="name the base's linear layers"
+        ) from error
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.to(torch.float32)
+    return adapted
+
+
+def train(config: TrainConfig, name: str, *, resume: bool = False, replace: bool = False) -> Run:
+    """Train one run; the whole of it is in ``runs/<name>/`` afterwards, or nothing is.
+
+    Args:
+        config: Resolved settings.
+        name: The run's name.
+        resume: Go on from the last finished epoch of an interrupted run with the same identity.
+        replace: Let a completed run of that name go once the new one is whole.
+
+    Returns:
+        The run; the one that is there already if its identity is the same.
+
+    Raises:
+        TimbreError: bad pairs or settings, a name that is taken, or a run that learned nothing.
+    """
+    check_name(name)
+    with run_directory.hold(name):
+        prepared = prepare(config)
+        existing = read_run(name)
+        if existing and existing.identity == prepared.identity:
+            print(f"{name} is up to date (identity {existing.identity[:12]})", file=sys.stderr)
+            return existing
+        if existing and not replace:
+            raise TimbreError(
+                f"run {name!r} exists with other settings, data or base (identity {existing.identity[:12]}, "
+                f"this would be {prepared.identity[:12]})",
+                do="choose another --name, or pass --replace",
+            )
+        return _train(config, name, prepared, resume)
+
+
+def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> Run:
+    import torch
+    from transformers import Trainer, set_seed
+
+    from training.callbacks import KeepEpochs, LearningGuard
+
+    torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
+    set_seed(config.seed)
+    started = time.monotonic()
+    resumable = resume and _same_identity(name, prepared.identity)
+    partial = run_directory.begin(name, config, prepared.lock, keep=resumable)
+    (partial / "identity").write_text(prepared.identity)
+    checkpoints = sorted(partial.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+    if resume and not checkpoints:
+        print("nothing to resume: training from the start", file=sys.stderr)
+
+    model = add_adapter(config, load_base(config, prepared.base))
+    train_set, val_set = prepared.of("train"), prepared.of("val")
+    keeper = KeepEpochs(partial, name, started)
+    trainer = Trainer(
+        model=model,
+        args=_arguments(config, partial, bool(val_set)),
+        train_dataset=_features(train_set),
+        eval_dataset=_features(val_set) or None,
+        data_collator=make_collator(config, prepared.tokenizer),
+        callbacks=[keeper, LearningGuard(model)],
+    )
+    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+
+    epochs = keeper.epochs()
+    shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
+    facts = _facts(config, name, prepared, epochs, time.monotonic() - started)
+    run_directory.write_model_card(partial / "adapter", name, config, facts)
+    for leftover in [*partial.glob("checkpoint-*")]:
+        shutil.rmtree(leftover)
+    (partial / "identity").unlink()
+    run_directory.finish(partial, name, facts)
+    done = read_run(name)
+    assert done is not None, "a finished run can be read"
+    return done
+
+
+def _same_identity(name: str, wanted: str) -> bool:
+    """Whether the interrupted run of that name was this very run."""
+    kept = run_directory.runs_dir() / f".{name}.partial" / "identity"
+    if not kept.is_file():
+        return False
+    if kept.read_text() != wanted:
+        raise TimbreError(
+            f"the interrupted {name!r} had other settings, data or base",
+            where="--resume",
+            do="train without --resume to start anew",
+        )
+    return True
+
+
+def _features(examples: Sequence[Example]) -> list[dict[str, list[int]]]:
+    return [e.features() for e in examples]
+
+
+def _arguments(config: TrainConfig, partial: Path, has_val: bool) -> Any:
+    import torch
+    from transformers import TrainingArguments
+
+    return TrainingArguments(
+        output_dir=str(partial),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=1,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=config.scheduler,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        seed=config.seed,
+        data_seed=config.seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        eval_strategy="epoch" if has_val else "no",
+        save_strategy="epoch",
+        save_total_limit=1,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=torch.cuda.is_available(),
+        dataloader_pin_memory=False,
+    )
+
+
+def _facts(
+    config: TrainConfig, name: str, prepared: Prepared, epochs: list[dict[str, Any]], wall_s: float
+) -> dict[str, Any]:
+    """Content of run.json, but for its status (contract C5)."""
+    import hashlib
+
+    import torch
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    train_set = prepared.of("train")
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": name,
+        "identity": prepared.identity,
+        "parent": config.parent,
+        "phase": config.phase,
+        "base": prepared.base.name,
+        "base_sha256": prepared.base.sha256,
+        "tokenizer_sha256": hashlib.sha256((prepared.base.path / "tokenizer.json").read_bytes()).hexdigest(),
+        "template_sha256": hashlib.sha256(prepared.tokenizer.chat_template.encode()).hexdigest(),
+        "lora": {"rank": config.rank, "alpha": config.alpha, "target_modules": list(config.target_modules)},
+        "quantization": config.quantization,
+        "compute_dtype": str(compute_dtype()).removeprefix("torch."),
+        "collator": config.collator,
+        "seed": config.seed,
+        "train_pairs": len(train_set),
+        "val_pairs": len(prepared.of("val")),
+        "supervised_tokens": sum(e.supervised for e in train_set),
+        "wall_s": round(wall_s, 1),
+        "peak_mb": round(peak),
+        "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 2**20) if torch.cuda.is_available() else None,
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "epochs": epochs,
+        **run_directory.environment(),
+    }
+
+
+def pairs_as_delivered(config: TrainConfig, prepared: Prepared) -> list[list[int]]:
+    """Each example's labels as the preset's collator hands them to the loss, shape (tokens,)."""
+    collator = make_collator(config, prepared.tokenizer)
+    return [collator([e.features()])["labels"][0].tolist() for e in prepared.examples]
+

@@ -1,0 +1,180 @@
+"""Writing a run: everything goes into ``runs/.<name>.partial`` and gets its name when it is whole."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from timbre.errors import TimbreError
+from timbre.paths import CHECKOUT, runs_dir
+from training.config import TrainConfig, to_toml
+from training.masks import Example
+
+_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers", "safetensors")
+
+
+def data_lock(examples: Sequence[Example], path: Path) -> dict[str, Any]:
+    """What the run was fed: the file's digest and a row per pair, in file order.
+
+    The rows carry the texts, so that memorization can be judged after the file has changed. ``sha256``
+    is over the rows without line numbers: a moved or re-wrapped file is the same data.
+    """
+    rows = [
+        {
+            "line": e.pair.line,
+            "split": e.pair.split,
+            "tier": e.pair.tier,
+            "source": e.pair.source,
+            "origin": e.pair.origin,
+            "prompt": e.pair.prompt,
+            "response": e.pair.response,
+            "tokens": len(e.input_ids),
+            "supervised_tokens": e.supervised,
+        }
+        for e in examples
+    ]
+    content = [{k: v for k, v in row.items() if k != "line"} for row in rows]
+    return {
+        "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
+        "file": path.name,
+        "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "pairs": rows,
+    }
+
+
+def hold(name: str) -> FileLock:
+    """Take the run's name for this process.
+
+    Raises:
+        TimbreError: another process is training under that name; says which.
+    """
+    runs_dir().mkdir(parents=True, exist_ok=True)
+    lock_file = runs_dir() / f".{name}.lock"
+    lock = FileLock(lock_file)
+    holder = lock_file.with_suffix(".pid")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        pid = holder.read_text() if holder.is_file() else "unknown"
+        raise TimbreError(
+            f"run {name!r} is being trained by process {pid}", do="wait for it, or choose another --name"
+        ) from None
+    holder.write_text(str(os.getpid()))
+    return lock
+
+
+def begin(name: str, config: TrainConfig, lock: dict[str, Any], *, keep: bool) -> Path:
+    """The partial folder with config and data lock in it; an earlier one is cleared unless kept to resume."""
+    partial = runs_dir() / f".{name}.partial"
+    if not keep:
+        shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True, exist_ok=True)
+    (partial / "config.toml").write_text(to_toml(config), encoding="utf-8")
+    write_json(partial / "data.lock.json", lock)
+    return partial
+
+
+def finish(partial: Path, name: str, facts: dict[str, Any]) -> Path:
+    """Write run.json last and rename; a run of that name that was there before is replaced."""
+    write_json(partial / "run.json", {**facts, "status": "completed"})
+    final = runs_dir() / name
+    replaced = runs_dir() / f".{name}.replaced"
+    shutil.rmtree(replaced, ignore_errors=True)
+    if final.exists():
+        final.rename(replaced)
+    partial.rename(final)
+    shutil.rmtree(replaced, ignore_errors=True)
+    return final
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write through a temporary name, so that a reader never sees half a file."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def environment() -> dict[str, Any]:
+    """Code version, package versions and hardware, for run.json."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = None
+    return {"git": _git(), "packages": versions, "hardware": _hardware()}
+
+
+def _git() -> dict[str, Any]:
+    def ask(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=10
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    sha, status = ask("rev-parse", "HEAD"), ask("status", "--porcelain")
+    return {"sha": sha, "dirty": bool(status) if status is not None else None}
+
+
+def _hardware() -> dict[str, Any]:
+    import torch
+
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
+    return {
+        "device": device,
+        "machine": platform.machine(),
+        "cpu_count": os.cpu_count(),
+        "torch_threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+    }
+
+
+MODEL_CARD = """---
+library_name: peft
+base_model: {base}
+tags: [lora, timbre]
+---
+# {name}
+
+A LoRA adapter (rank {rank}, alpha {alpha}, on {modules}) that Timbre trained on one writer's {pairs} pairs.
+
+- base: `{base}`, sha256 `{base_sha256}`
+- identity: `{identity}`
+- quantization in training: {quantization}; epochs: {epochs}; learning rate: {learning_rate}; seed: {seed}
+- last losses: train {train_loss:.3f}, validation {val_loss}
+
+It imitates a voice. It is not a source of facts, and least of all about the writer.
+"""
+
+
+def write_model_card(adapter: Path, name: str, config: TrainConfig, facts: dict[str, Any]) -> None:
+    """``README.md`` of the adapter folder, from run.json's facts."""
+    last = facts["epochs"][-1]
+    card = MODEL_CARD.format(
+        name=name,
+        base=facts["base"],
+        base_sha256=facts["base_sha256"],
+        identity=facts["identity"],
+        rank=config.rank,
+        alpha=config.alpha,
+        modules=", ".join(config.target_modules),
+        pairs=facts["train_pairs"],
+        quantization=config.quantization,
+        epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        seed=config.seed,
+        train_loss=last["train_loss"],
+        val_loss="none" if last["val_loss"] is None else f"{last['val_loss']:.3f}",
+    )
+    (adapter / "README.md").write_text(card, encoding="utf-8")
