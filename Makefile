@@ -11,13 +11,9 @@ FOLDERS := timbre training canaries evals judges results
 VENV := .venv/bin
 
 # Left unset, PYTHON is the first of these that starts and is new enough; 3.11 is the one the lock was run on.
-NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
-ifeq ($(origin PYTHON),undefined)
-PYTHON := $(shell for p in python3.11 python3.12 python3.13 python3; do \
-	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && echo $$p && break; done)
-else
-SETUP_FLAGS := --this-python
-endif
+PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3)
+SETUP_FLAGS := $(if $(PYTHON),--this-python)
+NEW_ENOUGH := import sys; sys.version_info >= (3, 11) or sys.exit(1); print(sys.executable)
 
 help:  ## What there is to make (this page)
 	@echo "Timbre: did this fine-tuned voice get more like its writer, and did it get anything worse?"
@@ -40,14 +36,12 @@ lint: setup  ## Check style, format and types
 	$(VENV)/mypy --strict $(FOLDERS)
 
 setup:  ## Build .venv from its lock, or mend it; nothing when it is ready
-	@if [ -z '$(PYTHON)' ]; then \
-		echo "timbre: no Python 3.11 or newer found; install one, or name it: make PYTHON=/path/to/python3.11" >&2; \
+	@python=$$(for p in $(PYTHONS); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && break; done); \
+	if [ -z "$$python" ]; then \
+		echo "timbre: no Python 3.11 or newer among: $(PYTHONS); name one: make PYTHON=/path/to/python3.11" >&2; \
 		exit 2; \
-	fi
-	@$(PYTHON) -c '$(NEW_ENOUGH)' 2>/dev/null || { \
-		echo "timbre: '$(PYTHON)' does not start or is older than Python 3.11;" \
-			"name one that is: make PYTHON=/path/to/python3.11" >&2; exit 2; }
-	@$(PYTHON) -m timbre.setup_environment --accelerator '$(ACCELERATOR)' $(SETUP_FLAGS)
+	fi; \
+	"$$python" -m timbre.setup_environment --accelerator '$(ACCELERATOR)' $(SETUP_FLAGS)
 
 clean:  ## Remove what the program made: runs, logs, models, report, tables, caches (not LOG.md)
 	@made=$$(ls -d runs logs models results/report.html results/*.csv .pytest_cache .mypy_cache .ruff_cache \

@@ -16,11 +16,10 @@ from training.runs import Run
 PROBE_PROMPTS = (
     "Describe a spoon to somebody who has never eaten soup.",
     "What do you make of Tuesdays?",
-    "Write two sentences on the colour of a bus.",
 )
 """Asked greedily of base and run; not canaries, and near no canary."""
 
-PROBE_TOKENS = 24
+PROBE_TOKENS = 12
 MIN_SHIFT = 1e-3
 """Least change of a log-probability (nats) that counts where the probes' words stay the same."""
 
@@ -149,9 +148,9 @@ class Probe:
 
 def probe(endpoint: Endpoint, base: str, name: str) -> Probe:
     """Ask base, base again and run the same prompts greedily, one at a time."""
-    first, again, adapted = (
-        [_greedy(endpoint, who, prompt) for prompt in PROBE_PROMPTS] for who in (base, base, name)
-    )
+    adapted = [_greedy(endpoint, name, prompt) for prompt in PROBE_PROMPTS]
+    first = [_greedy(endpoint, base, prompt) for prompt in PROBE_PROMPTS]
+    again = [_greedy(endpoint, base, prompt) for prompt in PROBE_PROMPTS]
     return Probe(
         words=[text for text, _ in first] != [text for text, _ in adapted],
         shift=_largest_shift(first, adapted),

@@ -1,6 +1,7 @@
 """What an eval writes into its log's metadata, so that two logs can tell whether they may be compared."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,3 +58,12 @@ def grader_name() -> str | None:
         return str(get_model(role="grader", required=True))
     except PrerequisiteError:
         return None
+
+
+def facts_version(facts: dict[str, Any]) -> str:
+    """Task version of an eval: a digest of its facts.
+
+    ``inspect eval-set`` takes a finished log for its own only under the same version, so a retrained run,
+    another suite or changed judges are evaluated anew.
+    """
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -12,8 +12,6 @@ import sys
 import time
 from types import FrameType
 
-import httpx
-
 from evals import vllm_internals
 
 POLL_S = 5.0
@@ -38,7 +36,7 @@ def keep(port: int, command: list[str], idle_s: float, poll_s: float = POLL_S) -
             return child.wait(timeout=poll_s)
         except subprocess.TimeoutExpired:
             pass
-        active, finished = _use(port)
+        active, finished = vllm_internals.use(port)
         if active or finished != finished_before:
             last_use, finished_before = time.monotonic(), finished
         if time.monotonic() - last_use > idle_s:
@@ -46,15 +44,6 @@ def keep(port: int, command: list[str], idle_s: float, poll_s: float = POLL_S) -
             child.terminate()
             child.wait()
             return 0
-
-
-def _use(port: int) -> tuple[int, float]:
-    """Requests in flight and finished; (1, 0) while the server does not answer yet, which is no idleness."""
-    try:
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False).text
-    except httpx.HTTPError:
-        return 1, 0.0
-    return vllm_internals.requests_served(text)
 
 
 if __name__ == "__main__":

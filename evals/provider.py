@@ -29,7 +29,7 @@ from timbre.errors import TimbreError
 from training.base import Base, default_base, resolve_base
 from training.runs import BASELINE, Run, find_run
 
-MAX_CONNECTIONS = 32
+MAX_CONNECTIONS = 64
 """Requests in flight: throughput on a CPU grows up to about here."""
 
 _STOPS: dict[str, StopReason] = {"stop": "stop", "length": "max_tokens", "content_filter": "content_filter"}
@@ -164,7 +164,7 @@ class VoiceAPI(ModelAPI):
 
     def _connect(self) -> Connection:
         subject = find_subject(self.model_name, self.base)
-        endpoint = connect(subject.base, progress=_progress)
+        endpoint = connect(subject.base, subject.run, _progress)
         model = serve_run(endpoint, subject.run) if subject.run else endpoint.models()[0]
         client = AsyncOpenAI(base_url=endpoint.url, api_key=endpoint.key or "none", timeout=1800, max_retries=0)
         return Connection(client, model, endpoint, subject)

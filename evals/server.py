@@ -23,10 +23,11 @@ from filelock import FileLock, Timeout
 
 from evals import vllm_internals
 from evals.endpoint import Endpoint, outside_endpoint
+from evals.vllm_internals import Adapters
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT, home
 from training.base import Base
-from training.runs import list_runs
+from training.runs import Run, list_runs
 
 START_TIMEOUT_S = 900
 """A cold start reads gigabytes from disk on a busy laptop; a dead one is noticed at once."""
@@ -46,6 +47,8 @@ class Record:
         base: Name the base was asked for by.
         base_sha256: Its identity.
         dtype: Number type of the served weights.
+        rank: Highest LoRA rank it takes.
+        modules: Layers it can adapt.
     """
 
     pid: int
@@ -54,6 +57,13 @@ class Record:
     base: str
     base_sha256: str
     dtype: str
+    rank: int
+    modules: tuple[str, ...]
+
+    @property
+    def adapters(self) -> Adapters:
+        """What it was started for."""
+        return Adapters(self.rank, tuple(self.modules))
 
     @property
     def url(self) -> str:
@@ -85,11 +95,15 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def connect(base: Base, progress: Progress = tell) -> Endpoint:
+def connect(base: Base, run: Run | None = None, progress: Progress = tell) -> Endpoint:
     """The endpoint for a base: ``TIMBRE_VLLM_URL``, a server that runs, or one that is started now.
+
+    A server that was started before ``run`` and can't take its adapter (a higher rank, other layers) is
+    started anew, unless it is answering somebody.
 
     Args:
         base: What must be served.
+        run: Whose adapter it must be able to load.
         progress: Called with a line whenever there is something to tell.
 
     Raises:
@@ -110,11 +124,28 @@ def connect(base: Base, progress: Progress = tell) -> Endpoint:
         lock.acquire()
     try:
         record = read_record(folder)
+        if record is not None and record.keeper() and run is not None:
+            _make_room(record, folder, run, progress)
+            record = read_record(folder)
         if record is None or record.keeper() is None:
             record = _start(base, folder)
         return _wait(record, folder, progress)
     finally:
         lock.release()
+
+
+def _make_room(record: Record, folder: Path, run: Run, progress: Progress) -> None:
+    """End a server that can't take the run's adapter, if nobody is using it."""
+    if record.adapters.covers(vllm_internals.adapters_for([run.rank], run.target_modules)):
+        return
+    if vllm_internals.use(record.port)[0]:
+        raise TimbreError(
+            f"the server was started for other adapters than run {run.name!r} and is answering requests",
+            where=record.url,
+            do="wait for them to end, or `timbre serve --stop`",
+        )
+    progress(f"the server of {record.base} can't take the layers of {run.name}: starting it anew")
+    stop(folder)
 
 
 def read_record(folder: Path) -> Record | None:
@@ -174,8 +205,9 @@ def _start(base: Base, folder: Path) -> Record:
     with os.fdopen(handle, "w") as file:
         file.write(key)
     port = _free_port()
-    ranks = [run.rank for run in list_runs() if run.base_sha256 == base.sha256]
-    arguments = vllm_internals.command(base.path, base.name, port, ranks)
+    runs = [run for run in list_runs() if run.base_sha256 == base.sha256]
+    adapters = vllm_internals.adapters_for([r.rank for r in runs], [m for r in runs for m in r.target_modules])
+    arguments = vllm_internals.command(base.path, base.name, port, adapters)
     with (folder / "log").open("wb") as log:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "evals.keeper", str(port), *arguments],
@@ -193,6 +225,8 @@ def _start(base: Base, folder: Path) -> Record:
         base.name,
         base.sha256,
         vllm_internals.serving_dtype(),
+        adapters.rank,
+        adapters.modules,
     )
     temporary = folder / "server.json.tmp"
     temporary.write_text(json.dumps(asdict(record), indent=2) + "\n")

@@ -8,7 +8,8 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 WRITTEN_FOR = "0.32.0"
@@ -48,32 +49,52 @@ def serving_dtype() -> str:
     return "bfloat16" if not on_cpu() or cpu_has_bfloat16() else "float32"
 
 
-def command(model: Path, name: str, port: int, ranks: Sequence[int], extra: Sequence[str] = ()) -> list[str]:
-    """Arguments of a server for one base and its adapters.
+@dataclass(frozen=True)
+class Adapters:
+    """What adapters a server is started for; it takes any later run that needs no more.
+
+    On a CPU the cost of LoRA grows with both: vLLM gathers the weights of every layer it may adapt for
+    every token, so a server for ``q_proj`` and ``v_proj`` alone is a good deal faster than one for all.
+
+    Attributes:
+        rank: Least rank vLLM allows that holds every run's.
+        modules: Union of the runs' target modules, sorted.
+    """
+
+    rank: int
+    modules: tuple[str, ...]
+
+    def covers(self, other: "Adapters") -> bool:
+        """Whether a server started for these takes those."""
+        return self.rank >= other.rank and set(self.modules) >= set(other.modules)
+
+
+def adapters_for(ranks: Sequence[int], modules: Iterable[str]) -> Adapters:
+    """The least server settings for runs of these ranks and target modules."""
+    rank = next((r for r in LORA_RANKS if r >= max([MIN_RANK, *ranks])), LORA_RANKS[-1])
+    return Adapters(rank, tuple(sorted(set(modules))))
+
+
+def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
+    """Arguments of a server for one base and its adapters; ``TIMBRE_VLLM_ARGS`` is added to them.
 
     Args:
         model: Folder of the base.
         name: Name that the base answers to.
         port: On 127.0.0.1.
-        ranks: LoRA ranks of the runs there are; later ones up to the same rank can be loaded too.
-        extra: More arguments for vLLM, such as ``--tensor-parallel-size 2``.
+        adapters: What it must be able to load; without modules it serves the base alone, faster.
     """
     longest = json.loads((model / "config.json").read_text()).get("max_position_embeddings", MAX_MODEL_LEN)
+    lora = ["--enable-lora", "--max-loras", "2", "--max-cpu-loras", "8", "--max-lora-rank", str(adapters.rank)]
     return [
         *(sys.executable, "-m", ENTRY, "--model", str(model), "--served-model-name", name),
         *("--host", "127.0.0.1", "--port", str(port), "--dtype", serving_dtype()),
         *("--max-model-len", str(min(MAX_MODEL_LEN, longest))),
-        *("--enable-lora", "--max-loras", "2", "--max-cpu-loras", "8"),
-        *("--max-lora-rank", str(served_rank(ranks))),
-        # Compiling takes 70 s more on a CPU and gains 5 % of throughput.
+        *([*lora, "--lora-target-modules", *adapters.modules] if adapters.modules else []),
+        # Compiling takes a minute or two more on a CPU at every change of version.
         *(["--enforce-eager"] if on_cpu() else []),
-        *(extra or shlex.split(os.environ.get("TIMBRE_VLLM_ARGS", ""))),
+        *shlex.split(os.environ.get("TIMBRE_VLLM_ARGS", "")),
     ]
-
-
-def served_rank(ranks: Sequence[int]) -> int:
-    """The least rank vLLM allows that holds all of ``ranks``."""
-    return next((r for r in LORA_RANKS if r >= max([MIN_RANK, *ranks])), LORA_RANKS[-1])
 
 
 def environment(key: str) -> Mapping[str, str]:
@@ -89,6 +110,17 @@ def environment(key: str) -> Mapping[str, str]:
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
     }
+
+
+def use(port: int) -> tuple[int, float]:
+    """Requests in flight and finished; (1, 0) while the server does not answer yet, which is no idleness."""
+    import httpx
+
+    try:
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False).text
+    except httpx.HTTPError:
+        return 1, 0.0
+    return requests_served(text)
 
 
 def requests_served(metrics: str) -> tuple[int, float]:

@@ -14,7 +14,7 @@ from inspect_ai.model import GenerateConfig, get_model
 from canaries.contamination import TrainedText, check_contamination
 from canaries.suite import load_suite
 from canaries.types import Canary
-from evals.facts import eval_facts, prerequisite
+from evals.facts import eval_facts, facts_version, prerequisite
 from evals.provider import find_subject
 from evals.scoring import voice_scorer
 from evals.solver import answer_canary
@@ -65,7 +65,7 @@ def voice(
             scorer=voice_scorer(voice=str(voice_file)),
             config=decoding,
             epochs=Epochs(epochs, "mean"),
-            version=subject.identity[:16],
+            version=facts_version(facts),
             metadata={"timbre": facts},
             name="voice",
             display_name=f"voice {name} on {canaries.name} ({len(reference.train)} texts of the writer)",

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -205,12 +206,14 @@ def test_the_failure_over_torchs_cpu_build_tells_where_to_get_it(
     assert "ignored" not in shown
 
 
-def test_a_failing_installer_stops_its_sibling(tmp_path: Path) -> None:
+def test_a_failing_installer_stops_its_sibling_at_once(tmp_path: Path) -> None:
     (tmp_path / ".timbre").mkdir()
+    started = time.monotonic()
     with (tmp_path / "lock").open("w") as turn:
         installer = setup_environment._Installer(tmp_path, turn.fileno())
         with pytest.raises(TimbreError, match=r"stopped at a test"):
-            installer.run("a test", [["sleep", "600"], ["sh", "-c", "echo sorry; exit 3"]])
+            installer.run("a test", [["sleep", "60"], ["sh", "-c", "echo sorry; exit 3"]])
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
@@ -237,6 +240,16 @@ def test_both_locks_agree_on_all_that_does_not_depend_on_the_machine() -> None:
     assert different == {"torch", "triton", "apache-tvm-ffi"}
 
 
+@pytest.mark.parametrize(
+    ("fetched", "placed", "told"),
+    [(120, 2, "120 packages fetched"), (214, 30, "30 of 214 packages in place")],
+)
+def test_progress_counts_what_is_fetched_until_something_is_in_place(
+    fetched: int, placed: int, told: str
+) -> None:
+    assert setup_environment._how_far(fetched, placed, 214) == told
+
+
 def test_make_names_the_python_it_cannot_use(tmp_path: Path) -> None:
     too_old = tmp_path / "python"
     too_old.write_text("#!/bin/sh\nexit 1\n")
@@ -245,4 +258,4 @@ def test_make_names_the_python_it_cannot_use(tmp_path: Path) -> None:
         ["make", "setup", f"PYTHON={too_old}"], cwd=CHECKOUT, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 2
-    assert "older than Python 3.11" in done.stderr
+    assert f"no Python 3.11 or newer among: {too_old}" in done.stderr

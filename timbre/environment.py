@@ -1,6 +1,6 @@
 """What ``.venv`` should hold, and whether it does: decisions only, nothing is installed here.
 
-Runs on a bare Python 3.11 or newer with the standard library alone, since it runs before there is a ``.venv``.
+Runs on a bare Python 3.11 or newer with the standard library alone, before there is a ``.venv``.
 A ``.venv`` is ready when its stamp, which set-up writes last, has the digest of everything it was made from.
 """
 

@@ -103,7 +103,7 @@ def _carry_out(finding: environment.Finding, root: Path, lock: Path, turn: int) 
     installer.run(
         f"{len(rest)} packages",
         [[*wheels, "--ignore-installed", *lane] for lane in environment.lanes(rest)],
-        lambda: f"{len(list(site_packages.glob('*.dist-info')))} of {len(lines)} packages in place",
+        lambda: _how_far(installer.fetched(), len(list(site_packages.glob("*.dist-info"))), len(lines)),
     )
     installer.run("timbre itself", [[*pip, "--no-build-isolation", "--quiet", "-e", str(root)]])
 
@@ -131,6 +131,8 @@ class _Installer:
 
     def __init__(self, root: Path, turn: int) -> None:
         self._logs = root / ".timbre"
+        for old in self._logs.glob("setup-*.log"):
+            old.unlink()
         self._turn = turn
         self._started = time.monotonic()
 
@@ -169,15 +171,31 @@ class _Installer:
             if child.returncode > 0 or (child.returncode and len(children) == 1):
                 raise _failure(what, log)
 
+    def fetched(self) -> int:
+        """How many packages the running pip processes have got hold of."""
+        taken = ("Collecting ", "Processing ")
+        return sum(
+            line.startswith(taken)
+            for log in self._logs.glob("setup-*.log")
+            for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+        )
+
     def _wait(self, children: Sequence[subprocess.Popen[bytes]], progress: Callable[[], str] | None) -> None:
         told = time.monotonic()
-        while any(child.poll() is None for child in children):
-            if any(child.returncode for child in children):
+        # Every child is polled each round: one that failed ends the wait however long its siblings would run.
+        while None in (states := [child.poll() for child in children]):
+            if any(states):
                 return
             time.sleep(0.1)
             if progress and time.monotonic() - told >= 10:
                 told = time.monotonic()
                 say(f"  {progress()}, {told - self._started:.0f} s")
+
+
+def _how_far(fetched: int, placed: int, of: int) -> str:
+    # pip fetches everything before it puts the first package in place.
+    before = placed <= len(environment.SEEDS)
+    return f"{fetched} packages fetched" if before else f"{placed} of {of} packages in place"
 
 
 def _failure(what: str, log: Path) -> TimbreError:

@@ -194,7 +194,7 @@ def train(config: TrainConfig, name: str, *, resume: bool = False, replace: bool
 
 def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> Run:
     import torch
-    from transformers import Trainer, set_seed
+    from transformers import PrinterCallback, Trainer, set_seed
 
     from training.callbacks import KeepEpochs, LearningGuard
 
@@ -219,6 +219,7 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
         data_collator=make_collator(config, prepared.tokenizer),
         callbacks=[keeper, LearningGuard(model)],
     )
+    trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
 
     epochs = keeper.epochs()

@@ -28,6 +28,7 @@ class Run:
         base: Base as the config named it.
         base_sha256: Digest of the base it was trained on.
         rank: LoRA rank.
+        target_modules: Layers that have an adapter.
         facts: The whole of run.json.
     """
 
@@ -37,6 +38,7 @@ class Run:
     base: str
     base_sha256: str
     rank: int
+    target_modules: tuple[str, ...]
     facts: dict[str, Any]
 
     @property
@@ -79,8 +81,16 @@ def read_run(name: str) -> Run | None:
         return None
     if facts.get("status") != "completed" or not (path / "adapter" / "adapter_model.safetensors").is_file():
         return None
+    lora = facts["lora"]
     return Run(
-        name, path, facts["identity"], facts["base"], facts["base_sha256"], int(facts["lora"]["rank"]), facts
+        name,
+        path,
+        facts["identity"],
+        facts["base"],
+        facts["base_sha256"],
+        int(lora["rank"]),
+        tuple(lora["target_modules"]),
+        facts,
     )
 
 

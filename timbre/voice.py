@@ -1,0 +1,124 @@
+"""The main job, end to end: train two runs, ask them the canaries, gate, write the log and the report.
+
+    make voice
+
+Each step reuses what is still valid: a run with the same settings, data and base; a finished eval of the
+same run, suite, judges and decoding. Interrupted, it goes on where it stopped when it is called again.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from timbre.errors import TimbreError
+from timbre.paths import CHECKOUT, logs_dir, results_dir, runs_dir
+from training.runs import BASELINE
+
+RUNS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}
+"""The founding experiment: one change between the two, the collator."""
+
+
+def main() -> None:
+    """Run every step; a user's mistake or a failed step is one line and a non-zero exit status."""
+    try:
+        run_all()
+    except TimbreError as error:
+        print(f"timbre: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("timbre: interrupted; `make voice` goes on from here", file=sys.stderr)
+        sys.exit(130)
+
+
+def run_all() -> None:
+    """Train, evaluate, gate, write.
+
+    Raises:
+        TimbreError: a step failed.
+    """
+    began = time.monotonic()
+    arms = [BASELINE, *RUNS]
+    logs = logs_dir() / "voice"
+    say("1/4  Training run1 and run2 (nf4 LoRA on the embedded base)")
+    for name, preset in RUNS.items():
+        train(name, CHECKOUT / "training" / "presets" / preset)
+    say(f"2/4  Asking {', '.join(arms)} the smoke canaries (about ten minutes on two cores, once)")
+    evaluate(arms, logs)
+    say("3/4  Gate: run2 against baseline")
+    sentence = show_results(arms, logs)
+    say("4/4  Writing the log and the report")
+    log, report = write_pages(arms, logs)
+    print()
+    print(f"log      {log}")
+    print(f"report   {report}")
+    print(f"logs     {logs}  (look with: .venv/bin/inspect view --log-dir {logs})")
+    print(f"verdict  {sentence}")
+    print(f"time     {(time.monotonic() - began) / 60:.1f} minutes")
+
+
+def say(line: str) -> None:
+    """A step's headline, in order with what the steps print."""
+    print(f"\n{line}", flush=True)
+
+
+def train(name: str, preset: Path) -> None:
+    """Train in a process of its own, so that its memory is free again for the server."""
+    command = [sys.executable, "-m", "timbre", "train", str(preset), "--name", name, "--resume", "--replace"]
+    _step(command, f"training {name} failed")
+
+
+def evaluate(arms: list[str], logs: Path) -> None:
+    """One eval set: finished evals of the same version are kept, interrupted ones completed."""
+    command = [
+        *(str(Path(sys.executable).parent / "inspect"), "eval-set", "evals/voice.py"),
+        *("--model", ",".join(arms), "--log-dir", str(logs), "--log-dir-allow-dirty"),
+        *("--retry-attempts", "0", "--display", "plain"),
+    ]
+    _step(command, "the eval failed")
+
+
+def show_results(arms: list[str], logs: Path) -> str:
+    """Print the table of all arms and the gate's table; return the verdict in one sentence."""
+    from results.arms import side_by_side
+    from results.gate import differences, gate_logs
+    from results.logs import read_logs
+    from results.policy import load_policy
+    from results.table import score_table
+    from results.terminal import show_arms, show_gate
+    from results.verdicts import summary_sentence
+
+    read = read_logs((logs,), arms, "smoke")
+    policy = load_policy()
+    show_arms(arms, side_by_side(score_table(read), arms, policy), differences(read))
+    result = gate_logs(read[0], read[-1], policy)
+    show_gate(result)
+    return summary_sentence(result)
+
+
+def write_pages(arms: list[str], logs: Path) -> tuple[Path, Path]:
+    """LOG.md with a section a run, and results/report.html."""
+    from results.export import export
+    from results.logs import read_logs
+    from results.policy import load_policy
+    from results.report import write_report
+    from results.story import read_story
+
+    policy = load_policy()
+    log, report = CHECKOUT / "LOG.md", results_dir() / "report.html"
+    for name in RUNS:
+        export(read_story(name, (logs,), runs_dir(), policy, "smoke"), log)
+    write_report(read_logs((logs,), arms, "smoke"), policy, report)
+    return log, report
+
+
+def _step(command: list[str], failure: str) -> None:
+    # A server or run of this checkout is meant, whatever the caller's folder is.
+    done = subprocess.run(command, cwd=CHECKOUT, env={**os.environ, "PYTHONUNBUFFERED": "1"}, check=False)
+    if done.returncode:
+        raise TimbreError(f"{failure} (exit status {done.returncode})", do="see above", exit_code=1)
+
+
+if __name__ == "__main__":
+    main()
