@@ -24,7 +24,9 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
     from training.base import default_base, resolve_base
 
     if stop and status:
-        raise TimbreError("--stop and --status exclude each other", where="timbre serve", do="give one of them")
+        raise TimbreError(
+            "--stop and --status exclude each other", where="timbre serve", do="give one of them"
+        )
     found = server.running()
     if base is not None and (stop or status):
         wanted = server.folder_of(resolve_base(base))
@@ -66,4 +68,6 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
         json.dump(row, sys.stdout, indent=2)
         click.echo()
     else:
-        click.echo(f"serving {', '.join(endpoint.models())} at {endpoint.url}; key in {endpoint.folder / 'key'}")
+        click.echo(
+            f"serving {', '.join(endpoint.models())} at {endpoint.url}; key in {endpoint.folder / 'key'}"
+        )

@@ -60,7 +60,9 @@ class Endpoint:
                 f"the server does not answer ({type(error).__name__})", where=self.url, do=_DO_DEAD
             ) from error
         if response.status_code in (401, 403):
-            raise TimbreError("the server refuses the key", where=self.url, do="set TIMBRE_VLLM_KEY to its key")
+            raise TimbreError(
+                "the server refuses the key", where=self.url, do="set TIMBRE_VLLM_KEY to its key"
+            )
         return response
 
     def models(self) -> list[str]:

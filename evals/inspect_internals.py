@@ -24,7 +24,7 @@ WRITTEN_FOR = "0.3.285"
 class _NoPackage(str):
     """A registry name whose last part is None, as that of a model name without a slash."""
 
-    def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[Any]:  # type: ignore[override]
+    def split(self, sep: str | None = None, maxsplit: SupportsIndex = -1) -> list[Any]:
         return [None]
 
 

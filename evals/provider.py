@@ -129,7 +129,7 @@ class VoiceAPI(ModelAPI):
         connection = await self.connected()
         response = await connection.client.chat.completions.create(
             model=connection.model,
-            messages=[{"role": m.role, "content": m.text} for m in input],  # type: ignore[misc, list-item]
+            messages=[{"role": m.role, "content": m.text} for m in input],  # type: ignore[misc]
             **_parameters(config),
         )
         choice = response.choices[0]
@@ -166,7 +166,9 @@ class VoiceAPI(ModelAPI):
         subject = find_subject(self.model_name, self.base)
         endpoint = connect(subject.base, subject.run, _progress)
         model = serve_run(endpoint, subject.run) if subject.run else endpoint.models()[0]
-        client = AsyncOpenAI(base_url=endpoint.url, api_key=endpoint.key or "none", timeout=1800, max_retries=0)
+        client = AsyncOpenAI(
+            base_url=endpoint.url, api_key=endpoint.key or "none", timeout=1800, max_retries=0
+        )
         return Connection(client, model, endpoint, subject)
 
     async def aclose(self) -> None:
@@ -192,7 +194,15 @@ class VoiceAPI(ModelAPI):
 
 def _parameters(config: GenerateConfig) -> dict[str, Any]:
     """Inspect's settings as the OpenAI API spells them; what is not set is left to the server."""
-    names = ("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty", "logprobs")
+    names = (
+        "temperature",
+        "top_p",
+        "max_tokens",
+        "seed",
+        "frequency_penalty",
+        "presence_penalty",
+        "logprobs",
+    )
     given = {name: getattr(config, name) for name in (*names, "top_logprobs")}
     parameters = {name: value for name, value in given.items() if value is not None}
     if config.stop_seqs:

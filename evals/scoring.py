@@ -115,7 +115,9 @@ def _grader() -> Model | None:
 
 async def _grade(grader: Model, rubric: Rubric, answer: Answer) -> Judgement:
     """One rubric over one answer; a call that fails leaves the dimension unscored."""
-    schema = ResponseSchema(name=rubric.dimension, json_schema=JSONSchema.model_validate(rubric_schema(rubric)))
+    schema = ResponseSchema(
+        name=rubric.dimension, json_schema=JSONSchema.model_validate(rubric_schema(rubric))
+    )
     config = GenerateConfig(temperature=0, max_tokens=MAX_GRADER_TOKENS, response_schema=schema)
     asked = requested_cache()
     cache: CachePolicy | bool = False

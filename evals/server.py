@@ -206,7 +206,9 @@ def _start(base: Base, folder: Path) -> Record:
         file.write(key)
     port = _free_port()
     runs = [run for run in list_runs() if run.base_sha256 == base.sha256]
-    adapters = vllm_internals.adapters_for([r.rank for r in runs], [m for r in runs for m in r.target_modules])
+    adapters = vllm_internals.adapters_for(
+        [r.rank for r in runs], [m for r in runs for m in r.target_modules]
+    )
     arguments = vllm_internals.command(base.path, base.name, port, adapters)
     with (folder / "log").open("wb") as log:
         keeper = subprocess.Popen(
@@ -252,7 +254,9 @@ def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint:
                 do="look at the log; `timbre serve --stop` ends it",
             )
         if waited - told >= 10 or told == 0.0:
-            progress(f"starting vLLM for {record.base}: {waited:.0f} s (ready in one to two minutes on a CPU)")
+            progress(
+                f"starting vLLM for {record.base}: {waited:.0f} s (ready in one to two minutes on a CPU)"
+            )
             told = max(waited, 0.1)
         time.sleep(0.5)
     if told:

@@ -25,7 +25,9 @@ def answer_canary(voice: str, shots: int, seed: int, identity: str) -> Solver:
     async def solve(state: TaskState, generate: Generate) -> TaskState:
         state.messages = [*turns, *state.messages]
         asked = requested_cache()
-        scoped = asked.model_copy(update={"scopes": {**asked.scopes, "identity": identity}}) if asked else False
+        scoped = (
+            asked.model_copy(update={"scopes": {**asked.scopes, "identity": identity}}) if asked else False
+        )
         return await generate(state, cache=scoped, seed=seed + state.epoch - 1)
 
     return solve

@@ -85,7 +85,15 @@ def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
         adapters: What it must be able to load; without modules it serves the base alone, faster.
     """
     longest = json.loads((model / "config.json").read_text()).get("max_position_embeddings", MAX_MODEL_LEN)
-    lora = ["--enable-lora", "--max-loras", "2", "--max-cpu-loras", "8", "--max-lora-rank", str(adapters.rank)]
+    lora = [
+        "--enable-lora",
+        "--max-loras",
+        "2",
+        "--max-cpu-loras",
+        "8",
+        "--max-lora-rank",
+        str(adapters.rank),
+    ]
     return [
         *(sys.executable, "-m", ENTRY, "--model", str(model), "--served-model-name", name),
         *("--host", "127.0.0.1", "--port", str(port), "--dtype", serving_dtype()),
@@ -99,7 +107,9 @@ def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
 
 def environment(key: str) -> Mapping[str, str]:
     """The server's environment: the key (out of sight of ``ps``), adapters at run time, no telemetry."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    cores = (
+        sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
     return {
         "VLLM_CPU_KVCACHE_SPACE": "2",
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),

@@ -1,8 +1,8 @@
 """The Inspect task: ask a run the canaries, judge every answer on every dimension.
 
-    inspect eval evals/voice.py --model run2
-    inspect eval evals/voice.py --model baseline,run1,run2 -T suite=full
-    inspect eval evals/voice.py --model run2 -T shots=4 --model-role grader=openai/gpt-5
+inspect eval evals/voice.py --model run2
+inspect eval evals/voice.py --model baseline,run1,run2 -T suite=full
+inspect eval evals/voice.py --model run2 -T shots=4 --model-role grader=openai/gpt-5
 """
 
 from pathlib import Path

@@ -62,7 +62,7 @@ def _indices(text: str, lengths: list[int]) -> dict[str, Judgement]:
 
 
 def _formulas() -> Mapping[str, Callable[[str], float]]:
-    from textstat.backend import metrics  # type: ignore[import-untyped]
+    from textstat.backend import metrics
 
     return {
         "ari": metrics.automated_readability_index,

@@ -60,7 +60,7 @@ class VoiceModel:
 
     def __init__(self, reference: VoiceReference) -> None:
         """Fit on the ``train`` and ``floor`` texts of ``reference``; deterministic."""
-        from sklearn.feature_extraction.text import TfidfVectorizer  # type: ignore[import-untyped]
+        from sklearn.feature_extraction.text import TfidfVectorizer
 
         self._reference = reference
         writer, base = (_pieces(texts, WINDOW) for texts in (reference.train, reference.floor))
@@ -114,7 +114,7 @@ class _Centroid:
     """The mean direction of many TF-IDF rows, from which any one text's rows can be taken out again."""
 
     def __init__(self, vectorizer: Any, pieces: Sequence[tuple[int, str]]) -> None:
-        from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+        from scipy.sparse import csr_matrix
 
         rows = vectorizer.transform([piece for _, piece in pieces])
         owners = np.array([owner for owner, _ in pieces])

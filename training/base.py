@@ -69,7 +69,9 @@ def resolve_base(name: str, *, verify: bool = False) -> Base:
     recorded = _recorded(path)
     if recorded and recorded != digest:
         raise TimbreError(
-            "the converted base is not what was written", where=str(path), do="delete the folder and run again"
+            "the converted base is not what was written",
+            where=str(path),
+            do="delete the folder and run again",
         )
     return Base(name, path, digest)
 

@@ -1,4 +1,4 @@
-"""What is watched while training: each epoch's losses and adapter are kept, and learning nothing is an error."""
+"""What is watched in training: each epoch's losses and adapter are kept; learning nothing is an error."""
 
 import json
 import math
@@ -33,9 +33,15 @@ class KeepEpochs(TrainerCallback):
         kept = [row for row in self._rows() if row["step"] <= state.global_step]
         text = "".join(json.dumps(row) + "\n" for row in kept)
         self._metrics.write_text(text, encoding="utf-8")
-        print(f"{self._name}: {state.max_steps} steps, {args.num_train_epochs} epochs", file=sys.stderr, flush=True)
+        print(
+            f"{self._name}: {state.max_steps} steps, {args.num_train_epochs} epochs",
+            file=sys.stderr,
+            flush=True,
+        )
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         """One row a step (loss, grad_norm, learning_rate) and one an evaluation (val_loss)."""
         logs = logs or {}
         row: dict[str, Any] = {"step": state.global_step, "epoch": state.epoch}
@@ -66,7 +72,7 @@ class KeepEpochs(TrainerCallback):
         )
 
     def epochs(self) -> list[dict[str, Any]]:
-        """Rows of run.json: the mean loss and gradient norm over an epoch's steps, its validation loss, its adapter."""
+        """Rows of run.json: an epoch's mean loss and gradient norm, its validation loss and its adapter."""
         rows = self._rows()
         result = []
         for folder in sorted((self._folder / "epochs").glob("*"), key=lambda p: int(p.name)):
@@ -117,7 +123,9 @@ class LearningGuard(TrainerCallback):
         self._before = self._sums()
         self._norms = []
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
         """A loss or gradient that is no number stops the run at once."""
         for key in ("loss", "grad_norm"):
             if key in (logs or {}) and not math.isfinite(float((logs or {})[key])):

@@ -93,6 +93,7 @@ def runs(as_json: bool) -> None:
     for run in found:
         last = run.facts["epochs"][-1]
         click.echo(
-            f"{run.name:<16} {run.identity[:12]}  base {run.base}, r {run.rank}, {len(run.facts['epochs'])} epochs, "
-            f"{run.facts['train_pairs']} pairs, train loss {last['train_loss']:.3f}"
+            f"{run.name:<16} {run.identity[:12]}  base {run.base}, r {run.rank}, "
+            f"{len(run.facts['epochs'])} epochs, {run.facts['train_pairs']} pairs, "
+            f"train loss {last['train_loss']:.3f}"
         )

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
+from timbre.paths import runs_dir
 from training import run_directory
 from training.base import Base, resolve_base
 from training.config import TrainConfig, identity
@@ -114,7 +115,7 @@ def load_base(config: TrainConfig, base: Base) -> Any:
     dtype = compute_dtype()
     quantization = None
     if config.quantization == "nf4":
-        quantization = BitsAndBytesConfig(
+        quantization = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
@@ -127,10 +128,10 @@ def load_base(config: TrainConfig, base: Base) -> Any:
         device_map={"": 0} if torch.cuda.is_available() else {"": "cpu"},
     )
     if config.quantization == "nf4":
-        import bitsandbytes as bnb
+        from bitsandbytes.nn.modules import Linear4bit
 
         for module in model.modules():
-            if isinstance(module, bnb.nn.Linear4bit):
+            if isinstance(module, Linear4bit):
                 module.support_avx512bf16_for_cpu = False
     model.config.use_cache = False
     return model
@@ -153,7 +154,9 @@ def add_adapter(config: TrainConfig, model: Any) -> Any:
         adapted = get_peft_model(model, lora)
     except ValueError as error:
         raise TimbreError(
-            f"the base has no such layers: {error}", where="target_modules", do="name the base's linear layers"
+            f"the base has no such layers: {error}",
+            where="target_modules",
+            do="name the base's linear layers",
         ) from error
     for parameter in adapted.parameters():
         if parameter.requires_grad:
@@ -237,7 +240,7 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
 
 def _same_identity(name: str, wanted: str) -> bool:
     """Whether the interrupted run of that name was this very run."""
-    kept = run_directory.runs_dir() / f".{name}.partial" / "identity"
+    kept = runs_dir() / f".{name}.partial" / "identity"
     if not kept.is_file():
         return False
     if kept.read_text() != wanted:
@@ -314,7 +317,9 @@ def _facts(
         "supervised_tokens": sum(e.supervised for e in train_set),
         "wall_s": round(wall_s, 1),
         "peak_mb": round(peak),
-        "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 2**20) if torch.cuda.is_available() else None,
+        "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 2**20)
+        if torch.cuda.is_available()
+        else None,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "epochs": epochs,
         **run_directory.environment(),
@@ -325,4 +330,3 @@ def pairs_as_delivered(config: TrainConfig, prepared: Prepared) -> list[list[int
     """Each example's labels as the preset's collator hands them to the loss, shape (tokens,)."""
     collator = make_collator(config, prepared.tokenizer)
     return [collator([e.features()])["labels"][0].tolist() for e in prepared.examples]
-

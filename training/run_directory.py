@@ -104,7 +104,7 @@ def write_json(path: Path, content: Any) -> None:
 
 def environment() -> dict[str, Any]:
     """Code version, package versions and hardware, for run.json."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in _PACKAGES:
         try:
             versions[package] = importlib.metadata.version(package)

@@ -64,10 +64,14 @@ def check_name(name: str) -> str:
         TimbreError: it is reserved, or not a plain file name.
     """
     if name == BASELINE:
-        raise TimbreError(f"{BASELINE!r} is the base with no adapter", where="--name", do="choose another name")
+        raise TimbreError(
+            f"{BASELINE!r} is the base with no adapter", where="--name", do="choose another name"
+        )
     if not _NAME.fullmatch(name):
         raise TimbreError(
-            f"{name!r} can't name a run", where="--name", do="use letters, digits, '.', '_' and '-', 64 at most"
+            f"{name!r} can't name a run",
+            where="--name",
+            do="use letters, digits, '.', '_' and '-', 64 at most",
         )
     return name
 
