@@ -8,6 +8,7 @@ import argparse
 import fcntl
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -152,14 +153,10 @@ class _Installer:
                 with log.open("wb") as out:
                     children.append(
                         subprocess.Popen(
-                            command,
-                            stdin=subprocess.DEVNULL,
-                            stdout=out,
-                            stderr=subprocess.STDOUT,
-                            env=environ,
+                            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environ,
                             pass_fds=(self._turn,),
                         )
-                    )
+                    )  # fmt: skip
             self._wait(children, progress)
         finally:
             for child in children:
@@ -173,12 +170,8 @@ class _Installer:
 
     def fetched(self) -> int:
         """How many packages the running pip processes have got hold of."""
-        taken = ("Collecting ", "Processing ")
-        return sum(
-            line.startswith(taken)
-            for log in self._logs.glob("setup-*.log")
-            for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
-        )
+        said = "".join(log.read_text(errors="replace") for log in self._logs.glob("setup-*.log"))
+        return len(re.findall("^(?:Collecting|Processing) ", said, re.MULTILINE))
 
     def _wait(self, children: Sequence[subprocess.Popen[bytes]], progress: Callable[[], str] | None) -> None:
         told = time.monotonic()
@@ -240,6 +233,8 @@ def _remove(venv: Path) -> None:
     if venv.is_symlink() or venv.is_file():
         venv.unlink()
     elif venv.exists():
+        # The interpreter goes first: a removal that is cut off must not read as a .venv worth completing.
+        (venv / "bin" / "python").unlink(missing_ok=True)
         shutil.rmtree(venv)
 
 
