@@ -33,7 +33,8 @@ _HINTS = (
     ("ensurepip", "install your system's venv package for this Python, and run make again"),
     (
         "No matching distribution",
-        "name a Python that the lock has wheels for (make PYTHON=python3.11), and run make again",
+        "see that pip's package sources answer and have wheels for this Python (the lock was run on 3.11: "
+        "make PYTHON=python3.11), and run make again",
     ),
 )
 """First match in pip's complaint wins: (text in an ERROR line or the tail, what to do)."""
@@ -68,8 +69,7 @@ def set_up(root: Path, accelerator: str, python: str | None = None) -> None:
         return
     environment.check_platform()
     with _turn(root) as turn:
-        finding = environment.examine(root, lock, python)
-        if finding.action != "none":
+        if (finding := environment.examine(root, lock, python)).action != "none":
             _carry_out(finding, root, lock, turn.fileno())
 
 
@@ -186,9 +186,9 @@ class _Installer:
 
 
 def _how_far(fetched: int, placed: int, of: int) -> str:
-    # pip fetches everything before it puts the first package in place.
-    before = placed <= len(environment.SEEDS)
-    return f"{fetched} packages fetched" if before else f"{placed} of {of} packages in place"
+    if placed <= len(environment.SEEDS):  # pip fetches everything before it puts the rest in place
+        return f"{fetched} packages fetched"
+    return f"{placed} of {of} packages in place"
 
 
 def _failure(what: str, log: Path) -> TimbreError:
