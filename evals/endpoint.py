@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from filelock import FileLock
 
+from evals.still_adapter import NAME
 from timbre.errors import TimbreError
 from timbre.paths import home
 from training.runs import Run
@@ -33,12 +34,15 @@ class Endpoint:
         key: Bearer token.
         folder: Notes of this server's life: which adapters were probed.
         dtype: Number type of the served weights, as far as known.
+        still: Adapter without effect that stands for the base (see ``evals.still_adapter``), or None
+            where requests without an adapter are answered by the base.
     """
 
     url: str
     key: str
     folder: Path
     dtype: str
+    still: Path | None = None
 
     def ask(self, method: str, path: str, body: Any = None, *, timeout: float = 120) -> httpx.Response:
         """One request with the key; never through a proxy, since the server is named by its address.
@@ -88,6 +92,17 @@ def outside_endpoint(url: str, key: str) -> Endpoint:
     return Endpoint(root, key, folder, "unknown")
 
 
+def serve_base(endpoint: Endpoint) -> str:
+    """The name under which the base answers, whatever else is in the batch."""
+    served = endpoint.models()
+    if endpoint.still is None:
+        return served[0]
+    with FileLock(endpoint.folder / "adapters.lock"):
+        if NAME not in endpoint.models():
+            _load(endpoint, NAME, endpoint.still)
+    return NAME
+
+
 def serve_run(endpoint: Endpoint, run: Run) -> str:
     """Load a run's adapter once and show that it changes the output.
 
@@ -97,14 +112,13 @@ def serve_run(endpoint: Endpoint, run: Run) -> str:
     Raises:
         TimbreError: the server does not take the adapter, or answers as the base does.
     """
-    name = run.served_name
+    name, base = run.served_name, serve_base(endpoint)
     with FileLock(endpoint.folder / "adapters.lock"):
-        served = endpoint.models()
-        if name not in served:
-            _load(endpoint, run)
+        if name not in endpoint.models():
+            _load(endpoint, name, run.adapter)
         note = endpoint.folder / f"probe-{name}.json"
         if not note.is_file():
-            found = probe(endpoint, served[0], name)
+            found = probe(endpoint, base, name)
             if not found.changed:
                 raise TimbreError(
                     f"run {run.name!r} answers exactly as its base: the adapter has no effect on the server",
@@ -115,13 +129,13 @@ def serve_run(endpoint: Endpoint, run: Run) -> str:
     return name
 
 
-def _load(endpoint: Endpoint, run: Run) -> None:
-    body = {"lora_name": run.served_name, "lora_path": str(run.adapter.resolve())}
+def _load(endpoint: Endpoint, name: str, adapter: Path) -> None:
+    body = {"lora_name": name, "lora_path": str(adapter.resolve())}
     response = endpoint.ask("POST", "/v1/load_lora_adapter", body)
     if response.status_code == 200 or "already been loaded" in response.text:
         return
     raise TimbreError(
-        f"the server does not take run {run.name!r} (HTTP {response.status_code}: {response.text[:200]!r})",
+        f"the server does not take {name!r} (HTTP {response.status_code}: {response.text[:200]!r})",
         where=endpoint.url,
         do="restart it with `timbre serve --stop` (a higher rank needs that); "
         "an outside server needs VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 and this machine's files",

@@ -2,7 +2,7 @@
 
     python -m evals.floor
 
-Takes the shipped pairs and the embedded base; two to five minutes on two cores. Run it again when either changes.
+Takes the shipped pairs and the embedded base; a few minutes on two cores. Run it again when either changes.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import sys
 
 from openai import AsyncOpenAI
 
-from evals.endpoint import Endpoint
+from evals.endpoint import Endpoint, serve_base
 from evals.scoring import FLOOR
 from evals.server import connect
 from timbre.paths import CHECKOUT
@@ -24,7 +24,7 @@ MAX_TOKENS = 192
 
 async def answers(endpoint: Endpoint, prompts: list[str]) -> list[str]:
     """The base's answers at the suite's decoding, all in flight at once, in order."""
-    base = endpoint.models()[0]
+    base = serve_base(endpoint)
 
     async def ask(prompt: str) -> str:
         reply = await client.chat.completions.create(

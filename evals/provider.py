@@ -23,7 +23,7 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import display_counter
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI, RateLimitError
 
-from evals.endpoint import Endpoint, serve_run
+from evals.endpoint import Endpoint, serve_base, serve_run
 from evals.server import connect, tell
 from timbre.errors import TimbreError
 from training.base import Base, default_base, resolve_base
@@ -165,7 +165,7 @@ class VoiceAPI(ModelAPI):
     def _connect(self) -> Connection:
         subject = find_subject(self.model_name, self.base)
         endpoint = connect(subject.base, subject.run, _progress)
-        model = serve_run(endpoint, subject.run) if subject.run else endpoint.models()[0]
+        model = serve_run(endpoint, subject.run) if subject.run else serve_base(endpoint)
         client = AsyncOpenAI(
             base_url=endpoint.url, api_key=endpoint.key or "none", timeout=1800, max_retries=0
         )

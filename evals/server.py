@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from evals import vllm_internals
 from evals.endpoint import Endpoint, outside_endpoint
+from evals.still_adapter import write_still_adapter
 from evals.vllm_internals import Adapters
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT, home
@@ -33,6 +34,7 @@ START_TIMEOUT_S = 900
 """A cold start reads gigabytes from disk on a busy laptop; a dead one is noticed at once."""
 
 LOG_TAIL = 12
+STILL = "still-adapter"
 Progress = Callable[[str], None]
 
 
@@ -210,6 +212,8 @@ def _start(base: Base, folder: Path) -> Record:
         [r.rank for r in runs], [m for r in runs for m in r.target_modules]
     )
     arguments = vllm_internals.command(base.path, base.name, port, adapters)
+    if runs and vllm_internals.on_cpu():
+        write_still_adapter(runs[0].adapter, folder / STILL)
     with (folder / "log").open("wb") as log:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "evals.keeper", str(port), *arguments],
@@ -261,7 +265,8 @@ def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint:
         time.sleep(0.5)
     if told:
         progress(f"vLLM is ready after {time.monotonic() - began:.0f} s, at {record.url}")
-    return Endpoint(record.url, key, folder, record.dtype)
+    still = folder / STILL if record.modules and vllm_internals.on_cpu() else None
+    return Endpoint(record.url, key, folder, record.dtype, still)
 
 
 def _free_port() -> int:

@@ -88,7 +88,7 @@ def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
     lora = [
         "--enable-lora",
         "--max-loras",
-        "2",
+        "4",
         "--max-cpu-loras",
         "8",
         "--max-lora-rank",

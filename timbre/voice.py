@@ -74,7 +74,7 @@ def evaluate(arms: list[str], logs: Path) -> None:
     command = [
         *(str(Path(sys.executable).parent / "inspect"), "eval-set", "evals/voice.py"),
         *("--model", ",".join(arms), "--log-dir", str(logs), "--log-dir-allow-dirty"),
-        *("--retry-attempts", "0", "--max-tasks", "1", "--display", "plain"),
+        *("--retry-attempts", "0", "--display", "plain"),
     ]
     _step(command, "the eval failed")
 
