@@ -15,7 +15,7 @@ from canaries.contamination import TrainedText, check_contamination
 from canaries.suite import load_suite
 from canaries.types import Canary
 from evals.facts import eval_facts, facts_version, prerequisite
-from evals.provider import find_subject
+from evals.provider import MAX_CONNECTIONS, find_subject
 from evals.scoring import voice_scorer
 from evals.solver import answer_canary
 from judges.reference import load_reference
@@ -57,7 +57,13 @@ def voice(
         voice_file = _from_checkout(voice)
         reference = load_reference(voice_file, None)
         check_contamination(canaries, _trained_texts(voice_file, subject.run))
-        decoding = GenerateConfig(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed)
+        decoding = GenerateConfig(
+            temperature=temperature,
+            top_p=top_p,
+            max_tokens=max_tokens,
+            seed=seed,
+            max_connections=MAX_CONNECTIONS,
+        )
         facts = eval_facts(subject, canaries, voice_file, decoding, epochs, shots)
         return Task(
             dataset=MemoryDataset([_sample(c) for c in canaries.canaries], name=canaries.name),

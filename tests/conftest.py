@@ -1,0 +1,74 @@
+"""Real parts that the whole session shares: the embedded base, one trained run, one vLLM server.
+
+Runs, logs and server notes go to a temporary TIMBRE_HOME; the converted base stays in the checkout's
+``models/``, since converting it takes a minute.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from timbre.paths import CHECKOUT, models_dir
+
+RUN = "tiny"
+TRAINED_PAIRS = 12
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A TIMBRE_HOME of its own, and the commands run in it."""
+
+    home: Path
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The caller's environment, pointed here; one torch thread, as a busy machine wants it."""
+        here = {"TIMBRE_HOME": str(self.home), "TIMBRE_MODELS": str(models_dir()), "TIMBRE_THREADS": "1"}
+        return {**os.environ, **here, "INSPECT_LOG_DIR": str(self.home / "logs"), **more}
+
+    def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """A command of the environment (``timbre``, ``inspect``) from the checkout, as a user types it."""
+        program = str(Path(sys.executable).parent / command[0])
+        return subprocess.run(
+            [program, *command[1:]],
+            cwd=CHECKOUT,
+            env=self.environment(**more),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+@pytest.fixture(scope="session")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """The session's workspace; whatever server it started is stopped at the end."""
+    space = Workspace(tmp_path_factory.mktemp("home"))
+    yield space
+    space.run("timbre", "serve", "--stop")
+
+
+@pytest.fixture(scope="session")
+def short_pairs(workspace: Workspace) -> Path:
+    """The shortest shipped training pairs and two validation pairs: real text, few tokens."""
+    shipped = (CHECKOUT / "training" / "data" / "voice.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = sorted(shipped, key=len)
+    train = [row for row in rows if json.loads(row)["split"] == "train"][:TRAINED_PAIRS]
+    val = [row for row in rows if json.loads(row)["split"] == "val"][:2]
+    path = workspace.home / "short.jsonl"
+    path.write_text("\n".join([*train, *val]) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def trained(workspace: Workspace, short_pairs: Path) -> Path:
+    """The folder of a real nf4 run with the ``voice`` preset, trained by the real command."""
+    done = workspace.run(
+        *("timbre", "train", "training/presets/voice.toml", "--name", RUN, "--data", str(short_pairs))
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return workspace.home / "runs" / RUN

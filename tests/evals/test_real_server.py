@@ -1,0 +1,194 @@
+"""The real vLLM behind the literal ``inspect eval`` command: one server, one run, one baseline."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
+
+from evals import endpoint as endpoints
+from evals.endpoint import PROBE_PROMPTS, Endpoint, serve_base, serve_run
+from judges.types import DIMENSIONS
+from tests.conftest import RUN, Workspace
+from training.runs import Run, read_run
+
+pytestmark = pytest.mark.real
+
+SHORT = ("--limit", "2", "-T", "max_tokens=40", "--display", "plain")
+
+
+@pytest.fixture(scope="module")
+def done(trained: Path, workspace: Workspace) -> subprocess.CompletedProcess[str]:
+    """The command of the contract, with no server running before it."""
+    return workspace.run("inspect", "eval", "evals/voice.py", "--model", f"{RUN},baseline", *SHORT)
+
+
+@pytest.fixture(scope="module")
+def logs(done: subprocess.CompletedProcess[str], workspace: Workspace) -> dict[str, EvalLog]:
+    """The two logs by run name."""
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    read = [read_eval_log(info) for info in list_eval_logs(str(workspace.home / "logs"))]
+    return {facts(log)["run"]: log for log in read if log.status == "success"}
+
+
+def facts(log: EvalLog) -> dict[str, Any]:
+    assert log.eval.metadata is not None
+    found: dict[str, Any] = log.eval.metadata["timbre"]
+    return found
+
+
+@pytest.fixture
+def run(trained: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The trained run, read in this process too."""
+    monkeypatch.setenv("TIMBRE_HOME", str(workspace.home))
+    found = read_run(RUN)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def endpoint(logs: dict[str, EvalLog], workspace: Workspace) -> Endpoint:
+    """The server that the eval started."""
+    folder = next((workspace.home / ".timbre" / "servers").iterdir())
+    record = json.loads((folder / "server.json").read_text())
+    still = folder / "still-adapter"
+    key = (folder / "key").read_text()
+    return Endpoint(f"http://127.0.0.1:{record['port']}/v1", key, folder, record["dtype"], still)
+
+
+def test_the_literal_command_evaluates_run_and_baseline(logs: dict[str, EvalLog]) -> None:
+    assert set(logs) == {RUN, "baseline"}
+
+
+def test_every_answer_has_every_dimension_with_a_value_or_a_reason(logs: dict[str, EvalLog]) -> None:
+    for log in logs.values():
+        assert log.samples and len(log.samples) == 4
+        for sample in log.samples:
+            assert sample.scores is not None
+            told = (sample.scores["voice"].metadata or {})["judgements"]
+            assert list(told) == list(DIMENSIONS)
+            assert all((j["value"] is None) != (j["unscored"] is None) for j in told.values())
+
+
+def test_graded_dimensions_are_unscored_without_a_grader(logs: dict[str, EvalLog]) -> None:
+    sample = (logs[RUN].samples or [])[0]
+    judgement = ((sample.scores or {})["voice"].metadata or {})["judgements"]["humor"]
+    assert judgement["value"] is None and "no grader" in judgement["unscored"]
+
+
+def test_the_log_carries_the_runs_identity_in_metadata_version_and_answers(
+    logs: dict[str, EvalLog], run: Run
+) -> None:
+    log = logs[RUN]
+    assert facts(log)["identity"] == run.identity
+    assert log.eval.task_version != logs["baseline"].eval.task_version
+    assert all(sample.output.model == run.served_name for sample in log.samples or [])
+
+
+def test_epochs_are_sampled_with_different_seeds(logs: dict[str, EvalLog]) -> None:
+    answers = {s.epoch: s.output.completion for s in logs["baseline"].samples or [] if s.id == "a-class"}
+    assert answers[1] != answers[2]
+
+
+def test_answers_cut_off_by_the_limit_are_marked(logs: dict[str, EvalLog]) -> None:
+    cut = [s for s in logs["baseline"].samples or [] if s.output.stop_reason == "max_tokens"]
+    assert cut
+    assert all(((s.scores or {})["voice"].metadata or {})["truncated"] for s in cut)
+
+
+def test_the_key_file_is_the_users_alone(endpoint: Endpoint) -> None:
+    assert stat.S_IMODE(os.stat(endpoint.folder / "key").st_mode) == 0o600
+
+
+def test_the_server_refuses_a_wrong_key(endpoint: Endpoint) -> None:
+    stranger = Endpoint(endpoint.url, "guess", endpoint.folder, endpoint.dtype)
+    with pytest.raises(Exception, match="refuses the key"):
+        stranger.models()
+
+
+def test_a_second_start_finds_the_same_server(endpoint: Endpoint, workspace: Workspace) -> None:
+    told = json.loads(workspace.run("timbre", "serve", "--json").stdout)
+    assert told["url"] == endpoint.url
+
+
+def test_an_adapter_is_loaded_once_when_many_ask_together(
+    endpoint: Endpoint, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint.ask("POST", "/v1/unload_lora_adapter", {"lora_name": run.served_name})
+    loads: list[str] = []
+    real = endpoints._load
+
+    def counted(where: Endpoint, name: str, adapter: Path) -> None:
+        loads.append(name)
+        real(where, name, adapter)
+
+    monkeypatch.setattr(endpoints, "_load", counted)
+    with ThreadPoolExecutor(6) as pool:
+        names = list(pool.map(lambda _: serve_run(endpoint, run), range(6)))
+    assert names == [run.served_name] * 6
+    assert loads == [run.served_name]
+
+
+def test_an_adapter_without_effect_is_refused(endpoint: Endpoint, run: Run) -> None:
+    found = endpoints.probe(endpoint, serve_base(endpoint), endpoint.models()[0])
+    assert not found.changed
+    assert endpoints.probe(endpoint, serve_base(endpoint), run.served_name).changed
+
+
+def test_the_base_answers_the_same_while_a_run_is_being_asked(endpoint: Endpoint, run: Run) -> None:
+    """Without the adapter that stands for the base, vLLM's CPU kernels would answer with the run's."""
+    base = serve_base(endpoint)
+    alone = [endpoints._greedy(endpoint, base, prompt) for prompt in PROBE_PROMPTS]
+    long = {
+        "model": run.served_name,
+        "messages": [{"role": "user", "content": "Count to a hundred."}],
+        "max_tokens": 150,
+        "ignore_eos": True,
+    }
+    with ThreadPoolExecutor(2) as pool:
+        busy = [pool.submit(endpoint.ask, "POST", "/v1/chat/completions", long) for _ in range(2)]
+        beside = [endpoints._greedy(endpoint, base, prompt) for prompt in PROBE_PROMPTS]
+        assert not all(call.done() for call in busy)
+    assert [text for text, _ in beside] == [text for text, _ in alone]
+    assert endpoints._largest_shift(alone, beside) < endpoints.MIN_SHIFT
+
+
+def test_results_read_the_logs_and_export_the_run(
+    logs: dict[str, EvalLog], workspace: Workspace, tmp_path: Path
+) -> None:
+    table = workspace.run("timbre", "compare", "baseline", RUN)
+    assert table.returncode == 0 and "compression" in table.stdout
+    page = tmp_path / "LOG.md"
+    assert workspace.run("timbre", "export", RUN, "--log", str(page)).returncode == 0
+    assert "a-class" in page.read_text() and f"timbre:{RUN}" in page.read_text()
+    gate = workspace.run("timbre", "gate", "--baseline", "baseline", "--candidate", RUN)
+    assert gate.returncode in (1, 2), gate.stderr
+
+
+def test_an_endpoint_that_is_dead_fails_the_eval_and_is_named(trained: Path, workspace: Workspace) -> None:
+    dead = "http://127.0.0.1:9/v1"
+    logs = workspace.home / "dead-logs"
+    command = ("inspect", "eval", "evals/voice.py", "--model", RUN, "--log-dir", str(logs), *SHORT)
+    done = workspace.run(*command, TIMBRE_VLLM_URL=dead)
+    assert dead in done.stdout + done.stderr
+    assert read_eval_log(list_eval_logs(str(logs))[0]).status == "error"
+
+
+def test_a_server_that_dies_while_starting_shows_the_end_of_its_log(
+    trained: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    home = {"TIMBRE_HOME": str(tmp_path), "TIMBRE_VLLM_ARGS": "--no-such-option"}
+    done = workspace.run("timbre", "serve", **home)
+    assert done.returncode == 2
+    assert "vLLM died while starting" in done.stderr and "no-such-option" in done.stderr
+
+
+def test_the_inspect_process_never_imports_torch() -> None:
+    code = "import sys, evals.registry, evals.voice; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
