@@ -1,4 +1,4 @@
-"""The losses of log-run1 and log-run2, side by side: as each collator counts them, and over the response alone.
+"""The losses of log-run1 and log-run2: as each collator counts them, and over the response alone.
 
     .venv/bin/python benchmarks/collators.py
 
