@@ -141,6 +141,5 @@ def requests_served(metrics: str) -> tuple[int, float]:
     for family in text_string_to_metric_families(metrics):
         if family.name in ("vllm:num_requests_running", "vllm:num_requests_waiting"):
             active += int(sum(s.value for s in family.samples))
-        if family.name == "vllm:request_success":
-            finished += sum(s.value for s in family.samples if s.name.endswith("_total"))
+        finished += sum(s.value for s in family.samples if s.name == "vllm:request_success_total")
     return active, finished

@@ -111,7 +111,10 @@ def load_base(config: TrainConfig, base: Base) -> Any:
     """
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers.utils import logging
 
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()
     dtype = compute_dtype()
     quantization = None
     if config.quantization == "nf4":

@@ -28,7 +28,7 @@ def test_requests_are_counted_from_the_metrics_page() -> None:
         'vllm:num_requests_running{engine="0"} 2.0\n'
         "# TYPE vllm:num_requests_waiting gauge\n"
         'vllm:num_requests_waiting{engine="0"} 1.0\n'
-        "# TYPE vllm:request_success counter\n"
+        "# TYPE vllm:request_success_total counter\n"
         'vllm:request_success_total{finished_reason="stop"} 4.0\n'
         'vllm:request_success_total{finished_reason="length"} 3.0\n'
     )
