@@ -114,7 +114,7 @@ def load_base(config: TrainConfig, base: Base) -> Any:
     from transformers.utils import logging
 
     if not sys.stderr.isatty():
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     dtype = compute_dtype()
     quantization = None
     if config.quantization == "nf4":
