@@ -16,6 +16,7 @@ from timbre.paths import CHECKOUT
 from training import qlora
 from training.config import load_config
 from training.masks import Example, show_masks
+from training.prepare import pairs_as_delivered, prepare
 from training.runs import find_run
 
 PRESETS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}
@@ -38,9 +39,9 @@ def main() -> None:
     from peft import PeftModel
 
     configs = {run: load_config(CHECKOUT / "training" / "presets" / file) for run, file in PRESETS.items()}
-    prepared = qlora.prepare(configs["run2"])
+    prepared = prepare(configs["run2"])
     one = [e for e in prepared.examples if e.pair.split == "train"][:1]
-    as_delivered = {run: qlora.pairs_as_delivered(config, prepared) for run, config in configs.items()}
+    as_delivered = {run: pairs_as_delivered(config, prepared) for run, config in configs.items()}
     for run, labels in as_delivered.items():
         print(f"{run}: the first training pair as its collator delivers it")
         index = prepared.examples.index(one[0])

@@ -52,9 +52,10 @@ def train(
 
     if show_masks:
         from training.masks import show_masks as render
+        from training.prepare import pairs_as_delivered, prepare
 
-        prepared = qlora.prepare(config)
-        labels = qlora.pairs_as_delivered(config, prepared)
+        prepared = prepare(config)
+        labels = pairs_as_delivered(config, prepared)
         click.echo(render(prepared.examples, labels, prepared.tokenizer), nl=False)
     if name is None:
         return

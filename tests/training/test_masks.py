@@ -6,10 +6,10 @@ import pytest
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
-from training import qlora
 from training.base import EMBEDDED, resolve_base
 from training.config import load_config
 from training.masks import IGNORED, build_example, show_masks
+from training.prepare import make_collator
 from training.types import Pair
 
 PAIR = Pair(1, "Why is the kettle angry?", "Nobody thanked it.", 1, "kettles", "written", "train")
@@ -36,7 +36,7 @@ def test_only_the_response_and_its_stop_token_are_supervised(tokenizer: Any) -> 
 
 def test_the_seq2seq_collator_of_run2_keeps_the_mask(tokenizer: Any) -> None:
     example = build_example(PAIR, tokenizer, "p.jsonl")
-    batch = qlora.make_collator(load_config(PRESETS / "log-run2.toml"), tokenizer)([example.features()])
+    batch = make_collator(load_config(PRESETS / "log-run2.toml"), tokenizer)([example.features()])
     assert batch["labels"][0].tolist() == list(example.labels)
 
 
@@ -44,7 +44,7 @@ def test_the_language_modelling_collator_of_run1_learns_the_prompt_and_not_the_s
     tokenizer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     example = build_example(PAIR, tokenizer, "p.jsonl")
-    batch = qlora.make_collator(load_config(PRESETS / "log-run1.toml"), tokenizer)([example.features()])
+    batch = make_collator(load_config(PRESETS / "log-run1.toml"), tokenizer)([example.features()])
     text = learned(batch["labels"][0].tolist(), list(example.input_ids), tokenizer)
     assert "Why is the kettle angry?" in text and "<|im_end|>" not in text
     assert "warning" in capsys.readouterr().err
