@@ -214,6 +214,8 @@ def _start(base: Base, folder: Path) -> Record:
     arguments = vllm_internals.command(base.path, base.name, port, adapters)
     if runs and vllm_internals.on_cpu():
         write_still_adapter(runs[0].adapter, folder / STILL)
+    if (folder / "log").exists():
+        (folder / "log").replace(folder / "log.previous")
     with (folder / "log").open("wb") as log:
         keeper = subprocess.Popen(
             [sys.executable, "-m", "evals.keeper", str(port), *arguments],
