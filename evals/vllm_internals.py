@@ -20,6 +20,11 @@ LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Values that ``--max-lora-rank`` takes."""
 
 MAX_MODEL_LEN = 4096
+
+WHOLE_PREFILLS = ("--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192")
+"""Prompts are never split over steps on a CPU: for a part of a seeded prompt vLLM turns the generator
+back, which a CPU generator can't do, and the engine dies ("CPU Generator does not use offset")."""
+
 MIN_RANK = 16
 
 
@@ -100,7 +105,7 @@ def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
         *("--max-model-len", str(min(MAX_MODEL_LEN, longest))),
         *([*lora, "--lora-target-modules", *adapters.modules] if adapters.modules else []),
         # Compiling takes a minute or two more on a CPU at every change of version.
-        *(["--enforce-eager"] if on_cpu() else []),
+        *(["--enforce-eager", *WHOLE_PREFILLS] if on_cpu() else []),
         *shlex.split(os.environ.get("TIMBRE_VLLM_ARGS", "")),
     ]
 

@@ -159,6 +159,24 @@ def test_the_base_answers_the_same_while_a_run_is_being_asked(endpoint: Endpoint
     assert endpoints._largest_shift(alone, beside) < endpoints.MIN_SHIFT
 
 
+def test_many_seeded_prompts_at_once_do_not_kill_the_server(endpoint: Endpoint) -> None:
+    """Together they are longer than a step; a seeded prompt split over two would end vLLM's CPU engine."""
+
+    def ask(n: int) -> int:
+        prompt = f"{n} " + "and one more spoon " * 25
+        body = {
+            "model": serve_base(endpoint),
+            "messages": [{"role": "user", "content": prompt}],
+            "seed": n,
+            "temperature": 0.7,
+            "max_tokens": 2,
+        }
+        return endpoint.ask("POST", "/v1/chat/completions", body).status_code
+
+    with ThreadPoolExecutor(90) as pool:
+        assert set(pool.map(ask, range(90))) == {200}
+
+
 def test_results_read_the_logs_and_export_the_run(
     logs: dict[str, EvalLog], workspace: Workspace, tmp_path: Path
 ) -> None:
