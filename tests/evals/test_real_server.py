@@ -171,7 +171,7 @@ def test_many_seeded_prompts_at_once_do_not_kill_the_server(endpoint: Endpoint) 
             "temperature": 0.7,
             "max_tokens": 2,
         }
-        return endpoint.ask("POST", "/v1/chat/completions", body).status_code
+        return endpoint.ask("POST", "/v1/chat/completions", body, timeout=900).status_code
 
     with ThreadPoolExecutor(90) as pool:
         assert set(pool.map(ask, range(90))) == {200}
