@@ -10,8 +10,9 @@ Texts and labels were written by a model.
 
 import json
 from pathlib import Path
+from typing import Any
 
-from statsmodels.stats.proportion import proportion_confint
+from scipy.stats import binomtest
 
 from judges.self_insertion import self_insertion
 from judges.types import Answer
@@ -24,22 +25,18 @@ FOLDS = ("tune", "aside", "tune2", "blind-tune", "heldout")
 def labelled(path: Path) -> list[tuple[str, Answer, bool]]:
     """Fold, answer and label of every row."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [
-        (
-            row.get("fold", "heldout"),
-            Answer(
-                row["id"], row["prompt"], row["text"], tuple(row["subjects"]), row["first_person_licensed"]
-            ),
-            bool(row["label"]),
-        )
-        for row in rows
-    ]
+    return [(row.get("fold", "heldout"), _answer(row), bool(row["label"])) for row in rows]
+
+
+def _answer(row: dict[str, Any]) -> Answer:
+    subjects = tuple(row["subjects"])
+    return Answer(row["id"], row["prompt"], row["text"], subjects, row["first_person_licensed"])
 
 
 def share(hits: int, of: int) -> str:
     """``hits / of`` with its Wilson interval."""
-    low, high = proportion_confint(hits, of, method="wilson")
-    return f"{hits / of:.3f} [{low:.3f}, {high:.3f}] ({hits} of {of})"
+    ci = binomtest(hits, of).proportion_ci(method="wilson")
+    return f"{hits / of:.3f} [{ci.low:.3f}, {ci.high:.3f}] ({hits} of {of})"
 
 
 def main() -> None:
