@@ -1,7 +1,7 @@
 """The Inspect scorer: every judge over one answer, the graded dimensions too where a grader is there."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from inspect_ai.util import JSONSchema
 from evals.inspect_internals import PrerequisiteError, requested_cache
 from judges.panel import Panel
 from judges.reference import load_reference
-from judges.rubric import Rubric, load_rubric, parse_reply, rubric_prompt, rubric_schema
+from judges.rubric import Rubric, load_rubric, parse_reply, rubric_identity, rubric_prompt, rubric_schema
 from judges.types import DIMENSIONS, Answer, Judgement, unscored
 from timbre.paths import CHECKOUT
 from training.runs import read_run
@@ -78,6 +78,7 @@ def as_score(judgements: dict[str, Judgement], answer: Answer, *, truncated: boo
                     "evidence": [asdict(e) for e in j.evidence],
                     "unscored": j.unscored,
                     "details": dict(j.details),
+                    "judge": j.judge,
                 }
                 for key, j in judgements.items()
             },
@@ -127,4 +128,5 @@ async def _grade(grader: Model, rubric: Rubric, answer: Answer) -> Judgement:
         output = await grader.generate(rubric_prompt(rubric, answer), config=config, cache=cache)
     except Exception as error:  # any provider's failure: the answer stays, the dimension has no value
         return unscored(rubric.dimension, f"grader {grader} failed: {type(error).__name__}: {error}"[:300])
-    return parse_reply(rubric, output.completion, answer)
+    judge = str(rubric_identity(rubric, str(grader)))
+    return replace(parse_reply(rubric, output.completion, answer), judge=judge)

@@ -7,13 +7,24 @@ whatever the grader makes of it can at worst leave the dimension unscored.
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 
+from judges.identity import JudgeIdentity
 from judges.plain_text import EMPTY, is_blank
 from judges.quotes import find_quote, without_controls
 from judges.rubric_file import Rubric, RubricItem, load_rubric
 from judges.types import Answer, Evidence, Judgement, unscored
 
-__all__ = ["Rubric", "RubricItem", "load_rubric", "parse_reply", "rubric_prompt", "rubric_schema"]
+__all__ = [
+    "Rubric",
+    "RubricItem",
+    "load_rubric",
+    "parse_reply",
+    "rubric_identity",
+    "rubric_prompt",
+    "rubric_schema",
+]
 
 MAX_CHARACTERS = 8000
 """Of an answer that the grader is shown: twice what 512 new tokens can hold."""
@@ -66,6 +77,18 @@ Reply with one JSON object and nothing else. For each question give "quote", the
 decide it, copied exactly and at most 20 words long (empty for a no), and "answer", "yes" or "no":
 {example}
 """
+
+
+@lru_cache(maxsize=1)
+def _asking() -> str:
+    """Digest of how rubrics are asked and replies read: this file."""
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+def rubric_identity(rubric: Rubric, grader: str) -> JudgeIdentity:
+    """The judge that ``grader`` (a model's name, or a run's with its identity) is under this rubric."""
+    parts = {"model": grader, "rubric": rubric.sha256, "prompt": _asking()}
+    return JudgeIdentity(f"rubric/{rubric.dimension}", rubric.dimension, parts)
 
 
 def rubric_schema(rubric: Rubric) -> dict[str, object]:

@@ -100,6 +100,8 @@ class Judgement:
         evidence: Spans the value rests on, in order of appearance.
         unscored: Why there is no value; None exactly when there is one.
         details: Named figures behind the value (counts, raw similarities).
+        judge: ``str`` of the ``JudgeIdentity`` that was fitted or asked; empty for a metric, whose
+            rules are in ``judges_version``.
     """
 
     dimension: str
@@ -107,6 +109,7 @@ class Judgement:
     evidence: tuple[Evidence, ...] = ()
     unscored: str | None = None
     details: Mapping[str, float] = field(default_factory=dict)
+    judge: str = ""
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.unscored is None):

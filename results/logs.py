@@ -210,7 +210,9 @@ def _judgement(key: str, told: Mapping[str, Any] | None, value: Any) -> Judgemen
     number = float(number) if isinstance(number, int | float) and number == number else None
     reason = None if number is not None else str(told.get("unscored") or "no value in the log")
     evidence = (Evidence(e["text"], e["start"], e["end"], e["why"]) for e in told.get("evidence") or ())
-    return Judgement(key, number, tuple(evidence), reason, told.get("details") or {})
+    return Judgement(
+        key, number, tuple(evidence), reason, told.get("details") or {}, str(told.get("judge") or "")
+    )
 
 
 def _error(what: str, where: str, do: str) -> TimbreError:

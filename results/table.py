@@ -13,6 +13,7 @@ unscored   str     why there is no value; empty where there is one
 licensed   bool    the prompt invited the writer's own life
 truncated  bool    the token limit cut the answer off
 identity   str     of the run; empty in a table read from CSV
+judge      str     ``name@digest`` of a fitted or asked judge; empty for metrics, unscored answers, a CSV
 ========== ======= ==============================================================
 
 with at most one row for a (run, canary, epoch, dimension).
@@ -43,6 +44,7 @@ COLUMNS = (
     "licensed",
     "truncated",
     "identity",
+    "judge",
 )
 _CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
 
@@ -61,6 +63,7 @@ def score_table(logs: Iterable[RunLog]) -> ScoreTable:
             s.licensed,
             s.truncated,
             log.identity,
+            judgement.judge,
         )
         for log in logs
         for s in log.samples
@@ -153,6 +156,7 @@ def _csv_row(row: dict[str, str], where: str) -> tuple[Any, ...]:
         reason,
         False,
         False,
+        "",
         "",
     )
 

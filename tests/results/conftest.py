@@ -178,6 +178,6 @@ def simulate() -> Callable[..., pd.DataFrame]:
                 reason = np.where(frame["value"].isna(), "no grader", "")
                 rows.append(frame.assign(run=run, dimension=key, unscored=reason))
         made = pd.concat(rows, ignore_index=True)
-        return made.assign(kind="", licensed=False, truncated=False, identity="")[list(COLUMNS)]
+        return made.assign(kind="", licensed=False, truncated=False, identity="", judge="")[list(COLUMNS)]
 
     return table
