@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from judges.compression import compression
+from judges.linear import linear_judgements
 from judges.memorization import MemorizationIndex, memorization
 from judges.plain_text import EMPTY, is_blank
 from judges.readability import readability
@@ -20,6 +21,7 @@ from judges.voice_match import voice_match
 NO_GRADER = "no grader: name a model for the role 'grader'"
 
 _NOT_JUDGING = {"score_file.py", "command.py"}
+_RECORDS = ("licences/", "labels/")  # of judges, which no judgement rests on
 _LIBRARIES = ("textstat", "scikit-learn")
 
 
@@ -42,7 +44,8 @@ class Panel:
     def judge(self, answer: Answer) -> dict[str, Judgement]:
         """One judgement a dimension, for every key of ``DIMENSIONS`` and in that order.
 
-        The dimensions of a grader are unscored, for the caller to fill in; all are for an empty answer.
+        Humor and provocativeness are the fitted linear judges'; warmth, which only a grader judges, is
+        unscored. A caller with a grader puts its judgements in their place. An empty answer has no value.
         """
         if is_blank(answer.text):
             return {key: unscored(key, EMPTY) for key in DIMENSIONS}
@@ -55,6 +58,7 @@ class Panel:
                 specificity(answer),
                 voice_match(answer, self.reference),
                 memorization(answer, self._index),
+                *linear_judgements(answer).values(),
                 *readability(answer).values(),
             )
         }
@@ -69,11 +73,11 @@ def judges_version() -> str:
     they have digests of their own.
     """
     room = Path(__file__).parent
-    files = (p for suffix in ("py", "md", "txt", "toml") for p in room.rglob(f"*.{suffix}"))
+    files = (p for suffix in ("py", "md", "txt", "toml", "json", "npz") for p in room.rglob(f"*.{suffix}"))
     digest = hashlib.sha256()
     for path in sorted(files, key=lambda p: p.relative_to(room).as_posix()):
-        if path.name not in _NOT_JUDGING:
-            name = path.relative_to(room).as_posix()
+        name = path.relative_to(room).as_posix()
+        if path.name not in _NOT_JUDGING and not name.startswith(_RECORDS):
             digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     for library in _LIBRARIES:
         digest.update(f"{library}\0{_version(library)}\n".encode())

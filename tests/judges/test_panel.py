@@ -54,10 +54,10 @@ def test_an_empty_answer_is_unscored_everywhere(panel: Panel, text: str) -> None
     assert {j.unscored for j in judged.values()} == {"empty answer"}
 
 
-def test_the_graders_dimensions_say_that_there_is_no_grader(panel: Panel, reference: VoiceReference) -> None:
+def test_warmth_says_that_there_is_no_grader(panel: Panel, reference: VoiceReference) -> None:
     judged = panel.judge(Answer("a", "q", reference.held_out[0]))
     without = [key for key, j in judged.items() if (j.unscored or "").startswith("no grader: ")]
-    assert without == ["humor", "provocativeness", "warmth"]
+    assert without == ["warmth"]
 
 
 def test_a_panel_without_a_reference_still_guards_the_responses_it_is_given() -> None:

@@ -56,7 +56,7 @@ def test_the_table_counts_what_is_unscored_and_says_why(pairs: Path, tmp_path: P
     output, _ = _run(pairs, str(file))
     rows = {line.split()[0]: line for line in output.splitlines()}
     assert set(rows) == {"dimension", *DIMENSIONS}
-    assert "no grader" in rows["humor"] and rows["words"].split()[2:5] == ["1", "3.00", "3.00"]
+    assert "no grader" in rows["warmth"] and rows["words"].split()[2:5] == ["1", "3.00", "3.00"]
 
 
 @pytest.mark.parametrize(

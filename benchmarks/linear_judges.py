@@ -1,0 +1,42 @@
+"""Agreement of the linear judges with people on unseen rows, by 5-fold cross-validation.
+
+.venv/bin/python benchmarks/linear_judges.py            # 5 folds, and the fixed split of the LoRA judge
+.venv/bin/python benchmarks/linear_judges.py --ship     # also fit on all rows into judges/fitted/
+"""
+
+import sys
+
+import numpy as np
+from humor_labels import Labels, agreement, held_out, read_labels
+from sklearn.model_selection import KFold
+
+from judges.linear import TARGETS, WEIGHTS, LinearJudges, fit
+
+
+def fitted(labels: Labels) -> LinearJudges:
+    """The judges fitted on these rows."""
+    return fit(labels.texts, labels.is_humor, labels.humor_rating, labels.offense_rating)
+
+
+def main() -> None:
+    """Measure, print, and store where asked."""
+    labels = read_labels()
+    n = len(labels.texts)
+    unseen = {target: np.zeros(n) for target in TARGETS}
+    for train, test in KFold(5, shuffle=True, random_state=0).split(labels.is_humor):
+        for target, values in fitted(labels.of(train)).predict(labels.of(test).texts).items():
+            unseen[target][test] = values
+    for name, figure in agreement(labels, **unseen).items():
+        print(f"5 folds, n {n}: {name} {figure}")
+    train, test = held_out(n)
+    for name, figure in agreement(
+        labels.of(test), **fitted(labels.of(train)).predict(labels.of(test).texts)
+    ).items():
+        print(f"fixed split, n {len(test)}: {name} {figure}")
+    if "--ship" in sys.argv[1:]:
+        fitted(labels).save(WEIGHTS)
+        print(f"stored {WEIGHTS.name}, {WEIGHTS.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
