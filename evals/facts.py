@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.model import GenerateConfig
 
 from canaries.types import Suite
+from evals.graders import grader_name, graders
 from evals.inspect_internals import PrerequisiteError
 from evals.provider import Subject
 from evals.vllm_internals import serving_dtype
@@ -48,16 +49,8 @@ def eval_facts(
             "served_dtype": serving_dtype(),
         },
         "shots": shots,
-        "grader": grader_name(),
+        "grader": ", ".join(sorted(map(grader_name, graders()))) or None,
     }
-
-
-def grader_name() -> str | None:
-    """The model in the role ``grader``, or None: a run never grades itself."""
-    try:
-        return str(get_model(role="grader", required=True))
-    except PrerequisiteError:
-        return None
 
 
 def facts_version(facts: dict[str, Any]) -> str:

@@ -1,30 +1,24 @@
 """The Inspect scorer: every judge over one answer, the graded dimensions too where a grader is there."""
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
-from inspect_ai.model import CachePolicy, GenerateConfig, Model, ResponseSchema, get_model
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
-from inspect_ai.util import JSONSchema
 
-from evals.inspect_internals import PrerequisiteError, requested_cache
+from evals.graders import grade
 from judges.panel import Panel
 from judges.reference import load_reference
-from judges.rubric import Rubric, load_rubric, parse_reply, rubric_identity, rubric_prompt, rubric_schema
-from judges.types import DIMENSIONS, Answer, Judgement, unscored
+from judges.types import Answer, Judgement
 from timbre.paths import CHECKOUT
 from training.runs import read_run
 
 FLOOR = CHECKOUT / "judges" / "data" / "floor.jsonl"
 """Answers of the embedded base to the shipped pairs' prompts."""
-
-GRADED = tuple(key for key, dimension in DIMENSIONS.items() if dimension.judged_by == "grader")
-MAX_GRADER_TOKENS = 700
 
 
 @metric
@@ -51,10 +45,7 @@ def voice_scorer(voice: str) -> Scorer:
         answer = _answer(state)
         panel = _panel(voice, state.model.name)
         judgements = await anyio.to_thread.run_sync(panel.judge, answer)
-        grader = _grader()
-        if grader is not None and answer.text.strip():
-            for key in GRADED:
-                judgements[key] = await _grade(grader, load_rubric(key), answer)
+        judgements |= await grade(answer)
         return as_score(judgements, answer, truncated=state.output.stop_reason == "max_tokens")
 
     return score
@@ -105,28 +96,3 @@ def _panel(voice: str, run: str) -> Panel:
     trained = read_run(run.rpartition("/")[2])
     responses = [response for _, response in trained.training_pairs()] if trained else []
     return Panel(load_reference(Path(voice), FLOOR if FLOOR.is_file() else None), responses)
-
-
-def _grader() -> Model | None:
-    try:
-        return get_model(role="grader", required=True)
-    except PrerequisiteError:
-        return None
-
-
-async def _grade(grader: Model, rubric: Rubric, answer: Answer) -> Judgement:
-    """One rubric over one answer; a call that fails leaves the dimension unscored."""
-    schema = ResponseSchema(
-        name=rubric.dimension, json_schema=JSONSchema.model_validate(rubric_schema(rubric))
-    )
-    config = GenerateConfig(temperature=0, max_tokens=MAX_GRADER_TOKENS, response_schema=schema)
-    asked = requested_cache()
-    cache: CachePolicy | bool = False
-    if asked is not None:
-        cache = asked.model_copy(update={"scopes": {**asked.scopes, "rubric": rubric.sha256}})
-    try:
-        output = await grader.generate(rubric_prompt(rubric, answer), config=config, cache=cache)
-    except Exception as error:  # any provider's failure: the answer stays, the dimension has no value
-        return unscored(rubric.dimension, f"grader {grader} failed: {type(error).__name__}: {error}"[:300])
-    judge = str(rubric_identity(rubric, str(grader)))
-    return replace(parse_reply(rubric, output.completion, answer), judge=judge)
