@@ -15,12 +15,13 @@ from judges.reference import VoiceReference
 from judges.self_insertion import self_insertion
 from judges.slop import hashtag_slop
 from judges.specificity import specificity
+from judges.stock import stock_against
 from judges.types import DIMENSIONS, Answer, Judgement, unscored
 from judges.voice_match import voice_match
 
 NO_GRADER = "no grader: name a model for the role 'grader'"
 
-_NOT_JUDGING = {"score_file.py", "command.py"}
+_NOT_JUDGING = {"score_file.py", "command.py", "stock_learning.py"}
 _RECORDS = ("licences/", "labels/")  # of judges, which no judgement rests on
 _LIBRARIES = ("textstat", "scikit-learn")
 
@@ -39,6 +40,7 @@ class Panel:
         self.reference = reference
         name = reference.name if reference else "training"
         own = reference.train if reference else ()
+        self._stock = stock_against(own)
         self._index = MemorizationIndex(tuple(dict.fromkeys((*own, *training_responses))), name)
 
     def judge(self, answer: Answer) -> dict[str, Judgement]:
@@ -54,7 +56,7 @@ class Panel:
             for j in (
                 compression(answer),
                 self_insertion(answer),
-                hashtag_slop(answer),
+                hashtag_slop(answer, self._stock),
                 specificity(answer),
                 voice_match(answer, self.reference),
                 memorization(answer, self._index),

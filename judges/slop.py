@@ -2,10 +2,12 @@
 
 import math
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
 from judges.plain_text import EMPTY, HASHTAG, is_blank, titles, without_code_and_addresses, words
+from judges.stock import spans, stock_against
 from judges.types import Answer, Evidence, Judgement, unscored
 
 STOCK_PHRASES = Path(__file__).with_name("stock_phrases.txt")
@@ -17,6 +19,10 @@ third sentence: by then a reader no longer takes the text for a person's note.""
 MIN_WORDS = 50
 """Words that a shorter answer is counted as having, so that one hashtag under ten words of prose isn't
 taken for the density of a text that is full of them."""
+
+LEARNED_WEIGHT = 0.5
+"""Share of a mark that a learned phrase counts. A hashtag has no place in the writer's prose; a phrase that
+a base over-uses is now and then the right one, and only its frequency gives it away."""
 
 _HANDLE = re.compile(
     r"(?<![\w.@/+\-])@[A-Za-z_]\w{1,29}+(?:\.[\w-]+)*+(?:@[\w-]+(?:\.[\w-]+)+)?(?![\w/])", re.ASCII
@@ -56,40 +62,45 @@ _ANTITHESES = re.compile(
 """Contrasts of the form not-X-but-Y. "He did not sleep but he worked" is none: no X is set up to fall."""
 
 
-def hashtag_slop(answer: Answer) -> Judgement:
+def hashtag_slop(answer: Answer, stock: Collection[str] | None = None) -> Judgement:
     """Marks of assistant prose per 100 words, on a scale that saturates.
 
     A mark is one hashtag, @-handle, run of emoji, Markdown heading or bold title, stock phrase
-    (``stock_phrases.txt``) or not-X-but-Y construction. Nothing inside code, URLs or e-mail
-    addresses counts, nor do C#, #1 and issue numbers. A stretch of text counts once: where two
-    marks overlap, the one that begins first stands, and of two that begin together the longer.
+    (``stock_phrases.txt``), not-X-but-Y construction, or phrase learned from a base's answers
+    (``judges/stock/``). Nothing inside code, URLs or e-mail addresses counts, nor do C#, #1 and issue
+    numbers. A stretch of text counts once: where two marks overlap, the one that begins first stands,
+    of two that begin together the longer, and a learned phrase only where there is no other mark.
 
     ``value = 1 - exp(-rate / SCALE)`` in [0, 1), where
-    ``rate = 100 x marks / max(MIN_WORDS, words)``: 0 without a mark, .33 for one in 125 words,
-    .63 for two in 100, .92 for five in 100. It saturates, since the tenth hashtag tells nothing
-    that the fifth did not.
+    ``rate = 100 x marks / max(MIN_WORDS, words)``, a learned phrase counting ``LEARNED_WEIGHT``: 0 without
+    a mark, .33 for one in 125 words, .63 for two in 100, .92 for five in 100. It saturates, since the
+    tenth hashtag tells nothing that the fifth did not.
+
+    Args:
+        answer: The text.
+        stock: Learned phrases, as lists spell them; None for all that are stored. A base without a
+            list adds none: then the hand-written rules judge alone.
 
     Returns:
-        Every mark as evidence. Details: ``marks``, ``per_100_words`` and the count of each kind.
+        Every mark as evidence. Details: ``marks``, ``per_100_words`` (of all marks alike) and the
+        count of each kind.
     """
     if is_blank(answer.text):
         return unscored("hashtag_slop", EMPTY)
-    marks = _marks(answer.text)
-    rate = 100 * len(marks) / max(MIN_WORDS, len(words(answer.text)))
-    kinds = ("hashtag", "handle", "emoji", "title", "stock_phrase", "not_x_but_y")
+    marks = _marks(answer.text, stock_against(()) if stock is None else stock)
+    length = max(MIN_WORDS, len(words(answer.text)))
+    kinds = ("hashtag", "handle", "emoji", "title", "stock_phrase", "not_x_but_y", "learned_phrase")
+    counts = {kind: float(sum(m.why == kind for m in marks)) for kind in kinds}
+    weighed = len(marks) - (1 - LEARNED_WEIGHT) * counts["learned_phrase"]
     return Judgement(
         "hashtag_slop",
-        1 - math.exp(-rate / SCALE),
+        1 - math.exp(-100 * weighed / length / SCALE),
         marks,
-        details={
-            "marks": float(len(marks)),
-            "per_100_words": rate,
-            **{kind: float(sum(m.why == kind for m in marks)) for kind in kinds},
-        },
+        details={"marks": float(len(marks)), "per_100_words": 100 * len(marks) / length, **counts},
     )
 
 
-def _marks(text: str) -> tuple[Evidence, ...]:
+def _marks(text: str, stock: Collection[str]) -> tuple[Evidence, ...]:
     shown = without_code_and_addresses(text)
     found = [(t.start, t.end, "title") for t in titles(text)]
     for why, pattern in (
@@ -100,11 +111,25 @@ def _marks(text: str) -> tuple[Evidence, ...]:
         ("not_x_but_y", _ANTITHESES),
     ):
         found += [(m.start(), m.end(), why) for m in pattern.finditer(shown)]
-    kept: list[Evidence] = []
+    kept: list[tuple[int, int, str]] = []
     for start, end, why in sorted(found, key=lambda f: (f[0], -f[1])):
-        if not kept or start >= kept[-1].end:
-            kept.append(Evidence(text[start:end], start, end, why))
-    return tuple(kept)
+        if not kept or start >= kept[-1][1]:
+            kept.append((start, end, why))
+    free = _outside([(start, end) for start, end, _ in kept], spans(text, stock))
+    kept += [(start, end, "learned_phrase") for start, end in free]
+    return tuple(Evidence(text[start:end], start, end, why) for start, end, why in sorted(kept))
+
+
+def _outside(taken: list[tuple[int, int]], learned: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those of ``learned`` that overlap nothing ``taken``; both in order and free of overlaps in themselves."""
+    free = []
+    at = 0
+    for start, end in learned:
+        while at < len(taken) and taken[at][1] <= start:
+            at += 1
+        if at == len(taken) or taken[at][0] >= end:
+            free.append((start, end))
+    return free
 
 
 @lru_cache(maxsize=1)
