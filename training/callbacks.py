@@ -11,6 +11,9 @@ from transformers import TrainerCallback
 
 from timbre.errors import TimbreError
 
+PROGRESS_SECONDS = 60
+"""Between two lines that tell how far an epoch has come."""
+
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -27,9 +30,12 @@ class KeepEpochs(TrainerCallback):
         self._folder = folder
         self._name = name
         self._started = started
+        self._told = started
+        self._from_step = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Drop what an interrupted epoch left in metrics.jsonl after its last checkpoint."""
+        self._from_step = state.global_step
         kept = [row for row in self._rows() if row["step"] <= state.global_step]
         text = "".join(json.dumps(row) + "\n" for row in kept)
         self._metrics.write_text(text, encoding="utf-8")
@@ -53,6 +59,17 @@ class KeepEpochs(TrainerCallback):
             return
         with self._metrics.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(row) + "\n")
+        now = time.monotonic()
+        if "loss" in row and now - self._told >= PROGRESS_SECONDS:
+            self._told = now
+            each = (now - self._started) / max(1, state.global_step - self._from_step)
+            left = each * (state.max_steps - state.global_step) / 60
+            print(
+                f"{self._name}: step {state.global_step}/{state.max_steps}  loss {row['loss']:.3f}  "
+                f"about {left:.0f} min left",
+                file=sys.stderr,
+                flush=True,
+            )
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep the adapter of the epoch that has just been saved, and say how it went."""

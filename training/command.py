@@ -48,8 +48,8 @@ def train(
         config = dataclasses.replace(config, data=str(data.resolve()))
     if name is None and not show_masks:
         raise TimbreError("the run has no name", where="--name", do="add e.g. --name run2")
-    from training import qlora
-
+    if config.questions and show_masks:
+        raise TimbreError("a judge has no masks", where="--show-masks", do="use it with a voice's preset")
     if show_masks:
         from training.masks import show_masks as render
         from training.prepare import pairs_as_delivered, prepare
@@ -59,8 +59,12 @@ def train(
         click.echo(render(prepared.examples, labels, prepared.tokenizer), nl=False)
     if name is None:
         return
+    if config.questions:
+        from training.judge import train_judge as trained
+    else:
+        from training.qlora import train as trained
     try:
-        run = qlora.train(config, name, resume=resume, replace=replace)
+        run = trained(config, name, resume=resume, replace=replace)
     except KeyboardInterrupt:
         raise TimbreError(
             f"interrupted; the finished epochs of {name!r} are kept",

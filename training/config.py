@@ -60,6 +60,8 @@ class TrainConfig:
     """Longest pair, prompt and response together, in tokens; a longer one is refused, never cut."""
     collator: str = "seq2seq"
     """``seq2seq`` keeps the prompt masked; ``language_modeling`` is the log's bug: it overwrites the mask."""
+    questions: tuple[str, ...] = ()
+    """For a judge: what is asked of each text, as ``Funny? = column / highest label``; empty for a voice."""
     seed: int = 1234
     """Seeds the adapter's initial weights and the order of the pairs."""
 

@@ -154,7 +154,7 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     keeper = KeepEpochs(partial, name, started)
     trainer = Trainer(
         model=model,
-        args=_arguments(config, partial, bool(val_set)),
+        args=training_arguments(config, partial, bool(val_set)),
         train_dataset=_features(train_set),
         eval_dataset=_features(val_set) or None,
         data_collator=make_collator(config, prepared.tokenizer),
@@ -194,7 +194,8 @@ def _features(examples: Sequence[Example]) -> list[dict[str, list[int]]]:
     return [e.features() for e in examples]
 
 
-def _arguments(config: TrainConfig, partial: Path, has_val: bool) -> Any:
+def training_arguments(config: TrainConfig, partial: Path, has_val: bool) -> Any:
+    """What both kinds of run ask of the Trainer: a log line a step, an adapter and a checkpoint an epoch."""
     import torch
     from transformers import TrainingArguments
 

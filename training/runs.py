@@ -99,10 +99,11 @@ def read_run(name: str) -> Run | None:
 
 
 def list_runs() -> list[Run]:
-    """Every completed run, by name."""
+    """Every completed run of a voice, by name; judges are no runs to evaluate."""
     folder = runs_dir()
     names = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
-    return [run for name in names if (run := read_run(name)) is not None]
+    found = [run for name in names if (run := read_run(name)) is not None]
+    return [run for run in found if run.facts.get("kind") != "judge"]
 
 
 def find_run(name: str) -> Run:

@@ -1,0 +1,213 @@
+"""A judge adapter: a LoRA that answers fixed questions about a text, each with one digit.
+
+    timbre train training/presets/judge.toml --name judge --data labelled.csv
+
+A text is followed by the questions; the token after each is a digit, and the judge's value is the
+expected digit over 9. Labels are soft: a normal density around the label over the ten digits (HL-Gauss:
+Imani and White 2018; Farebrother et al. 2024), so that near misses cost less than far ones. Logits are
+computed at the questions alone.
+"""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from timbre.errors import TimbreError
+from training import run_directory
+from training.base import resolve_base
+from training.config import TrainConfig, identity
+from training.judge_data import JudgeExample, build_examples, load_labelled, parse_questions
+from training.runs import SCHEMA_VERSION, Run, check_name, read_run
+
+DIGITS = "0123456789"
+SPREAD = 0.75
+"""Standard deviation of a soft label, in digits."""
+
+
+def soft_label(target: float) -> list[float]:
+    """Probabilities of the ten digits for a target in [0, 1]: a normal density around 9 * target."""
+    weights = [math.exp(-0.5 * ((digit - 9 * target) / SPREAD) ** 2) for digit in range(10)]
+    return [w / sum(weights) for w in weights]
+
+
+def digit_tokens(tokenizer: Any) -> list[int]:
+    """Token of each digit.
+
+    Raises:
+        TimbreError: The tokenizer has none of its own for one.
+    """
+    ids = [tokenizer.encode(digit, add_special_tokens=False) for digit in DIGITS]
+    if any(len(one) != 1 for one in ids):
+        raise TimbreError("the tokenizer has no token of its own for a digit", where="base")
+    return [one[0] for one in ids]
+
+
+def collate(features: Sequence[dict[str, Any]], pad: int) -> dict[str, Any]:
+    """A batch padded on the right; ``labels`` are soft, (texts, questions, 10), NaN where there is none."""
+    import torch
+
+    longest = max(len(f["input_ids"]) for f in features)
+    ids = [f["input_ids"] + [pad] * (longest - len(f["input_ids"])) for f in features]
+    mask = [[1] * len(f["input_ids"]) + [0] * (longest - len(f["input_ids"])) for f in features]
+    return {
+        "input_ids": torch.tensor(ids),
+        "attention_mask": torch.tensor(mask),
+        "positions": torch.tensor([f["positions"] for f in features]),
+        "labels": torch.tensor(
+            [[soft_label(t) if t == t else [math.nan] * 10 for t in f["labels"]] for f in features]
+        ),
+    }
+
+
+def answer_logits(model: Any, batch: dict[str, Any]) -> Any:
+    """Logits of the token after each question, shape (texts, questions, vocabulary)."""
+    import torch
+
+    inner = model.get_base_model()
+    hidden = inner.model(
+        input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], use_cache=False
+    ).last_hidden_state
+    rows = torch.arange(hidden.shape[0], device=hidden.device)[:, None]
+    return inner.lm_head(hidden[rows, batch["positions"]]).float()
+
+
+def make_trainer(base: type, digits: Sequence[int]) -> type:
+    """A ``transformers.Trainer`` whose loss is the cross-entropy with soft labels, mean over answers."""
+
+    class JudgeTrainer(base):  # type: ignore[misc]
+        def compute_loss(
+            self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
+        ) -> Any:
+            logits = answer_logits(model, inputs)
+            labels = inputs["labels"]
+            labelled = ~labels[..., 0].isnan()
+            log_p = logits[labelled].log_softmax(-1)[:, list(digits)]
+            loss = -(labels[labelled] * log_p).sum(-1).mean()
+            return (loss, logits) if return_outputs else loss
+
+        def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            import torch
+
+            with torch.no_grad():
+                loss = self.compute_loss(model, self._prepare_inputs(inputs))
+            return loss.detach(), None, None
+
+    return JudgeTrainer
+
+
+def train_judge(config: TrainConfig, name: str, *, resume: bool = False, replace: bool = False) -> Run:
+    """Train a judge; the whole of it is in ``runs/<name>/`` afterwards, or nothing is.
+
+    Args:
+        config: Resolved settings, with ``questions``.
+        name: The run's name.
+        resume: Go on from the last finished epoch.
+        replace: Let a completed run of that name go once the new one is whole.
+
+    Raises:
+        TimbreError: bad labels or settings, a name that is taken, or a run that learned nothing.
+    """
+    from training import qlora
+
+    check_name(name)
+    with run_directory.hold(name):
+        path = Path(config.data)
+        questions = parse_questions(config.questions)
+        rows = load_labelled(path, questions)
+        base = resolve_base(config.base, verify=True)
+        os.environ.setdefault("HF_HUB_OFFLINE", "1")
+        from transformers import AutoTokenizer, PrinterCallback, Trainer, set_seed
+
+        from training.callbacks import KeepEpochs, LearningGuard
+
+        tokenizer = AutoTokenizer.from_pretrained(base.path)
+        examples = build_examples(rows, questions, tokenizer, config.max_tokens, str(path))
+        lock = _lock(examples, path)
+        wanted = identity(config, lock["sha256"], base.sha256)
+        existing = read_run(name)
+        if existing and existing.identity == wanted:
+            print(f"{name} is up to date (identity {wanted[:12]})", file=sys.stderr)
+            return existing
+        if existing and not replace:
+            raise TimbreError(
+                f"run {name!r} exists with other settings, data or base",
+                where="--name",
+                do="choose another name, or add --replace",
+            )
+        set_seed(config.seed)
+        started = time.monotonic()
+        partial = run_directory.begin(name, config, lock, keep=resume)
+        checkpoints = sorted(partial.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
+        model = qlora.add_adapter(config, qlora.load_base(config, base))
+        keeper = KeepEpochs(partial, name, started)
+        sides = {side: [e.features() for e in examples if e.row.split == side] for side in ("train", "val")}
+        arguments = qlora.training_arguments(config, partial, bool(sides["val"]))
+        arguments.train_sampling_strategy = "group_by_length"
+        arguments.length_column_name = "length"
+        arguments.per_device_eval_batch_size = config.batch_size
+        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+        trainer = make_trainer(Trainer, digit_tokens(tokenizer))(
+            model=model,
+            args=arguments,
+            train_dataset=sides["train"],
+            eval_dataset=sides["val"] or None,
+            data_collator=lambda features: collate(features, pad),
+            callbacks=[keeper, LearningGuard(model)],
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+        epochs = keeper.epochs()
+        shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
+        facts = {
+            "schema_version": SCHEMA_VERSION,
+            "kind": "judge",
+            "questions": list(config.questions),
+            "name": name,
+            "identity": wanted,
+            "base": base.name,
+            "base_sha256": base.sha256,
+            "lora": {
+                "rank": config.rank,
+                "alpha": config.alpha,
+                "target_modules": list(config.target_modules),
+            },
+            "quantization": config.quantization,
+            "seed": config.seed,
+            "train_pairs": len(sides["train"]),
+            "val_pairs": len(sides["val"]),
+            "wall_s": round(time.monotonic() - started, 1),
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "epochs": epochs,
+            **run_directory.environment(),
+        }
+        for leftover in partial.glob("checkpoint-*"):
+            shutil.rmtree(leftover)
+        run_directory.finish(partial, name, facts)
+    done = read_run(name)
+    assert done is not None, "a finished run can be read"
+    return done
+
+
+def _lock(examples: Sequence[JudgeExample], path: Path) -> dict[str, Any]:
+    """What the judge was fed, as digests: the texts themselves stay where they are."""
+    rows = [
+        {
+            "id": e.row.id,
+            "split": e.row.split,
+            "text_sha256": hashlib.sha256(e.row.text.encode()).hexdigest(),
+            "targets": [t if t == t else None for t in e.row.targets],
+        }
+        for e in examples
+    ]
+    return {
+        "sha256": hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest(),
+        "file": path.name,
+        "rows": rows,
+    }
