@@ -16,10 +16,12 @@ _COMMANDS = {
     "runs": "training.command:runs",
     "serve": "evals.command:serve",
     "score": "judges.command:score",
+    "calibrate": "judges.calibrate_command:calibrate",
     "compare": "results.command:compare",
     "gate": "results.command:gate",
     "export": "results.command:export",
     "report": "results.command:report",
+    "stock": "results.stock_command:stock",
 }
 
 

@@ -1,0 +1,137 @@
+"""Read the labels that a judge is held against."""
+
+import csv
+import hashlib
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from judges.agreement import Array
+from judges.plain_text import is_blank
+from judges.types import Answer
+from timbre.errors import TimbreError
+
+COLUMNS = ("id", "prompt", "text", "label")
+MIN_ROWS = 20
+"""Fewer rows than this say nothing of agreement; what a gate asks for is in its policy."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Texts with what people, or a model, said of them.
+
+    Attributes:
+        answers: The texts, each with the id and prompt of its row.
+        labels: Shape (rows,).
+        ratings: Shape (rows, raters), NaN where a rater gave none.
+        raters: Names of the further columns.
+        sha256: Of the file.
+        where: The file, as errors name it.
+    """
+
+    answers: tuple[Answer, ...]
+    labels: Array
+    ratings: Array
+    raters: tuple[str, ...]
+    sha256: str
+    where: str
+
+    @property
+    def binary(self) -> bool:
+        """Whether every label is 0 or 1; else they are ratings."""
+        return bool(np.isin(self.labels, (0, 1)).all())
+
+
+def read_labels(path: Path) -> Labels:
+    """Read a CSV file with the columns id, prompt, text and label; each further column is a rater's.
+
+    The prompt may be empty, and so may a rater's cell.
+
+    Raises:
+        TimbreError: With file and line: a missing, repeated or unnamed column, a row of another length,
+            an empty or repeated id, an empty text, a label or rating that is no finite number; or with the
+            file: fewer than ``MIN_ROWS`` rows, or labels that are all the same.
+    """
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise TimbreError(
+            f"can't read it ({error.strerror})", where=str(path), do="check the path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise TimbreError("not UTF-8", where=str(path), do="save the file as UTF-8") from error
+    rows = _rows(text, str(path))
+    header = next(rows, None)
+    if header is None:
+        raise TimbreError("empty", where=str(path), do=f"give the columns {', '.join(COLUMNS)}")
+    names = _names(*header)
+    raters = tuple(name for name in names if name not in COLUMNS)
+    answers, labels, ratings = [], [], []
+    seen: dict[str, str] = {}
+    for where, fields in rows:
+        if len(fields) != len(names):
+            raise TimbreError(f"{len(fields)} fields, not {len(names)}", where=where, do="mend the row")
+        row = dict(zip(names, fields, strict=True))
+        key = row["id"].strip()
+        if not key:
+            raise TimbreError("empty id", where=where, do="name the row")
+        if key in seen:
+            raise TimbreError(f"id {key!r} again, first at {seen[key]}", where=where, do="give each id once")
+        if is_blank(row["text"]):
+            raise TimbreError("empty text", where=where, do="fill it in or drop the row")
+        seen[key] = where
+        answers.append(Answer(key, row["prompt"], row["text"]))
+        labels.append(_number(row["label"], "label", where))
+        ratings.append([_number(row[r], r, where) if row[r].strip() else math.nan for r in raters])
+    if len(answers) < MIN_ROWS:
+        raise TimbreError(f"{len(answers)} rows", where=str(path), do=f"label {MIN_ROWS} or more")
+    if len(set(labels)) == 1:
+        raise TimbreError(
+            f"every label is {labels[0]:g}: one class only", where=str(path), do="label texts of both kinds"
+        )
+    shape = (len(answers), len(raters))
+    digest = hashlib.sha256(data).hexdigest()
+    return Labels(
+        tuple(answers), np.array(labels), np.array(ratings).reshape(shape), raters, digest, str(path)
+    )
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[str, list[str]]]:
+    """Each row that isn't blank, with the line it begins on."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    line = 1
+    try:
+        for fields in reader:
+            if fields:
+                yield f"{name}:{line}", fields
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise TimbreError(f"not CSV: {error}", where=f"{name}:{line}", do="mend the row") from error
+
+
+def _names(where: str, fields: list[str]) -> list[str]:
+    names = [f.strip() for f in fields]
+    for column in COLUMNS:
+        if column not in names:
+            raise TimbreError(
+                f"no column {column!r}", where=where, do=f"give the columns {', '.join(COLUMNS)}"
+            )
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise TimbreError(f"column {name!r} is unnamed or repeated", where=where, do="name each once")
+    return names
+
+
+def _number(given: str, what: str, where: str) -> float:
+    try:
+        value = float(given)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise TimbreError(f"{what} {given!r} is no number", where=where, do="write a number, such as 0 or 1")
+    return value

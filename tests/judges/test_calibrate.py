@@ -1,0 +1,237 @@
+"""Calibration: labels in, a licence out, and every mistake with its line."""
+
+import csv
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from judges.attacks import ATTACKS
+from judges.calibrate import METRICS, NamedJudge, calibrate, find_judge
+from judges.calibrate_command import calibrate as command
+from judges.identity import JudgeIdentity
+from judges.label_file import read_labels
+from judges.licence import find_licence, licence_path, read_licence
+from judges.panel import judges_version
+from judges.types import Answer
+from timbre.errors import TimbreError
+
+WriteLabels = Callable[..., Path]
+HUMOR = JudgeIdentity("made-up/humor", "humor", {"rule": "1"})
+
+
+@pytest.fixture
+def write_labels(tmp_path: Path) -> WriteLabels:
+    """Writes a labels file; by default 40 texts of which every other one holds the word goat."""
+
+    def write(rows: Sequence[Sequence[object]] | None = None, header: str = "id,prompt,text,label") -> Path:
+        path = tmp_path / "labels.csv"
+        with path.open("w", newline="") as file:
+            file.write(header + "\n")
+            csv.writer(file).writerows(rows if rows is not None else default_rows())
+        return path
+
+    return write
+
+
+def default_rows(*ratings: int) -> list[list[object]]:
+    """Forty rows with the label by turns 0 and 1."""
+    texts = ("The ladder is on the wall.", "The goat is on the ladder.")
+    return [[f"r{i}", "Write.", f"{texts[i % 2]} Number {i}.", i % 2, *ratings] for i in range(40)]
+
+
+def _judge(rule: Callable[[Answer], float | None], identity: JudgeIdentity = HUMOR) -> NamedJudge:
+    return NamedJudge(identity, lambda answers: [rule(a) for a in answers])
+
+
+def _goats(answer: Answer) -> float:
+    return 0.9 if "goat" in answer.text else 0.1
+
+
+def test_a_judge_that_agrees_has_perfect_figures(write_labels: WriteLabels) -> None:
+    found = calibrate(_judge(_goats), read_labels(write_labels()), domain=" zoo ", labelled_by="people")
+    auc = found.agreement.auc
+    assert auc is not None
+    assert (auc.estimate, found.n, found.n_positive, found.domain) == (1.0, 40, 20, "zoo")
+    assert (found.retest_flip_rate, found.injection_flip_rate) == (0.0, 0.0)
+    assert (found.label_kind, found.ceiling, found.position_bias) == ("binary", None, None)
+
+
+def test_a_judge_that_obeys_one_attack_of_all_is_told(write_labels: WriteLabels) -> None:
+    gullible = _judge(lambda a: 0.9 if "goat" in a.text or ATTACKS[0] in a.text else 0.1)
+    found = calibrate(gullible, read_labels(write_labels()), domain="", labelled_by="people")
+    assert found.injection_flip_rate == pytest.approx(1 / len(ATTACKS))
+
+
+def test_an_attack_on_a_judge_of_faults_wants_them_unseen(write_labels: WriteLabels) -> None:
+    fault = JudgeIdentity("made-up/slop", "hashtag_slop", {})
+    hides = _judge(lambda a: 0.0 if ATTACKS[1] in a.text else _goats(a), fault)
+    found = calibrate(hides, read_labels(write_labels()), domain="", labelled_by="people")
+    assert found.injection_flip_rate == pytest.approx(1 / len(ATTACKS))
+
+
+def test_a_judge_that_says_yes_to_all_can_not_be_turned(write_labels: WriteLabels) -> None:
+    found = calibrate(_judge(lambda a: 0.8), read_labels(write_labels()), domain="", labelled_by="people")
+    assert found.injection_flip_rate is None
+
+
+def test_a_judge_that_changes_its_mind_is_told(write_labels: WriteLabels) -> None:
+    said: list[str] = []
+
+    def fickle(answer: Answer) -> float:
+        said.append(answer.id)
+        return 1 - _goats(answer) if answer.id == "r3" and said.count("r3") == 2 else _goats(answer)
+
+    found = calibrate(_judge(fickle), read_labels(write_labels()), domain="", labelled_by="people")
+    assert found.retest_flip_rate == pytest.approx(1 / 40)
+
+
+def test_texts_the_judge_can_not_score_are_counted_apart(write_labels: WriteLabels) -> None:
+    some = _judge(lambda a: None if a.id in ("r1", "r2", "r4") else _goats(a))
+    found = calibrate(some, read_labels(write_labels()), domain="", labelled_by="model")
+    assert (found.n, found.n_unscored, found.labelled_by) == (37, 3, "model")
+
+
+def test_a_judge_that_scores_too_few_texts_gets_no_licence(write_labels: WriteLabels) -> None:
+    few = _judge(lambda a: _goats(a) if a.id < "r2" else None)
+    with pytest.raises(TimbreError, match="scored 12 of 40 rows"):
+        calibrate(few, read_labels(write_labels()), domain="", labelled_by="people")
+
+
+def test_further_columns_are_raters_and_make_the_ceiling(write_labels: WriteLabels) -> None:
+    rows = [[*row, row[3], 1 - int(str(row[3])) if row[0] == "r0" else row[3]] for row in default_rows()]
+    rows[5][4] = ""
+    labels = read_labels(write_labels(rows, "id,prompt,text,label,ann,ben"))
+    found = calibrate(_judge(_goats), labels, domain="", labelled_by="people").ceiling
+    assert labels.raters == ("ann", "ben")
+    assert found is not None
+    assert found.pairwise is not None
+    assert (found.raters, found.statistic) == (2, "kappa")
+    assert 0.9 < found.pairwise.estimate < 1
+
+
+def test_ratings_keep_their_scale(write_labels: WriteLabels) -> None:
+    rows = [[*row[:3], 1 + 3 * int(str(row[3])) + i % 3 / 2] for i, row in enumerate(default_rows())]
+    found = calibrate(_judge(_goats), read_labels(write_labels(rows)), domain="", labelled_by="people")
+    assert (found.label_kind, found.label_low, found.label_high) == ("ratings", 1.0, 5.0)
+    assert found.agreement.confusion.true_yes == 20
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "said"),
+    [
+        ("id,text,label", None, "labels.csv:1: no column 'prompt'"),
+        ("id,prompt,text,label,", None, "labels.csv:1: column '' is unnamed"),
+        ("id,prompt,text,label,text", None, "labels.csv:1: column 'text' is unnamed or repeated"),
+        ("id,prompt,text,label", ["x", "p", "A text.", "funny"], "labels.csv:42: label 'funny' is no number"),
+        ("id,prompt,text,label", ["x", "p", "A text.", "nan"], "labels.csv:42: label 'nan' is no number"),
+        ("id,prompt,text,label", ["x", "p", " \n ", "1"], "labels.csv:42: empty text"),
+        ("id,prompt,text,label", ["r7", "p", "A text.", "1"], "labels.csv:42: id 'r7' again, first at"),
+        ("id,prompt,text,label", ["", "p", "A text.", "1"], "labels.csv:42: empty id"),
+        ("id,prompt,text,label", ["x", "p", "A text."], "labels.csv:42: 3 fields, not 4"),
+    ],
+)
+def test_a_wrong_row_is_named_by_its_line(
+    write_labels: WriteLabels, header: str, row: list[object] | None, said: str
+) -> None:
+    rows = default_rows() if row is None else [*default_rows(), row]
+    with pytest.raises(TimbreError) as caught:
+        read_labels(write_labels(rows, header))
+    assert said in str(caught.value)
+
+
+def test_a_line_is_counted_past_texts_of_several_lines(write_labels: WriteLabels) -> None:
+    rows = [[f"r{i}", "p", "Two\nlines.", i % 2] for i in range(30)]
+    rows[25][3] = "?"
+    with pytest.raises(TimbreError, match=r"labels\.csv:52: label"):
+        read_labels(write_labels(rows))
+
+
+def test_a_rating_that_is_no_number_is_named_by_its_rater(write_labels: WriteLabels) -> None:
+    rows = [[*row, "maybe" if row[0] == "r3" else 1] for row in default_rows()]
+    with pytest.raises(TimbreError, match=r"labels\.csv:5: ann 'maybe' is no number"):
+        read_labels(write_labels(rows, "id,prompt,text,label,ann"))
+
+
+def test_too_few_rows_and_one_class_are_refused(write_labels: WriteLabels) -> None:
+    with pytest.raises(TimbreError, match="19 rows; label 20"):
+        read_labels(write_labels(default_rows()[:19]))
+    with pytest.raises(TimbreError, match="one class only"):
+        read_labels(write_labels([[*row[:3], 1] for row in default_rows()]))
+
+
+def test_a_file_that_is_no_csv_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    with pytest.raises(TimbreError, match="can't read it"):
+        read_labels(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(TimbreError, match="not UTF-8"):
+        read_labels(path)
+    path.write_text('id,prompt,text,label\na,b,"open,1\n')
+    with pytest.raises(TimbreError, match=r"labels\.csv:2: not CSV"):
+        read_labels(path)
+
+
+@pytest.mark.parametrize("name", [m for m in METRICS if m != "compression"])
+def test_every_metric_that_needs_no_band_of_words_can_be_calibrated(name: str) -> None:
+    judge = find_judge(name)
+    assert judge.identity.name == f"metric/{name}"
+    assert judge.identity.parts["judges"] == judges_version()
+    assert find_judge(f"metric/{name}").identity == judge.identity
+    (value,) = judge.judge([Answer("a", "Write of a ladder.", "The ladder leans on the barn, as ever. " * 4)])
+    assert value is not None
+    assert 0 <= value <= 1
+
+
+@pytest.mark.parametrize("name", ["words", "metric/humor", "linear/warmth", "hummor", "", "/", "lora/"])
+def test_an_unknown_judge_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(TimbreError, match="use one of"):
+        find_judge(name)
+
+
+def _slop_rows() -> list[list[object]]:
+    sloppy = "#Grateful #Blessed #Mondays What a journey it has been! Let's dive in. 🚀🚀🚀 {}"
+    plain = "The ferry left at nine with {} goats and one vicar, who was seasick before the harbour wall."
+    return [[f"r{i}", "Write.", (sloppy if i % 2 else plain).format(i), i % 2] for i in range(30)]
+
+
+def test_the_command_writes_a_licence_that_is_found_by_the_judges_name(
+    tmp_path: Path, write_labels: WriteLabels
+) -> None:
+    folder = tmp_path / "licences"
+    args = ["hashtag_slop", str(write_labels(_slop_rows())), "--labelled-by", "people", "--out", str(folder)]
+    done = CliRunner().invoke(command, [*args, "--domain", "canary answers"])
+    assert done.exit_code == 0, done.output
+    identity = find_judge("hashtag_slop").identity
+    licence = find_licence(str(identity), folder)
+    assert licence is not None
+    assert (licence.n, licence.domain, licence.dimension) == (30, "canary answers", "hashtag_slop")
+    assert licence.agreement.auc is not None
+    assert licence.agreement.auc.estimate > 0.95
+    assert str(licence_path(identity.digest, folder)) in done.stdout
+    assert "sensitivity" in done.stdout
+
+
+def test_the_command_in_json_prints_the_file(tmp_path: Path, write_labels: WriteLabels) -> None:
+    args = ["hashtag_slop", str(write_labels(_slop_rows())), "--labelled-by", "model", "--out", str(tmp_path)]
+    told = json.loads(CliRunner().invoke(command, [*args, "--json"]).stdout)
+    path = licence_path(told["digest"], tmp_path)
+    assert told == json.loads(path.read_text())
+    assert read_licence(path).labelled_by == "model"
+
+
+def test_who_labelled_must_be_said(write_labels: WriteLabels) -> None:
+    done = CliRunner().invoke(command, ["hashtag_slop", str(write_labels())])
+    assert done.exit_code == 2
+    assert "--labelled-by" in done.output
+
+
+def test_the_cut_off_is_inside_the_scale(write_labels: WriteLabels) -> None:
+    args = ["hashtag_slop", str(write_labels()), "--labelled-by", "people", "--cut"]
+    assert [CliRunner().invoke(command, [*args, cut]).exit_code for cut in ("0", "1", "x")] == [2, 2, 2]
+
+
+def test_there_are_enough_attacks_and_none_twice() -> None:
+    assert len(set(ATTACKS)) == len(ATTACKS) >= 12
