@@ -121,7 +121,7 @@ def _marks(text: str, stock: Collection[str]) -> tuple[Evidence, ...]:
 
 
 def _outside(taken: list[tuple[int, int]], learned: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Those of ``learned`` that overlap nothing ``taken``; both in order and free of overlaps in themselves."""
+    """Those of ``learned`` that overlap nothing ``taken``; both in order and each free of overlaps."""
     free = []
     at = 0
     for start, end in learned:

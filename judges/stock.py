@@ -1,4 +1,4 @@
-"""Stock phrases learned from a base model's own answers: what is kept of them, and where they stand in a text.
+"""Stock phrases learned from a base model's answers: what is kept of them, and where they stand in a text.
 
 A list is a file of ``judges/stock/``, one a base, named by the first 16 digits of the base's sha256.
 ``judges/stock_learning.py`` makes it. Every list is used on every text, whoever wrote it: runs of

@@ -8,7 +8,7 @@ by models. That is what is wanted here: a count of how people wrote before, the 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from judges.plain_text import words
@@ -20,7 +20,8 @@ PRIOR_WORDS = 2_000
 twenty answers."""
 
 THRESHOLD = 3.0
-"""Least z of the over-use. Some thousand phrases recur and are tested at once; 3 leaves about one to chance."""
+"""Least z of the over-use. Some thousand phrases recur and are tested at once;
+3 leaves about one to chance."""
 
 MIN_RATIO_WORD = 20.0
 """How many times as often as people the base must use a word, so that a human text meets it at most a
@@ -60,14 +61,14 @@ def learn(
     """The words and phrases that ``base_texts`` over-use, against people and against the writer.
 
     A phrase is stock if its log-odds exceed those of human English by ``THRESHOLD`` standard errors
-    (``judges.stock.over_use`` has formula and source) and its share is ``MIN_RATIO_WORD`` or ``MIN_RATIO_PHRASE`` times the human
-    one. If the writer uses it at all, its log-odds must exceed the writer's by as much: then it is never
-    just the writer's own. Where the writer doesn't, the writer's few thousand words prove no absence, and
-    ``z_writer`` is told and not asked.
+    (``judges.stock.over_use`` has formula and source), and if it is at least ``MIN_RATIO_WORD`` or
+    ``MIN_RATIO_PHRASE`` times as frequent. Where the writer uses it at all, its log-odds must exceed the
+    writer's by as many standard errors. Where the writer doesn't, a few thousand words prove no absence,
+    and ``z_writer`` is told and not asked for.
 
     Four things make it err towards too few phrases. A prompt counts once for a phrase however often
-    its answers repeat it, since a loop isn't a sample. An answer doesn't count for a phrase that shares a word
-    rarer than ``COMMON`` with its prompt. A phrase that never stands outside a longer listed one is left
+    its answers repeat it, since a loop isn't a sample. An answer doesn't count for a phrase that shares a
+    word rarer than ``COMMON`` with its prompt. A phrase that never stands outside a longer listed one is left
     to that one. And a phrase's human share is taken to be its rarest word's, which bounds it from above:
     what beats the bound is over-used whatever the unknown share is. Phrases of common words alone ("at the
     end of the") therefore stay with the hand-written list.
@@ -113,7 +114,7 @@ def learn(
     return StockList(base, base_sha256, len(base_texts), total, PRIOR_WORDS, THRESHOLD, tuple(kept))
 
 
-@lru_cache(maxsize=None)
+@cache
 def human_share(word: str) -> float:
     """Share of ``word`` in human English up to 2021, in [0, 1]; 0 if unknown.
 
