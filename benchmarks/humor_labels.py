@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from timbre.paths import CHECKOUT
+from training.judge_data import split_of
 
 LABELS = CHECKOUT.parent / "shared" / "data" / "humor" / "labelled.csv"
 """SemEval-2021 task 7 (HaHackathon), training set: it is not part of the project."""
@@ -23,12 +24,14 @@ class Labels:
     """Rows of the data set; every array has shape (n,).
 
     Attributes:
+        ids: From the file.
         texts: Tweets and jokes.
         is_humor: 0 or 1.
         humor_rating: 0 to 4; NaN where ``is_humor`` is 0.
         offense_rating: 0 to 5.
     """
 
+    ids: tuple[str, ...]
     texts: tuple[str, ...]
     is_humor: Array
     humor_rating: Array
@@ -36,8 +39,8 @@ class Labels:
 
     def of(self, rows: NDArray[np.int64]) -> "Labels":
         """The rows named."""
-        texts = tuple(self.texts[i] for i in rows)
-        return Labels(texts, self.is_humor[rows], self.humor_rating[rows], self.offense_rating[rows])
+        ids, texts = (tuple(column[i] for i in rows) for column in (self.ids, self.texts))
+        return Labels(ids, texts, self.is_humor[rows], self.humor_rating[rows], self.offense_rating[rows])
 
 
 def read_labels(path: Path = LABELS) -> Labels:
@@ -47,13 +50,13 @@ def read_labels(path: Path = LABELS) -> Labels:
         sys.exit(0)
     frame = pd.read_csv(path)
     columns = (frame[c].to_numpy(float) for c in ("is_humor", "humor_rating", "offense_rating"))
-    return Labels(tuple(frame["text"]), *columns)
+    return Labels(tuple(frame["id"].astype(str)), tuple(frame["text"]), *columns)
 
 
-def held_out(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The fixed split: four fifths to fit on, one fifth that nothing is tuned on."""
-    order = np.random.default_rng(20211).permutation(n)
-    return np.sort(order[n // 5 :]), np.sort(order[: n // 5])
+def held_out(labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The split of `timbre train` for a judge: rows to fit on, and a fifth that nothing is tuned on."""
+    val = np.array([split_of(id_) == "val" for id_ in labels.ids])
+    return np.flatnonzero(~val), np.flatnonzero(val)
 
 
 def interval(figure: Callable[[NDArray[np.int64]], float], n: int) -> str:

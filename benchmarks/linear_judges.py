@@ -28,7 +28,7 @@ def main() -> None:
             unseen[target][test] = values
     for name, figure in agreement(labels, **unseen).items():
         print(f"5 folds, n {n}: {name} {figure}")
-    train, test = held_out(n)
+    train, test = held_out(labels)
     for name, figure in agreement(
         labels.of(test), **fitted(labels.of(train)).predict(labels.of(test).texts)
     ).items():
