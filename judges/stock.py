@@ -33,6 +33,7 @@ class StockPhrase:
     Attributes:
         text: One to ``LONGEST`` words in small letters, parted by one space.
         prompts: Different prompts whose answers hold it.
+        answers: Answers that hold it: the uses that ``over_use`` is told.
         count: Times that it stands in those answers.
         per_100_words: ``count`` per 100 words of all answers.
         human: Its share in human English at most, in (0, 1).
@@ -42,6 +43,7 @@ class StockPhrase:
 
     text: str
     prompts: int
+    answers: int
     count: int
     per_100_words: float
     human: float
@@ -157,7 +159,7 @@ def stock_against(writer_texts: Sequence[str], lists: Sequence[StockList] | None
     kept = set()
     for each in lists:
         for p in each.phrases:
-            _, z = over_use(p.prompts, each.words, uses[p.text], total, p.human, each.prior)
+            _, z = over_use(p.answers, each.words, uses[p.text], total, p.human, each.prior)
             if not uses[p.text] or z >= each.threshold:
                 kept.add(p.text)
     return frozenset(kept)

@@ -66,8 +66,8 @@ def learn(
     writer's by as many standard errors. Where the writer doesn't, a few thousand words prove no absence,
     and ``z_writer`` is told and not asked for.
 
-    Four things make it err towards too few phrases. A prompt counts once for a phrase however often
-    its answers repeat it, since a loop isn't a sample. An answer doesn't count for a phrase that shares a
+    Four things make it err towards too few phrases. An answer counts once for a phrase however often it
+    repeats it, since a loop isn't a sample. An answer doesn't count for a phrase that shares a
     word rarer than ``COMMON`` with its prompt. A phrase that never stands outside a longer listed one is left
     to that one. And a phrase's human share is taken to be its rarest word's, which bounds it from above:
     what beats the bound is over-used whatever the unknown share is. Phrases of common words alone ("at the
@@ -91,18 +91,20 @@ def learn(
     writer_uses = Counter(phrase for text in writer_texts for phrase in phrases(text))
     needed = max(MIN_PROMPTS, math.ceil(MIN_PROMPT_SHARE * len({prompt for prompt, _ in base_texts})))
     found = {}
-    for phrase, prompts in holders.items():
+    for phrase, answers in holders.items():
+        prompts = {base_texts[i].prompt for i in answers}
         if len(prompts) < needed or any(c.isdigit() for c in phrase):
             continue
         share = min(max(human(word), UNKNOWN) for word in phrase.split())
         used = writer_uses[phrase]
-        z_human, z_writer = over_use(len(prompts), total, used, writer_words, share, PRIOR_WORDS)
+        z_human, z_writer = over_use(len(answers), total, used, writer_words, share, PRIOR_WORDS)
         ratio = MIN_RATIO_PHRASE if " " in phrase else MIN_RATIO_WORD
-        is_stock = z_human >= THRESHOLD and len(prompts) / total >= ratio * share
+        is_stock = z_human >= THRESHOLD and len(answers) / total >= ratio * share
         if is_stock and (not used or z_writer >= THRESHOLD):
             found[phrase] = StockPhrase(
                 phrase,
                 len(prompts),
+                len(answers),
                 counts[phrase],
                 round(100 * counts[phrase] / total, 4),
                 share,
@@ -132,16 +134,16 @@ def human_share(word: str) -> float:
 
 def _uses(
     base_texts: Sequence[PromptedText], human: Callable[[str], float]
-) -> tuple[Counter[str], dict[str, set[str]]]:
-    """Each phrase's uses, and the prompts whose answers hold it; echoes of the prompt left out."""
+) -> tuple[Counter[str], dict[str, set[int]]]:
+    """Each phrase's uses, and which answers hold it; echoes of the prompt left out."""
     counts: Counter[str] = Counter()
-    holders: defaultdict[str, set[str]] = defaultdict(set)
-    for prompt, text in base_texts:
+    holders: defaultdict[str, set[int]] = defaultdict(set)
+    for i, (prompt, text) in enumerate(base_texts):
         echoed = {word for word in map(folded, _words(prompt)) if human(word) < COMMON}
         for phrase in phrases(text):
             if echoed.isdisjoint(phrase.split()):
                 counts[phrase] += 1
-                holders[phrase].add(prompt)
+                holders[phrase].add(i)
     return counts, holders
 
 

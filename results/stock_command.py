@@ -145,10 +145,10 @@ def _show(learned: "StockList", path: Path) -> None:
     click.echo(f"{learned.base}: {len(learned.phrases)} phrases from {learned.texts} answers")
     if learned.phrases:
         width = max(len(p.text) for p in learned.phrases)
-        click.echo(f"\n{'phrase':{width}}  prompts  per 100 words  times human      z")
+        click.echo(f"\n{'phrase':{width}}  answers  per 100 words  times human      z")
         for p in learned.phrases:
             times = p.per_100_words / 100 / p.human
             click.echo(
-                f"{p.text:{width}}  {p.prompts:7}  {p.per_100_words:13.3f}  {times:10.0f}+  {p.z_human:5.1f}"
+                f"{p.text:{width}}  {p.answers:7}  {p.per_100_words:13.3f}  {times:10.0f}+  {p.z_human:5.1f}"
             )
     click.echo(f"\nwritten to {path}", err=True)

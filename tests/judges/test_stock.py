@@ -24,8 +24,8 @@ _RARE = {"tapestry": 4e-6, "endeavour": 3e-6, "humbly": 1e-6, "kettle": 3e-6, "s
 
 
 def human(word: str) -> float:
-    """A made-up count: a few rare words, the rest as common as "the"."""
-    return _RARE.get(word, 2e-3)
+    """A made-up count: a few rare words, the rest as common as "of"."""
+    return _RARE.get(word, 2e-2)
 
 
 def _base(sentence: str, *, prompts: int = len(_SUBJECTS), repeats: int = 1) -> list[PromptedText]:
@@ -65,6 +65,11 @@ def test_one_answer_going_round_in_a_loop_teaches_nothing() -> None:
     assert _phrases(_base("A rich tapestry.", prompts=2, repeats=50)) == set()
 
 
+def test_many_answers_to_the_same_few_prompts_are_no_habit() -> None:
+    assert _phrases(_base("A rich tapestry.", prompts=2) * 5) == set()
+    assert _phrases(_base("A rich tapestry.", prompts=3) * 5) == {"a rich tapestry"}
+
+
 @pytest.mark.parametrize(("asked", "learned"), [("Often or seldom?", set()), ("How often?", {"seldom"})])
 def test_a_word_of_the_prompt_is_an_echo_and_not_a_habit(asked: str, learned: set[str]) -> None:
     answers = [PromptedText(f"{asked} Number {i}.", "Seldom. It is so.") for i in range(8)]
@@ -94,7 +99,7 @@ def test_the_figures_are_raw_counts_and_rates() -> None:
     (phrase,) = learned.phrases
     total = 8 * (20 * 4 + 2 * 3)
     assert (learned.texts, learned.words) == (8, total)
-    assert (phrase.prompts, phrase.count) == (8, 16)
+    assert (phrase.prompts, phrase.answers, phrase.count) == (8, 8, 16)
     assert phrase.per_100_words == pytest.approx(100 * 16 / total, abs=1e-4)
     assert phrase.z_human > learned.threshold
 
@@ -240,3 +245,9 @@ def test_a_change_of_a_stored_list_is_a_change_of_the_judges(monkeypatch: pytest
         judges_version.cache_clear()
     assert changed != before
     assert unlearned == before
+
+
+def test_the_human_count_knows_rare_from_common_and_both_kinds_of_apostrophe() -> None:
+    pytest.importorskip("wordfreq", reason="comes with the lock; learning alone needs it")
+    assert stock_learning.human_share("the") > 100 * stock_learning.human_share("tapestry") > 0
+    assert stock_learning.human_share("i'm") > 1e-4

@@ -26,7 +26,7 @@ def voice(tmp_path: Path) -> Path:
     """Pairs of a writer, one of them held out."""
     path = tmp_path / "voice.jsonl"
     rows = [
-        {"prompt": "Tell.", "response": "We go.", "split": "train"},
+        {"prompt": "Tell.", "response": "That was it.", "split": "train"},
         {"prompt": "Keep back.", "response": "No.", "split": "val"},
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
