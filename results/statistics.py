@@ -63,18 +63,23 @@ def mean_intervals(values: NDArray[np.float64]) -> NDArray[np.float64]:
     if n < 2:
         nothing = np.full(columns, np.nan)
         return np.stack([values.mean(axis=0) if n else nothing, nothing, nothing])
-    tail = float(stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.ppf(0.975, n - 1)))
+    tail = expanded_tail(n)
     limits = np.empty((2, columns))
     width = max(1, _CHUNK // RESAMPLES)
     for start in range(0, columns, width):
         block = np.ascontiguousarray(values[:, start : start + width])
-        limits[:, start : start + width] = np.quantile(_resampled_means(block), [tail, 1 - tail], axis=0)
+        limits[:, start : start + width] = np.quantile(resampled_means(block), [tail, 1 - tail], axis=0)
     # A column of equal values must give exactly that value, whatever the rounding of the weighted sums.
     limits = np.clip(limits, values.min(axis=0), values.max(axis=0))
     return np.concatenate([values.mean(axis=0)[None], limits])
 
 
-def _resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def expanded_tail(n: int) -> float:
+    """Where an expanded percentile interval over ``n`` > 1 canaries reads its lower tail, in (0, 0.025)."""
+    return float(stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.ppf(0.975, n - 1)))
+
+
+def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shape (RESAMPLES, columns): means of canaries drawn with replacement, as counts times values."""
     n, columns = values.shape
     rng = np.random.default_rng(SEED)

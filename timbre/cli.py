@@ -18,6 +18,7 @@ _COMMANDS = {
     "score": "judges.command:score",
     "calibrate": "judges.calibrate_command:calibrate",
     "compare": "results.command:compare",
+    "pairwise": "timbre.pairwise_command:pairwise",
     "gate": "results.command:gate",
     "export": "results.command:export",
     "report": "results.command:report",
@@ -49,6 +50,7 @@ def cli() -> None:
     timbre train training/presets/voice.toml --name run3     train an adapter
     inspect eval evals/voice.py --model baseline,run3        ask it the canaries
     timbre compare baseline run3                             look
+    timbre pairwise baseline run3 --grader openai/gpt-5      ask a model which answers are better
     timbre gate --baseline baseline --candidate run3         decide (exit 0, 1, 2 or 3)
     timbre export run3                                       write LOG.md
     """

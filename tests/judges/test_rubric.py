@@ -124,7 +124,7 @@ def test_the_schema_asks_for_every_item_and_nothing_else() -> None:
 
 
 def test_a_dimension_without_a_rubric_lists_those_there_are() -> None:
-    with pytest.raises(TimbreError, match="humor, provocativeness, warmth"):
+    with pytest.raises(TimbreError, match="humor, provocativeness, voice_match, warmth"):
         load_rubric("compression")
 
 
