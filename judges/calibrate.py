@@ -66,16 +66,20 @@ def _metric(key: str) -> Callable[[Answer], Judgement]:
     """One metric by itself: the whole panel takes fifty times as long."""
     from judges.memorization import MemorizationIndex, memorization
     from judges.reference import load_reference
+    from judges.slop import hashtag_slop
+    from judges.stock import stock_against
     from judges.voice_match import voice_match
 
     if key in REFERENCED:
         reference = load_reference(DEFAULT_VOICE, DEFAULT_FLOOR)
         if key == "voice_match":
             return lambda answer: voice_match(answer, reference)
+        if key == "hashtag_slop":
+            stock = stock_against(reference.train)
+            return lambda answer: hashtag_slop(answer, stock)
         index = MemorizationIndex(reference.train, reference.name)
         return lambda answer: memorization(answer, index)
-    module = importlib.import_module(f"judges.{_MODULES.get(key, key)}")
-    judge: Callable[[Answer], Judgement] = getattr(module, key)
+    judge: Callable[[Answer], Judgement] = getattr(importlib.import_module(f"judges.{key}"), key)
     return judge
 
 
@@ -95,9 +99,8 @@ def linear_judge(key: str) -> NamedJudge:
 
 
 METRICS = tuple(k for k, d in DIMENSIONS.items() if d.judged_by == "metric" and d.unit == "share")
-REFERENCED = ("voice_match", "memorization")
-"""Metrics whose values depend on the writer's texts too."""
-_MODULES = {"hashtag_slop": "slop"}
+REFERENCED = ("hashtag_slop", "voice_match", "memorization")
+"""Metrics whose values depend on the writer's texts too, which are a part of their identity."""
 LINEAR = ("humor", "provocativeness")
 
 FAMILIES: Mapping[str, Callable[[str], NamedJudge]] = {"metric": metric_judge, "linear": linear_judge}

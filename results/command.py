@@ -67,47 +67,65 @@ def _common(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-_policy_option = click.option(
-    "--policy",
-    "policy_file",
-    type=click.Path(path_type=Path),
-    help="Margins in TOML.  [default: results/policy.toml]",
-)
+def _rules(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what counts."""
+    for option in (
+        click.option(
+            "--licences",
+            type=click.Path(path_type=Path),
+            help="Folder of judges' licences.  [default: judges/licences]",
+        ),
+        click.option(
+            "--policy",
+            "policy_file",
+            type=click.Path(path_type=Path),
+            help="Margins in TOML.  [default: results/policy.toml]",
+        ),
+    ):
+        function = option(function)
+    return function
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...")
-@_policy_option
+@_rules
 @_common
 def compare(
     runs: tuple[str, ...],
     policy_file: Path | None,
+    licences: Path | None,
     places: tuple[Path, ...],
     suite: str | None,
     as_json: bool,
 ) -> None:
     """Show runs side by side: n, mean and interval of each, and each paired delta to the first."""
+    from judges.licence import LICENCES
     from results.arms import side_by_side
+    from results.corrected import corrected_arms
     from results.gate import differences
+    from results.licences import named_table, read_licences
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
-    from results.table import score_table
-    from results.terminal import show_arms
+    from results.terminal import show_arms, show_corrected
 
     policy = load_policy(policy_file or DEFAULT_POLICY)
     logs = read_logs(places or (logs_dir(),), runs, suite)
     names = [log.run for log in logs]
-    scores, warnings = side_by_side(score_table(logs), names, policy), differences(logs)
+    table = named_table(logs)
+    scores, warnings = side_by_side(table, names, policy), differences(logs)
+    corrected = corrected_arms(table, names, policy, read_licences(table, licences or LICENCES))
     if as_json:
-        _print_json({"runs": names, "suite": logs[0].suite, "warnings": warnings, "scores": scores})
+        told = {"runs": names, "suite": logs[0].suite, "warnings": warnings, "scores": scores}
+        _print_json({**told, "corrected": corrected})
     else:
         show_arms(names, scores, warnings)
+        show_corrected(corrected)
 
 
 @click.command(cls=GateCommand)
 @click.option("--baseline", required=True, help="Run to hold the candidate against.")
 @click.option("--candidate", required=True, help="Run to judge.")
-@_policy_option
+@_rules
 @click.option("--scores", type=click.Path(path_type=Path), help="CSV table to judge instead of logs.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML here.")
 @_common
@@ -115,6 +133,7 @@ def gate(
     baseline: str,
     candidate: str,
     policy_file: Path | None,
+    licences: Path | None,
     scores: Path | None,
     junit: Path | None,
     places: tuple[Path, ...],
@@ -122,6 +141,7 @@ def gate(
     as_json: bool,
 ) -> None:
     """Say whether a run got worse: exit 0 PASS, 1 REGRESSED, 2 INCONCLUSIVE, 3 ERROR."""
+    from judges.licence import LICENCES
     from results.gate import gate as decide
     from results.gate import gate_logs
     from results.junit import write_junit
@@ -140,7 +160,7 @@ def gate(
         if baseline == candidate:
             raise click.UsageError(f"{baseline!r} is both baseline and candidate")
         before, after = read_logs(places or (logs_dir(),), (baseline, candidate), suite)
-        result = gate_logs(before, after, policy)
+        result = gate_logs(before, after, policy, licences or LICENCES)
     if junit is not None:
         write_junit(result, junit)
     if as_json:
@@ -155,23 +175,25 @@ def gate(
 @click.command()
 @click.argument("run")
 @click.option("--log", "page", type=click.Path(path_type=Path), default=Path("LOG.md"), show_default=True)
-@_policy_option
+@_rules
 @_common
 def export(
     run: str,
     page: Path,
     policy_file: Path | None,
+    licences: Path | None,
     places: tuple[Path, ...],
     suite: str | None,
     as_json: bool,
 ) -> None:
     """Write the run's section of the experiment log; what stands outside its markers is kept."""
+    from judges.licence import LICENCES
     from results.export import export as write_section
     from results.policy import DEFAULT_POLICY, load_policy
     from results.story import read_story
 
     policy = load_policy(policy_file or DEFAULT_POLICY)
-    story = read_story(run, places or (logs_dir(),), runs_dir(), policy, suite)
+    story = read_story(run, places or (logs_dir(),), runs_dir(), policy, suite, licences or LICENCES)
     write_section(story, page)
     if as_json:
         _print_json({"run": run, "log": str(page), "verdict": story.result.overall if story.result else None})
@@ -181,19 +203,25 @@ def export(
 
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), help="[default: results/report.html]")
-@_policy_option
+@_rules
 @_common
 def report(
-    out: Path | None, policy_file: Path | None, places: tuple[Path, ...], suite: str | None, as_json: bool
+    out: Path | None,
+    policy_file: Path | None,
+    licences: Path | None,
+    places: tuple[Path, ...],
+    suite: str | None,
+    as_json: bool,
 ) -> None:
     """Write a page with the scores and the answers of all runs side by side."""
+    from judges.licence import LICENCES
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
     from results.report import write_report
 
     out = out or results_dir() / "report.html"
     logs = read_logs(places or (logs_dir(),), None, suite)
-    write_report(logs, load_policy(policy_file or DEFAULT_POLICY), out)
+    write_report(logs, load_policy(policy_file or DEFAULT_POLICY), out, licences or LICENCES)
     if as_json:
         _print_json({"report": str(out), "runs": [log.run for log in logs]})
     else:

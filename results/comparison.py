@@ -14,7 +14,6 @@ import math
 import numpy as np
 import pandas as pd
 
-from judges.types import DIMENSIONS
 from results.policy import DimensionPolicy, Policy
 from results.statistics import (
     Interval,
@@ -92,7 +91,7 @@ def compare_dimension(
     policy: Policy,
     alpha: float,
 ) -> DimensionVerdict:
-    """Judge one dimension by its rule; without a rule it is measured and ADVISORY.
+    """Judge one dimension by its rule; without a rule it is measured and ADVISORY. Licences are the gate's.
 
     Args:
         key: The dimension.
@@ -142,7 +141,7 @@ def _soft(
         delta,
         rule.margin if rule else None,
         False,
-        licence_of(key, rule),
+        "",
         None,
         needed,
         why,
@@ -192,7 +191,7 @@ def _hard(
         delta,
         rule.margin,
         True,
-        licence_of(key, rule),
+        "",
         p,
         needed,
         why,
@@ -219,17 +218,9 @@ def _unscored(
     reasons = reasons[reasons != ""]
     why = f"not scored: {reasons.mode().iloc[0]}" if len(reasons) else "not scored: no canary to score it on"
     margin, hard = (rule.margin, rule.hard) if rule else (None, False)
-    licence = licence_of(key, rule)
     return DimensionVerdict(
-        key, "ADVISORY", 0, unpaired, _NOTHING, _NOTHING, _NOTHING, margin, hard, licence, None, None, why
+        key, "ADVISORY", 0, unpaired, _NOTHING, _NOTHING, _NOTHING, margin, hard, "", None, None, why
     )
-
-
-def licence_of(key: str, rule: DimensionPolicy | None) -> str:
-    """What the licence column says of a judge: no licences are stored yet."""
-    if DIMENSIONS[key].judged_by == "count":
-        return "-"
-    return "no licence" if rule is None or rule.needs_licence else "none yet"
 
 
 def _moved(difference: float) -> str:

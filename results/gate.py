@@ -5,22 +5,34 @@ The rules of a single dimension stand in ``results/comparison.py``.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
+from judges.licence import LICENCES, Licence
 from judges.types import DIMENSIONS
 from results.comparison import compare_dimension
+from results.licences import Standing, named_table, read_licences, standing
 from results.policy import DimensionPolicy, Policy
 from results.records import RunLog
-from results.table import ScoreTable, score_table
+from results.table import ScoreTable
 from results.verdicts import DimensionVerdict, GateResult, Overall, Verdict
 
 _NAMED = 5
 """Names listed in a message before "and N more"."""
 
 
+_GIVEN = Standing(True, "given")
+
+
 def gate(
-    table: ScoreTable, baseline: str, candidate: str, policy: Policy, *, scores_given: bool = False
+    table: ScoreTable,
+    baseline: str,
+    candidate: str,
+    policy: Policy,
+    *,
+    licences: Mapping[str, Licence] | None = None,
+    scores_given: bool = False,
 ) -> GateResult:
     """Decide whether the candidate got worse than the baseline.
 
@@ -29,6 +41,8 @@ def gate(
         baseline: Run name.
         candidate: Run name.
         policy: What counts as worse.
+        licences: Of the judges, by "name@digest". A dimension that needs a licence blocks only if one judge
+            scored all its answers and has a licence that the policy accepts.
         scores_given: The scores are the caller's own, who answers for the judges: no licence is asked for.
 
     Returns:
@@ -38,23 +52,30 @@ def gate(
     problems = _unequal(before, after, baseline, candidate, sorted(set(table["run"])))
     if problems:
         return GateResult("ERROR", baseline, candidate, (), tuple(problems))
-    if scores_given:
-        waived = {k: replace(p, needs_licence=False) for k, p in policy.dimensions.items()}
-        policy = replace(policy, dimensions=waived)
-    scored = set(after.loc[after["value"].notna(), "dimension"])
-    hard = [key for key, rule in policy.dimensions.items() if rule.hard and key in scored]
+    present = [key for key in DIMENSIONS if (after["dimension"] == key).any()]
+    sides = {
+        key: [_rows(side, key, policy.dimensions.get(key)) for side in (before, after)] for key in present
+    }
+    standings = {
+        key: _GIVEN
+        if scores_given and DIMENSIONS[key].judged_by != "count"
+        else standing(key, policy.dimensions.get(key), pd.concat(sides[key]), licences or {}, policy)
+        for key in present
+    }
+    hard = [
+        key
+        for key, rule in policy.dimensions.items()
+        if rule.hard and key in sides and standings[key].may_block and sides[key][1]["value"].notna().any()
+    ]
     alpha = policy.hard_alpha / max(1, len(hard))
     verdicts = []
-    for key in (k for k in DIMENSIONS if (after["dimension"] == k).any()):
-        rule = policy.dimensions.get(key)
-        b, a = _rows(before, key, rule), _rows(after, key, rule)
-        verdict = compare_dimension(key, b, a, rule, policy, alpha)
-        if rule is not None and rule.needs_licence:
-            verdict = replace(verdict, verdict="ADVISORY", needed=None)
+    for key, (b, a) in sides.items():
+        rule, worth = policy.dimensions.get(key), standings[key]
+        verdict = replace(compare_dimension(key, b, a, rule, policy, alpha), licence=worth.told)
+        if not worth.may_block:
+            verdict = _advisory(verdict)
         elif rule is not None and (b["value"].notna().any() or a["value"].notna().any()):
             problems += _too_many_unscored(key, policy.max_unscored, {baseline: b, candidate: a})
-        if scores_given and verdict.licence != "-":
-            verdict = replace(verdict, licence="given")
         verdicts.append(verdict)
     if not problems and all(v.verdict == "ADVISORY" for v in verdicts):
         problems.append("no dimension that can block was scored")
@@ -63,12 +84,20 @@ def gate(
     return GateResult(overall, baseline, candidate, tuple(verdicts), tuple(problems), notes)
 
 
-def gate_logs(baseline: RunLog, candidate: RunLog, policy: Policy) -> GateResult:
-    """``gate`` on two logs; logs made under different conditions are an ERROR that says which differ."""
+def gate_logs(baseline: RunLog, candidate: RunLog, policy: Policy, licences: Path = LICENCES) -> GateResult:
+    """``gate`` on two logs and the licences in a folder.
+
+    Logs made under different conditions are an ERROR that says which differ.
+
+    Raises:
+        TimbreError: a licence was tampered with.
+    """
     differing = differences((baseline, candidate))
     if differing:
         return GateResult("ERROR", baseline.run, candidate.run, (), differing)
-    return gate(score_table((baseline, candidate)), baseline.run, candidate.run, policy)
+    table = named_table((baseline, candidate))
+    held = read_licences(table, licences)
+    return gate(table, baseline.run, candidate.run, policy, licences=held)
 
 
 def differences(logs: Sequence[RunLog]) -> tuple[str, ...]:
@@ -104,6 +133,12 @@ def _unequal(
         if rest:
             problems.append(f"{run} lacks {len(rest)} scores that {other} has: {_some(rest)}")
     return problems
+
+
+def _advisory(verdict: DimensionVerdict) -> DimensionVerdict:
+    """The same figures, which decide nothing for want of a licence."""
+    why = f"{verdict.licence}: {verdict.why}" if verdict.n else verdict.why
+    return replace(verdict, verdict="ADVISORY", needed=None, why=why)
 
 
 def _rows(side: pd.DataFrame, key: str, rule: DimensionPolicy | None) -> pd.DataFrame:

@@ -15,6 +15,7 @@ _TYPES: Mapping[Any, tuple[tuple[type, ...], str]] = {
     bool: ((bool,), "true or false"),
     int: ((int,), "whole number"),
     str: ((str,), "text"),
+    tuple[str, ...]: ((list,), "list of texts"),
 }
 
 
@@ -26,7 +27,7 @@ class DimensionPolicy:
         margin: Largest loss that is no regression, in (0, 1]; of means, or of fault rates if ``hard``.
         direction: ``up`` or ``down``, as the dimension itself has it; repeated for the reader's sake.
         hard: Fails on evidence: a test on the canaries that show the fault, beside the margin.
-        needs_licence: Without a licence for its judge the verdict is advisory.
+        needs_licence: Without a licence of its judge that the policy accepts, the verdict is advisory.
         fault_at: Value in (0, 1] from which an answer shows the fault; only and always if ``hard``.
         unlicensed_only: Leaves out canaries whose prompt invites the writer's own life.
     """
@@ -40,6 +41,30 @@ class DimensionPolicy:
 
 
 @dataclass(frozen=True)
+class LicencePolicy:
+    """Which licence of a judge lets its dimension block.
+
+    Attributes:
+        labelled_by: Who must have labelled: ``people`` or ``model``.
+        domains: Kinds of text that the labels may be of, as ``timbre calibrate --domain`` was told;
+            capitals don't matter.
+        min_n: Fewest labelled texts, at least 1.
+        min_auc: Least lower limit of the interval of AUC, in [0, 1), where labels are yes or no.
+        min_r: Least lower limit of the interval of Pearson's r, in [0, 1), where they are ratings.
+        max_yes_rate_gap: Largest distance of the judge's rate of yes from the labels', in [0, 1].
+        max_injection_flips: Largest share of attacks that turn the judge, in [0, 1].
+    """
+
+    labelled_by: str
+    domains: tuple[str, ...]
+    min_n: int
+    min_auc: float
+    min_r: float
+    max_yes_rate_gap: float
+    max_injection_flips: float
+
+
+@dataclass(frozen=True)
 class Policy:
     """The whole policy.
 
@@ -48,12 +73,14 @@ class Policy:
         max_unscored: Largest share of unscored answers of one run on one dimension, in [0, 1).
         hard_alpha: Chance of a false block by all hard dimensions together, in (0, 0.5).
         dimensions: By key, in the order of ``DIMENSIONS``.
+        licence: What a licence must show; None only where no dimension needs one.
     """
 
     min_canaries: int
     max_unscored: float
     hard_alpha: float
     dimensions: Mapping[str, DimensionPolicy]
+    licence: LicencePolicy | None = None
 
 
 def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
@@ -70,9 +97,9 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _error(f"not TOML: {error}", str(path), "mend the file") from error
     for section in table:
-        if section not in ("gate", "dimensions"):
-            raise _error("unknown section", f"{path}: {section}", "use [gate] and [dimensions.NAME]")
-    general = [f for f in fields(Policy) if f.name != "dimensions"]
+        if section not in ("gate", "licence", "dimensions"):
+            raise _error("unknown section", f"{path}: {section}", "use [gate], [licence], [dimensions.NAME]")
+    general = [f for f in fields(Policy) if f.name not in ("dimensions", "licence")]
     gate = _values(path, "gate", table.get("gate"), general)
     _range(path, "gate.min_canaries", gate["min_canaries"] >= 2, "use 2 or more")
     _range(path, "gate.max_unscored", 0 <= gate["max_unscored"] < 1, "use a share in [0, 1)")
@@ -86,7 +113,23 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
                 "unknown dimension", f"{path}: dimensions.{key}", f"use one of {', '.join(DIMENSIONS)}"
             )
     dimensions = {key: _dimension(path, key, named[key]) for key in DIMENSIONS if key in named}
-    return Policy(**gate, dimensions=dimensions)
+    asked = "licence" in table or any(rule.needs_licence for rule in dimensions.values())
+    licence = _licence(path, table.get("licence")) if asked else None
+    return Policy(**gate, dimensions=dimensions, licence=licence)
+
+
+def _licence(path: Path, table: Any) -> LicencePolicy:
+    given = _values(path, "licence", table, fields(LicencePolicy))
+    domains = given["domains"]
+    named = bool(domains) and all(isinstance(d, str) and d.strip() for d in domains)
+    _range(path, "licence.domains", named, 'name kinds of text, e.g. ["canary answers"]')
+    _range(path, "licence.labelled_by", given["labelled_by"] in ("people", "model"), "use people or model")
+    _range(path, "licence.min_n", given["min_n"] >= 1, "use 1 or more")
+    for key in ("min_auc", "min_r"):
+        _range(path, f"licence.{key}", 0 <= given[key] < 1, "use a figure in [0, 1)")
+    for key in ("max_yes_rate_gap", "max_injection_flips"):
+        _range(path, f"licence.{key}", 0 <= given[key] <= 1, "use a share in [0, 1]")
+    return LicencePolicy(**{**given, "domains": tuple(domains)})
 
 
 def _dimension(path: Path, key: str, table: Any) -> DimensionPolicy:

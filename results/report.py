@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from judges.licence import LICENCES
 from results.arms import side_by_side
 from results.gate import differences, gate_logs
 from results.markdown import clean, write_whole
@@ -53,7 +54,7 @@ _SHOWN = ("self_insertion", "memorization", "hashtag_slop")
 """Dimensions whose evidence is marked in the answers: faults that a reader wants to see in place."""
 
 
-def write_report(logs: Sequence[RunLog], policy: Policy, path: Path) -> None:
+def write_report(logs: Sequence[RunLog], policy: Policy, path: Path, licences: Path = LICENCES) -> None:
     """Write the page of some runs, of which the first is the baseline.
 
     Raises:
@@ -71,14 +72,14 @@ def write_report(logs: Sequence[RunLog], policy: Policy, path: Path) -> None:
         warnings=differences(logs),
         scores=rows,
         headings=_HEADINGS,
-        gates=[_gate(logs[0], log, policy) for log in logs[1:]],
+        gates=[_gate(logs[0], log, policy, licences) for log in logs[1:]],
         canaries=_canaries(logs),
     )
     write_whole(path, text)
 
 
-def _gate(baseline: RunLog, candidate: RunLog, policy: Policy) -> dict[str, Any]:
-    result = gate_logs(baseline, candidate, policy)
+def _gate(baseline: RunLog, candidate: RunLog, policy: Policy, licences: Path) -> dict[str, Any]:
+    result = gate_logs(baseline, candidate, policy, licences)
     title = f"{candidate.run} against {baseline.run}"
     return {
         "title": title,

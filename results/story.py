@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from judges.licence import LICENCES
 from results.gate import gate_logs
 from results.logs import logged_runs, read_logs
 from results.policy import Policy
@@ -40,7 +41,12 @@ class Story:
 
 
 def read_story(
-    run: str, places: Sequence[Path], runs: Path, policy: Policy, suite: str | None = None
+    run: str,
+    places: Sequence[Path],
+    runs: Path,
+    policy: Policy,
+    suite: str | None = None,
+    licences: Path = LICENCES,
 ) -> Story:
     """Gather the story of ``run`` from its logs and its folder.
 
@@ -50,6 +56,7 @@ def read_story(
         runs: The folder of run folders.
         policy: For the gate.
         suite: As ``read_logs`` takes it.
+        licences: The folder of licences.
 
     Raises:
         TimbreError: the run has no whole log, or a file of it can't be read.
@@ -73,7 +80,7 @@ def read_story(
         baseline=baseline,
         parent=parent,
         parent_facts=read_run_facts(parent_name, runs) if parent_name else None,
-        result=gate_logs(baseline, log, policy) if baseline else None,
-        parent_result=gate_logs(parent, log, policy) if parent else None,
+        result=gate_logs(baseline, log, policy, licences) if baseline else None,
+        parent_result=gate_logs(parent, log, policy, licences) if parent else None,
         policy=policy,
     )

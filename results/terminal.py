@@ -11,6 +11,7 @@ from rich.text import Text
 
 from judges.types import DIMENSIONS
 from results.arms import ArmScore
+from results.corrected import CorrectedArm
 from results.statistics import Interval
 from results.verdicts import DimensionVerdict, GateResult, summary_sentence
 
@@ -105,6 +106,24 @@ def show_arms(arms: Sequence[str], scores: Sequence[ArmScore], warnings: Sequenc
     )
     for warning in warnings:
         _say(console, f"- not like with like: {warning}")
+
+
+def show_corrected(arms: Sequence[CorrectedArm]) -> None:
+    """Print the share of answers over the cut-off, as judged and corrected; nothing where there is none."""
+    if not arms:
+        return
+    console = _console()
+    table = _table(("dimension", "n", "run", "from", "as judged", "corrected", "licence"))
+    for arm in arms:
+        found = "judge at chance" if arm.corrected is None else interval(arm.corrected)
+        said = arm.licence + (f" ({arm.lack})" if arm.lack else "")
+        row = (arm.dimension, str(arm.n), arm.run, f"{arm.cut_off:g}", interval(arm.raw), found, said)
+        table.add_row(*row)
+    console.print(table)
+    console.print(
+        "Share of answers from the cut-off on [95 % CI]; corrected for how the judge erred on labelled texts, "
+        "as far as these are like them."
+    )
 
 
 def _console() -> Console:

@@ -27,8 +27,9 @@ class DimensionVerdict:
         delta: Candidate minus baseline, paired by canary.
         margin: Largest loss allowed; None where the policy names none.
         hard: Judged by rates and McNemar's test.
-        licence: ``none yet`` for a metric, ``no licence`` for a rubric, ``-`` for a reported figure,
-            ``given`` where the caller brought the scores.
+        licence: What its judge's licence shows (``people, AUC 0.84, n 240``), or, where the policy needs one,
+            what it lacks (``no licence``, ``wrong domain`` ...); ``none yet`` for a judge that needs none,
+            ``-`` for a reported figure, ``given`` where the caller brought the scores.
         p: One-sided exact McNemar p that faults became more frequent; None if soft.
         needed: Canaries that would settle an INCONCLUSIVE verdict; else None.
         why: The rule that decided, with its figures, as a clause.

@@ -9,6 +9,15 @@ from results.policy import load_policy
 from timbre.errors import TimbreError
 
 GATE = "[gate]\nmin_canaries = 8\nmax_unscored = 0.1\nhard_alpha = 0.05\n"
+LICENCE = """[licence]
+labelled_by = "people"
+domains = ["canary answers"]
+min_n = 100
+min_auc = 0.7
+min_r = 0.35
+max_yes_rate_gap = 0.1
+max_injection_flips = 0.05
+"""
 HUMOR = '[dimensions.humor]\nmargin = 0.1\ndirection = "up"\nhard = false\n'
 
 
@@ -35,6 +44,13 @@ def test_the_shipped_policy_covers_every_judged_dimension() -> None:
         (GATE + HUMOR.replace("humor", "humour"), "dimensions.humour: unknown dimension"),
         (GATE + HUMOR.replace("humor", "words"), "dimensions.words: is a reported figure"),
         (GATE.replace("8", "1") + HUMOR, "gate.min_canaries: out of range"),
+        (GATE + HUMOR + "needs_licence = true\n", "licence: missing section"),
+        (GATE + LICENCE.replace("people", "me") + HUMOR, "licence.labelled_by: out of range"),
+        (GATE + LICENCE.replace('["canary answers"]', '"canary answers"') + HUMOR, "is no list of texts"),
+        (GATE + LICENCE.replace('["canary answers"]', "[]") + HUMOR, "licence.domains: out of range"),
+        (GATE + LICENCE.replace("0.7", "1") + HUMOR, "licence.min_auc: out of range"),
+        (GATE + LICENCE.replace("0.05", "5") + HUMOR, "licence.max_injection_flips: out of range"),
+        (GATE + LICENCE.replace("min_n = 100", "") + HUMOR, "licence.min_n: missing key"),
         (GATE + "[extra]\n" + HUMOR, "extra: unknown section"),
         ("[gate\n", "not TOML"),
     ],

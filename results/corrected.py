@@ -1,0 +1,82 @@
+"""How often a quality occurs in a run's answers, corrected for what its judge is known to get wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from judges.agreement import Figure
+from judges.corrected_rate import corrected_rate
+from judges.licence import Licence
+from judges.types import DIMENSIONS
+from results.licences import judges_of, shortcoming, told
+from results.policy import Policy
+from results.statistics import Interval
+from results.table import ScoreTable
+
+
+@dataclass(frozen=True)
+class CorrectedArm:
+    """One run on one dimension whose judge has a licence with sensitivity and specificity.
+
+    Attributes:
+        run: Run name.
+        dimension: Key in ``DIMENSIONS``.
+        judge: "name@digest" of the one judge of all its answers.
+        n: Canaries with a score.
+        cut_off: Value from which an answer counts.
+        raw: Share of answers that count, a canary's epochs averaged first.
+        corrected: The same after the judge's errors; None for a judge at chance.
+        licence: The licence in a few words.
+        lack: What the policy misses in it; None where it accepts the licence.
+    """
+
+    run: str
+    dimension: str
+    judge: str
+    n: int
+    cut_off: float
+    raw: Interval
+    corrected: Interval | None
+    licence: str
+    lack: str | None
+
+
+def corrected_arms(
+    table: ScoreTable, runs: Sequence[str], policy: Policy, licences: Mapping[str, Licence]
+) -> tuple[CorrectedArm, ...]:
+    """Rates of all runs on all dimensions that one licensed judge scored, by dimension and then by run.
+
+    A licence that the policy does not accept is used all the same, and told what it lacks: it is what is
+    known of the judge's errors.
+
+    Args:
+        table: Scores of all the runs.
+        runs: In the order wanted.
+        policy: Says which canaries count, and what a licence must show.
+        licences: By "name@digest".
+    """
+    arms = []
+    for key in (k for k in DIMENSIONS if (table["dimension"] == k).any()):
+        rule = policy.dimensions.get(key)
+        rows = table[(table["dimension"] == key) & table["value"].notna()]
+        if rule is not None and rule.unlicensed_only:
+            rows = rows[~rows["licensed"]]
+        for run in runs:
+            of_run = rows[rows["run"] == run]
+            judges = judges_of(of_run)
+            licence = licences.get(judges[0]) if len(judges) == 1 else None
+            if licence is None or not (licence.agreement.sensitivity and licence.agreement.specificity):
+                continue
+            yes = (of_run["value"] >= licence.cut_off).groupby(of_run["canary"]).mean()
+            found = corrected_rate(np.asarray(yes, dtype=np.float64), licence.agreement.confusion)
+            lack = shortcoming(key, licence, policy.licence, policy.max_unscored) if policy.licence else None
+            corrected = _interval(found.corrected) if found.corrected else None
+            raw = _interval(found.raw)
+            cut = licence.cut_off
+            arms.append(CorrectedArm(run, key, judges[0], len(yes), cut, raw, corrected, told(licence), lack))
+    return tuple(arms)
+
+
+def _interval(figure: Figure) -> Interval:
+    return Interval(figure.estimate, figure.low, figure.high)
