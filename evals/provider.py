@@ -22,6 +22,7 @@ from inspect_ai.model import (
 from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import display_counter
 from openai import APIConnectionError, APIStatusError, AsyncOpenAI, RateLimitError
+from openai.types.chat import ChatCompletion
 
 from evals.endpoint import Endpoint, serve_base, serve_run
 from evals.server import connect, tell
@@ -127,11 +128,12 @@ class VoiceAPI(ModelAPI):
         if tools:
             raise TimbreError("a run calls no tools", where=self.model_name, do="evaluate it without tools")
         connection = await self.connected()
-        response = await connection.client.chat.completions.create(
-            model=connection.model,
-            messages=[{"role": m.role, "content": m.text} for m in input],  # type: ignore[misc]
-            **_parameters(config),
-        )
+        try:
+            response = await _ask(connection, input, config)
+        except APIConnectionError:
+            # A run that needs more layers may have had the server started anew, at another port.
+            connection = await self.connected(lost=connection)
+            response = await _ask(connection, input, config)
         choice = response.choices[0]
         usage = response.usage
         # The name without the identity would make two trainings of one name look the same in the log.
@@ -155,9 +157,11 @@ class VoiceAPI(ModelAPI):
             metadata={"identity": connection.subject.identity, "served_dtype": connection.endpoint.dtype},
         )
 
-    async def connected(self) -> Connection:
-        """The connection, made by whoever asks first."""
+    async def connected(self, lost: Connection | None = None) -> Connection:
+        """The connection, made by whoever asks first; ``lost`` is one that broke and is not given again."""
         async with self._connecting:
+            if lost is not None and self._connection is lost:
+                await self.aclose()
             if self._connection is None:
                 self._connection = await anyio.to_thread.run_sync(self._connect)
             return self._connection
@@ -190,6 +194,14 @@ class VoiceAPI(ModelAPI):
     def max_connections(self) -> int:
         """Requests in flight unless ``--max-connections`` says otherwise."""
         return MAX_CONNECTIONS
+
+
+async def _ask(connection: Connection, input: list[ChatMessage], config: GenerateConfig) -> ChatCompletion:
+    return await connection.client.chat.completions.create(
+        model=connection.model,
+        messages=[{"role": m.role, "content": m.text} for m in input],  # type: ignore[misc]
+        **_parameters(config),
+    )
 
 
 def _parameters(config: GenerateConfig) -> dict[str, Any]:

@@ -76,10 +76,11 @@ def test_every_answer_has_every_dimension_with_a_value_or_a_reason(logs: dict[st
             assert all((j["value"] is None) != (j["unscored"] is None) for j in told.values())
 
 
-def test_graded_dimensions_are_unscored_without_a_grader(logs: dict[str, EvalLog]) -> None:
+def test_without_a_grader_humor_is_the_linear_judges_and_warmth_unscored(logs: dict[str, EvalLog]) -> None:
     sample = (logs[RUN].samples or [])[0]
-    judgement = ((sample.scores or {})["voice"].metadata or {})["judgements"]["humor"]
-    assert judgement["value"] is None and "no grader" in judgement["unscored"]
+    judged = ((sample.scores or {})["voice"].metadata or {})["judgements"]
+    assert judged["humor"]["value"] is not None and judged["humor"]["judge"].startswith("linear/humor@")
+    assert judged["warmth"]["value"] is None and "no grader" in judged["warmth"]["unscored"]
 
 
 def test_the_log_carries_the_runs_identity_in_metadata_version_and_answers(
