@@ -24,6 +24,7 @@ from judges.pairwise import Outcome
 from results.statistics import Interval, expanded_tail, rate_interval, resampled_means
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 _PRIOR = 0.5
 """Wins that each of two runs that met is given against the other: one tie."""
@@ -88,7 +89,7 @@ def standings(outcomes: Sequence[Outcome], runs: Sequence[str], reference: str) 
     zero = list(runs).index(reference)
     nothing = Interval(math.nan, math.nan, math.nan)
     scores = rates = [nothing] * len(runs)
-    seen = met.any(axis=0)
+    seen: Flags = np.any(met, axis=0)
     if len(points):
         won, drawn = points.sum(axis=0, keepdims=True), _drawn(points, seen)
         scores = _limits(_scores(won, seen, zero)[0], _scores(drawn, seen, zero), len(points))
@@ -97,10 +98,10 @@ def standings(outcomes: Sequence[Outcome], runs: Sequence[str], reference: str) 
     found = []
     for at, run in enumerate(runs):
         itself = at == zero
-        against = met.any(axis=2)[:, at] if itself else met[:, at, zero]
+        against = met[:, at].any(axis=1).sum() if itself else met[:, at, zero].sum()
         counts = _against(outcomes, run, reference)
         score = Interval(0.0, 0.0, 0.0) if itself else scores[at] if linked[at] == linked[zero] else nothing
-        found.append(Standing(run, score, nothing if itself else rates[at], int(against.sum()), *counts))
+        found.append(Standing(run, score, nothing if itself else rates[at], int(against), *counts))
     return tuple(found)
 
 
@@ -116,7 +117,7 @@ def order_effect(outcomes: Sequence[Outcome]) -> OrderEffect:
     )
 
 
-def _by_canary(outcomes: Sequence[Outcome], runs: Sequence[str]) -> tuple[Array, NDArray[np.bool_]]:
+def _by_canary(outcomes: Sequence[Outcome], runs: Sequence[str]) -> tuple[Array, Flags]:
     """Points of row over column, averaged over a canary's epochs, and who met whom.
 
     Returns:
@@ -146,7 +147,7 @@ def _against(outcomes: Sequence[Outcome], run: str, other: str) -> tuple[int, in
     return told.count(run), told.count(other) if other != run else 0, told.count("tie")
 
 
-def _drawn(points: Array, seen: NDArray[np.bool_]) -> Array:
+def _drawn(points: Array, seen: Flags) -> Array:
     """Points of row over column in each resample of the canaries, shape (resamples, runs, runs)."""
     runs = points.shape[1]
     pairs = np.argwhere(seen)
@@ -156,7 +157,7 @@ def _drawn(points: Array, seen: NDArray[np.bool_]) -> Array:
     return (resampled_means(rows) * len(rows)).reshape(-1, runs, runs)
 
 
-def _scores(won: Array, seen: NDArray[np.bool_], zero: int) -> Array:
+def _scores(won: Array, seen: Flags, zero: int) -> Array:
     """Maximum-likelihood log-odds by Newton's method, for many tables of points at once.
 
     Args:
@@ -187,7 +188,8 @@ def _scores(won: Array, seen: NDArray[np.bool_], zero: int) -> Array:
 def _rates(won: Array, zero: int) -> Array:
     """Share of points against ``zero``, shape (tables, runs); NaN for runs that never met it."""
     met = won[:, :, zero] + won[:, zero, :]
-    return np.divide(won[:, :, zero], met, out=np.full(met.shape, np.nan), where=met > 0)
+    rates: Array = np.divide(won[:, :, zero], met, out=np.full(met.shape, np.nan), where=met > 0)
+    return rates
 
 
 def _limits(estimates: Array, drawn: Array, canaries: int) -> list[Interval]:

@@ -1,8 +1,6 @@
 """The commands compare, gate, export and report; pandas, scipy and inspect_ai load only when one runs."""
 
 import dataclasses
-import json
-import math
 import sys
 import traceback
 from collections.abc import Callable
@@ -11,6 +9,7 @@ from typing import Any
 
 import click
 
+from results.plain_json import print_json
 from timbre.errors import TimbreError
 from timbre.paths import logs_dir, results_dir, runs_dir
 
@@ -116,7 +115,7 @@ def compare(
     corrected = corrected_arms(table, names, policy, read_licences(table, licences or LICENCES))
     if as_json:
         told = {"runs": names, "suite": logs[0].suite, "warnings": warnings, "scores": scores}
-        _print_json({**told, "corrected": corrected})
+        print_json({**told, "corrected": corrected})
     else:
         show_arms(names, scores, warnings)
         show_corrected(corrected)
@@ -164,7 +163,7 @@ def gate(
     if junit is not None:
         write_junit(result, junit)
     if as_json:
-        _print_json({**dataclasses.asdict(result), "summary": summary_sentence(result)})
+        print_json({**dataclasses.asdict(result), "summary": summary_sentence(result)})
     else:
         show_gate(result)
     if result.overall == "ERROR":
@@ -196,7 +195,7 @@ def export(
     story = read_story(run, places or (logs_dir(),), runs_dir(), policy, suite, licences or LICENCES)
     write_section(story, page)
     if as_json:
-        _print_json({"run": run, "log": str(page), "verdict": story.result.overall if story.result else None})
+        print_json({"run": run, "log": str(page), "verdict": story.result.overall if story.result else None})
     else:
         click.echo(f"wrote the section of {run} to {page}")
 
@@ -223,24 +222,9 @@ def report(
     logs = read_logs(places or (logs_dir(),), None, suite)
     write_report(logs, load_policy(policy_file or DEFAULT_POLICY), out, licences or LICENCES)
     if as_json:
-        _print_json({"report": str(out), "runs": [log.run for log in logs]})
+        print_json({"report": str(out), "runs": [log.run for log in logs]})
     else:
         click.echo(f"wrote {', '.join(log.run for log in logs)} to {out}")
 
 
 COMMANDS = (compare, gate, export, report)
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False))
-
-
-def _plain(value: Any) -> Any:
-    """What JSON can hold: dataclasses as objects, NaN as null."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

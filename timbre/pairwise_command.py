@@ -120,7 +120,7 @@ async def _ask(
 ) -> "list[tuple[str, str, list[Outcome]]]":
     """Each dimension with its judge and the duels' outcomes; a line of progress on a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     from evals.pairwise import ask_duels, open_grader
     from judges.rubric_file import load_rubric
@@ -131,13 +131,17 @@ async def _ask(
         async with open_grader(grader) as model:
             for key in dimensions:
                 bar = progress.add_task(key, total=len(duels))
+
+                def advance(outcome: "Outcome", bar: TaskID = bar) -> None:
+                    progress.advance(bar)
+
                 judge, outcomes = await ask_duels(
                     model,
                     load_rubric(key),
                     duels,
                     own if key == "voice_match" else (),
                     max_connections=max_connections,
-                    told=lambda outcome, bar=bar: progress.advance(bar),
+                    told=advance,
                 )
                 found.append((key, judge, outcomes))
     return found
