@@ -98,7 +98,11 @@ def linear_judge(key: str) -> NamedJudge:
     )
 
 
-METRICS = tuple(k for k, d in DIMENSIONS.items() if d.judged_by == "metric" and d.unit == "share")
+METRICS = tuple(
+    k for k, d in DIMENSIONS.items() if d.judged_by == "metric" and d.unit == "share" and k != "compression"
+)
+"""Metrics that can be calibrated; compression judges by a canary's band of words, which labels don't have."""
+
 REFERENCED = ("hashtag_slop", "voice_match", "memorization")
 """Metrics whose values depend on the writer's texts too, which are a part of their identity."""
 LINEAR = ("humor", "provocativeness")

@@ -50,7 +50,8 @@ def calibrate(
     The gate lets a dimension that needs a licence block only while its judge has one that the policy's
     section [licence] accepts. A judge that changes in any part is another judge, and has none.
 
-    JUDGE is linear/humor, linear/provocativeness, or a metric: self_insertion, hashtag_slop, ...
+    JUDGE is linear/humor, linear/provocativeness, or a metric: self_insertion, hashtag_slop, specificity,
+    voice_match, memorization.
 
     LABELS.csv has a row a text. A label is 0 or 1, or a rating on any scale; more means more of the
     judge's dimension (for self_insertion: more of the fault). Each further column is one rater's, and two

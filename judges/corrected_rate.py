@@ -47,7 +47,7 @@ def corrected_rate(shares: Array, confusion: Confusion) -> CorrectedRate:
     observed = held[rng.integers(len(held), size=(RESAMPLES, len(held)))].mean(axis=1)
     cells = np.array([confusion.true_yes, confusion.false_yes, confusion.false_no, confusion.true_no])
     smooth = (cells + _HALF) / (cells + _HALF).sum()
-    drawn = rng.multinomial(cells.sum(), smooth, size=RESAMPLES) + _HALF
+    drawn: Array = rng.multinomial(cells.sum(), smooth, size=RESAMPLES).astype(np.float64) + _HALF
     rate = float(shares.mean())
     low, high = np.quantile(observed, [0.025, 0.975])
     raw = Figure(rate, min(rate, float(low)), max(rate, float(high)))

@@ -96,4 +96,5 @@ def _pairwise(w: Array, ratings: Array, binary: bool) -> Array:
     known = ~np.isnan(pairs)
     count = known.sum(axis=0)
     total = np.where(known, pairs, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(len(w), np.nan), where=count > 0)
+    mean: Array = np.divide(total, count, out=np.full(len(w), np.nan), where=count > 0)
+    return mean

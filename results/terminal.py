@@ -121,8 +121,8 @@ def show_corrected(arms: Sequence[CorrectedArm]) -> None:
         table.add_row(*row)
     console.print(table)
     console.print(
-        "Share of answers from the cut-off on [95 % CI]; corrected for how the judge erred on labelled texts, "
-        "as far as these are like them."
+        "Share of answers from the cut-off on [95 % CI]; corrected for how the judge erred on labelled "
+        "texts, as far as these are like them."
     )
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
@@ -128,6 +128,7 @@ def test_a_figure_without_a_value_in_most_resamples_is_none() -> None:
     assert bootstrap({"none": lambda w: np.full(len(w), np.nan)}, 5) == {"none": None}
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from([0.0, 1.0])), min_size=2, max_size=30))
 def test_every_figure_lies_in_its_range_and_its_interval_is_in_order(rows: list[tuple[float, float]]) -> None:
     values, labels = (np.array(column) for column in zip(*rows, strict=True))

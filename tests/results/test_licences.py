@@ -1,5 +1,6 @@
 """A dimension that needs a licence blocks by a good one alone, and says what is missing from any other."""
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from judges.agreement import Figure, agreement
+from judges.agreement import Agreement, Figure, agreement
 from judges.calibrate import metric_identity
 from judges.identity import JudgeIdentity
 from judges.licence import SCHEMA_VERSION, Licence, licence_path, write_licence
@@ -31,12 +32,17 @@ POLICY = load_policy()
 JUDGE = JudgeIdentity("rubric/humor", "humor", {"model": "some grader", "rubric": "1" * 64})
 
 
-def _licence(judge: JudgeIdentity = JUDGE, n: int = 400, **changes: Any) -> Licence:
-    """A licence over made-up labels that the shipped policy accepts."""
+@functools.cache
+def _agreement(n: int) -> Agreement:
+    """A good judge's, with ``n`` made-up labels."""
     rng = np.random.default_rng(1)
     labels = (np.arange(n) % 2).astype(float)
     values = np.clip(rng.normal(0.3 + 0.4 * labels, 0.2), 0, 1)
-    found = agreement(values, labels, rng.integers(5, 50, n).astype(float))
+    return agreement(values, labels, rng.integers(5, 50, n).astype(float))
+
+
+def _licence(judge: JudgeIdentity = JUDGE, n: int = 400, **changes: Any) -> Licence:
+    """A licence over made-up labels that the shipped policy accepts."""
     licence = Licence(
         schema_version=SCHEMA_VERSION,
         judge=judge.name,
@@ -54,7 +60,7 @@ def _licence(judge: JudgeIdentity = JUDGE, n: int = 400, **changes: Any) -> Lice
         labels_sha256="1" * 64,
         cut_off=0.5,
         created="2026-03-01",
-        agreement=found,
+        agreement=_agreement(n),
         ceiling=None,
         retest_flip_rate=0.0,
         position_bias=None,
@@ -64,7 +70,7 @@ def _licence(judge: JudgeIdentity = JUDGE, n: int = 400, **changes: Any) -> Lice
 
 
 def _figures(**figures: Figure | None) -> dict[str, Any]:
-    return {"agreement": replace(_licence().agreement, **figures)}
+    return {"agreement": replace(_agreement(400), **figures)}
 
 
 @pytest.fixture
