@@ -88,7 +88,7 @@ def pairwise(
     own = _own_texts(voice, logs) if "voice_match" in wanted else ()
     questions = 2 * len(duels) * len(wanted)
     click.echo(
-        f"{len(duels)} pairs of answers, in both orders, for {', '.join(wanted)}: up to {questions} questions",
+        f"{len(duels)} pairs of answers, both orders, for {', '.join(wanted)}: up to {questions} questions",
         err=True,
     )
     reference = BASELINE if BASELINE in names else names[0]
