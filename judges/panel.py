@@ -22,7 +22,7 @@ from judges.voice_match import voice_match
 NO_GRADER = "no grader: name a model for the role 'grader'"
 
 _NOT_JUDGING = {"score_file.py", "command.py", "stock_learning.py"}
-_RECORDS = ("licences/", "labels/")  # of judges, which no judgement rests on
+_APART = ("licensing/", "licences/", "labels/")  # what is known of judges, which no judgement rests on
 _LIBRARIES = ("textstat", "scikit-learn")
 
 
@@ -79,7 +79,7 @@ def judges_version() -> str:
     digest = hashlib.sha256()
     for path in sorted(files, key=lambda p: p.relative_to(room).as_posix()):
         name = path.relative_to(room).as_posix()
-        if path.name not in _NOT_JUDGING and not name.startswith(_RECORDS):
+        if path.name not in _NOT_JUDGING and not name.startswith(_APART):
             digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     for library in _LIBRARIES:
         digest.update(f"{library}\0{_version(library)}\n".encode())

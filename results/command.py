@@ -98,7 +98,7 @@ def compare(
     as_json: bool,
 ) -> None:
     """Show runs side by side: n, mean and interval of each, and each paired delta to the first."""
-    from judges.licence import LICENCES
+    from judges.licensing.licence import LICENCES
     from results.arms import side_by_side
     from results.corrected import corrected_arms
     from results.gate import differences
@@ -140,7 +140,7 @@ def gate(
     as_json: bool,
 ) -> None:
     """Say whether a run got worse: exit 0 PASS, 1 REGRESSED, 2 INCONCLUSIVE, 3 ERROR."""
-    from judges.licence import LICENCES
+    from judges.licensing.licence import LICENCES
     from results.gate import gate as decide
     from results.gate import gate_logs
     from results.junit import write_junit
@@ -186,7 +186,7 @@ def export(
     as_json: bool,
 ) -> None:
     """Write the run's section of the experiment log; what stands outside its markers is kept."""
-    from judges.licence import LICENCES
+    from judges.licensing.licence import LICENCES
     from results.export import export as write_section
     from results.policy import DEFAULT_POLICY, load_policy
     from results.story import read_story
@@ -213,7 +213,7 @@ def report(
     as_json: bool,
 ) -> None:
     """Write a page with the scores and the answers of all runs side by side."""
-    from judges.licence import LICENCES
+    from judges.licensing.licence import LICENCES
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
     from results.report import write_report

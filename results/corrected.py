@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judges.agreement import Figure
-from judges.corrected_rate import corrected_rate
-from judges.licence import Licence
+from judges.licensing.agreement import Figure
+from judges.licensing.corrected_rate import corrected_rate
+from judges.licensing.licence import Licence
 from judges.types import DIMENSIONS
 from results.licences import judges_of, shortcoming, told
 from results.policy import Policy

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from judges.licence import LICENCES, Licence
+from judges.licensing.licence import LICENCES, Licence
 from judges.types import DIMENSIONS
 from results.comparison import compare_dimension
 from results.licences import Standing, named_table, read_licences, standing

@@ -7,7 +7,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from judges.licence import LICENCES
+from judges.licensing.licence import LICENCES
 from results.arms import side_by_side
 from results.gate import differences, gate_logs
 from results.markdown import clean, write_whole

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from judges.licence import LICENCES
+from judges.licensing.licence import LICENCES
 from results.gate import gate_logs
 from results.logs import logged_runs, read_logs
 from results.policy import Policy

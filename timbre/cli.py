@@ -16,7 +16,7 @@ _COMMANDS = {
     "runs": "training.command:runs",
     "serve": "evals.command:serve",
     "score": "judges.command:score",
-    "calibrate": "judges.calibrate_command:calibrate",
+    "calibrate": "judges.licensing.command:calibrate",
     "compare": "results.command:compare",
     "pairwise": "timbre.pairwise_command:pairwise",
     "gate": "results.command:gate",

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from judges.agreement import Array, agreement
-from judges.attacks import ATTACKS
 from judges.command import DEFAULT_FLOOR, DEFAULT_VOICE
 from judges.identity import JudgeIdentity
-from judges.label_file import MIN_ROWS, Labels
-from judges.licence import SCHEMA_VERSION, LabelledBy, Licence
+from judges.licensing.agreement import Array, agreement
+from judges.licensing.attacks import ATTACKS
+from judges.licensing.label_file import MIN_ROWS, Labels
+from judges.licensing.licence import SCHEMA_VERSION, LabelledBy, Licence
+from judges.licensing.raters import ceiling
 from judges.plain_text import words
-from judges.raters import ceiling
 from judges.types import DIMENSIONS, Answer, Judgement
 from timbre.errors import TimbreError
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from judges.agreement import Figure
-    from judges.licence import Licence
+    from judges.licensing.agreement import Figure
+    from judges.licensing.licence import Licence
 
 
 @click.command(name="calibrate")
@@ -66,10 +66,10 @@ def calibrate(
     Example:
       timbre calibrate linear/humor labels.csv --labelled-by people --domain "canary answers"
     """
-    from judges.calibrate import calibrate as measure
-    from judges.calibrate import find_judge
-    from judges.label_file import read_labels
-    from judges.licence import LICENCES, write_licence
+    from judges.licensing.calibrate import calibrate as measure
+    from judges.licensing.calibrate import find_judge
+    from judges.licensing.label_file import read_labels
+    from judges.licensing.licence import LICENCES, write_licence
 
     licence = measure(
         find_judge(judge),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judges.agreement import RESAMPLES, SEED, Array, Confusion, Figure, percentile_figure
+from judges.licensing.agreement import RESAMPLES, SEED, Array, Confusion, Figure, percentile_figure
 
 _HALF = 0.5
 """Added to each cell of the confusion, and drawn along as one more text that is half a yes. Without, a judge

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from judges.agreement import Array
+from judges.licensing.agreement import Array
 from judges.plain_text import is_blank
 from judges.types import Answer
 from timbre.errors import TimbreError

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from judges.agreement import Agreement, Confusion, Figure
 from judges.identity import JudgeIdentity
-from judges.raters import Ceiling
+from judges.licensing.agreement import Agreement, Confusion, Figure
+from judges.licensing.raters import Ceiling
 from judges.types import DIMENSIONS
 from timbre.errors import TimbreError
 
-LICENCES = Path(__file__).with_name("licences")
+LICENCES = Path(__file__).parents[1] / "licences"
 
 SCHEMA_VERSION = 1
 

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from judges.agreement import Array, Figure, bootstrap, correlation, kappa
+from judges.licensing.agreement import Array, Figure, bootstrap, correlation, kappa
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from judges.attacks import ATTACKS
 from judges.fenced import as_data, fence
+from judges.licensing.attacks import ATTACKS
 from judges.pairwise import pairwise_prompt, parse_choice
 from judges.rubric import load_rubric, parse_reply, rubric_prompt
 from judges.types import Answer

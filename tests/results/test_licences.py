@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from judges.agreement import Agreement, Figure, agreement
-from judges.calibrate import metric_identity
 from judges.identity import JudgeIdentity
-from judges.licence import SCHEMA_VERSION, Licence, licence_path, write_licence
+from judges.licensing.agreement import Agreement, Figure, agreement
+from judges.licensing.calibrate import metric_identity
+from judges.licensing.licence import SCHEMA_VERSION, Licence, licence_path, write_licence
 from judges.panel import judges_version
 from results.command import compare
 from results.command import gate as gate_command

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from judges.agreement import Agreement, Array, Confusion, Figure, agreement, bootstrap, scaled
-from judges.corrected_rate import corrected_rate
-from judges.raters import ceiling, krippendorff_alpha
+from judges.licensing.agreement import Agreement, Array, Confusion, Figure, agreement, bootstrap, scaled
+from judges.licensing.corrected_rate import corrected_rate
+from judges.licensing.raters import ceiling, krippendorff_alpha
 
 RNG = np.random.default_rng(1)
 N = 300
@@ -80,7 +80,7 @@ def test_a_lenient_judge_has_a_gap_above_nought() -> None:
 
 
 def test_weighted_figures_are_those_of_the_rows_repeated() -> None:
-    from judges.agreement import _auc, _ranks, correlation, kappa
+    from judges.licensing.agreement import _auc, _ranks, correlation, kappa
 
     weights = np.random.default_rng(2).integers(0, 4, N)
     w = weights[None].astype(float)

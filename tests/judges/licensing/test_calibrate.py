@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from judges.attacks import ATTACKS
-from judges.calibrate import METRICS, NamedJudge, calibrate, find_judge
-from judges.calibrate_command import calibrate as command
 from judges.identity import JudgeIdentity
-from judges.label_file import read_labels
-from judges.licence import find_licence, licence_path, read_licence
+from judges.licensing.attacks import ATTACKS
+from judges.licensing.calibrate import METRICS, NamedJudge, calibrate, find_judge
+from judges.licensing.command import calibrate as command
+from judges.licensing.label_file import read_labels
+from judges.licensing.licence import find_licence, licence_path, read_licence
 from judges.panel import judges_version
 from judges.types import Answer
 from timbre.errors import TimbreError

@@ -9,10 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from judges.agreement import agreement
 from judges.identity import JudgeIdentity
-from judges.licence import SCHEMA_VERSION, Licence, find_licence, licence_path, read_licence, write_licence
-from judges.raters import ceiling
+from judges.licensing.agreement import agreement
+from judges.licensing.licence import (
+    SCHEMA_VERSION,
+    Licence,
+    find_licence,
+    licence_path,
+    read_licence,
+    write_licence,
+)
+from judges.licensing.raters import ceiling
 from timbre.errors import TimbreError
 
 JUDGE = JudgeIdentity("linear/humor", "humor", {"weights": "0" * 64})

@@ -1,0 +1,1 @@
+"""Judges held against labels: agreement, licences, and the command that measures and writes them."""
