@@ -5,8 +5,10 @@
 """
 
 import sys
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from humor_labels import Labels, agreement, held_out, read_labels
 from sklearn.model_selection import KFold
 
@@ -29,13 +31,19 @@ def main() -> None:
     for name, figure in agreement(labels, **unseen).items():
         print(f"5 folds, n {n}: {name} {figure}")
     train, test = held_out(labels)
-    for name, figure in agreement(
-        labels.of(test), **fitted(labels.of(train)).predict(labels.of(test).texts)
-    ).items():
+    judges, aside = fitted(labels.of(train)), labels.of(test)
+    for name, figure in agreement(aside, **judges.predict(aside.texts)).items():
         print(f"fixed split, n {len(test)}: {name} {figure}")
     if "--ship" in sys.argv[1:]:
-        fitted(labels).save(WEIGHTS)
+        judges.save(WEIGHTS)
         print(f"stored {WEIGHTS.name}, {WEIGHTS.stat().st_size / 1e6:.1f} MB")
+    if "--labels" in sys.argv[1:]:
+        for dimension, column in (("humor", aside.is_humor), ("provocativeness", aside.offense_rating)):
+            path = Path(sys.argv[-1]) / f"{dimension}.csv"
+            pd.DataFrame({"id": aside.ids, "prompt": "", "text": aside.texts, "label": column}).to_csv(
+                path, index=False
+            )
+            print(f"for `timbre calibrate linear/{dimension}`: {path}")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/self_insertion.py
 
-Prints precision and recall with 95 % Wilson intervals. ``tune`` and ``aside`` were seen while the
-rules were written, ``blind-tune`` and ``tune2`` were written blind to the rules and have since been
-read; ``heldout`` was written blind to the rules and none of its texts has been read while tuning.
-Texts and labels were written by a model.
+Prints precision and recall with 95 % Wilson intervals. ``tune`` and ``aside`` were seen while the rules
+were written; ``tune2`` and ``blind-tune`` were written blind to the rules, and read since. ``blind-a``,
+``blind-b`` and ``heldout`` were written blind too, as variously as their writers could, and no rule was
+written after reading them; ``blind-b`` and ``heldout`` are to stay unread. A model wrote texts and labels.
 """
 
 import json
@@ -19,7 +19,7 @@ from judges.types import Answer
 from timbre.paths import CHECKOUT
 
 _DATA = CHECKOUT / "tests" / "judges" / "data"
-FOLDS = ("tune", "aside", "tune2", "blind-tune", "heldout")
+FOLDS = ("tune", "aside", "tune2", "blind-tune", "blind-a", "blind-b", "heldout")
 
 
 def labelled(path: Path) -> list[tuple[str, Answer, bool]]:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judges.licensing.licence import find_licence
 from judges.linear import TARGETS, WINDOW_WORDS, fit, linear_identity, linear_judgements, load, windows
 from judges.plain_text import words
 from judges.types import Answer
@@ -76,3 +77,10 @@ def test_every_judgement_names_its_judge() -> None:
     judged = linear_judgements(Answer("t", "p", JOKE))
     assert judged["humor"].judge == str(linear_identity("humor"))
     assert judged["humor"].judge != judged["provocativeness"].judge
+
+
+@pytest.mark.parametrize("dimension", ["humor", "provocativeness"])
+def test_the_shipped_judges_have_a_licence_by_people_for_what_they_were_fitted_on(dimension: str) -> None:
+    licence = find_licence(str(linear_identity(dimension)))
+    assert licence is not None, "the weights or their reading changed: calibrate them anew"
+    assert (licence.labelled_by, licence.domain) == ("people", "tweets and jokes")
