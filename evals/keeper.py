@@ -29,7 +29,14 @@ def keep(port: int, command: list[str], idle_s: float, poll_s: float = POLL_S) -
     def end(signum: int, frame: FrameType | None) -> None:
         child.terminate()
 
-    signal.signal(signal.SIGTERM, end)
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        return _keep(port, child, idle_s, poll_s)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _keep(port: int, child: "subprocess.Popen[bytes]", idle_s: float, poll_s: float) -> int:
     last_use, finished_before = time.monotonic(), -1.0
     while True:
         try:

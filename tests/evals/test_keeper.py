@@ -1,5 +1,6 @@
 """The keeper ends what nobody uses, and only that."""
 
+import signal
 import sys
 
 import pytest
@@ -13,6 +14,7 @@ def test_an_idle_server_is_ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr(vllm_internals, "use", lambda port: (0, 5.0))
     assert keeper.keep(1, FOREVER, idle_s=0.05, poll_s=0.02) == 0
     assert "idle" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_server_in_use_is_kept_until_it_ends_itself(monkeypatch: pytest.MonkeyPatch) -> None:
