@@ -62,7 +62,7 @@ def train(
     if config.questions:
         from training.judge import train_judge as trained
     else:
-        from training.qlora import train as trained
+        from training.voice import train_voice as trained
     try:
         run = trained(config, name, resume=resume, replace=replace)
     except KeyboardInterrupt:

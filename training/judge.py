@@ -12,19 +12,16 @@ import hashlib
 import json
 import math
 import os
-import shutil
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
-from training import run_directory
 from training.base import resolve_base
 from training.config import TrainConfig, identity
 from training.judge_data import JudgeExample, build_examples, load_labelled, parse_questions
-from training.runs import SCHEMA_VERSION, Run, check_name, read_run
+from training.qlora import Task, run_task
+from training.runs import Run
 
 DIGITS = "0123456789"
 SPREAD = 0.75
@@ -34,7 +31,8 @@ SPREAD = 0.75
 def soft_label(target: float) -> list[float]:
     """Probabilities of the ten digits for a target in [0, 1]: a normal density around 9 * target."""
     weights = [math.exp(-0.5 * ((digit - 9 * target) / SPREAD) ** 2) for digit in range(10)]
-    return [w / sum(weights) for w in weights]
+    total = sum(weights)
+    return [w / total for w in weights]
 
 
 def digit_tokens(tokenizer: Any) -> list[int]:
@@ -78,11 +76,12 @@ def answer_logits(model: Any, batch: dict[str, Any]) -> Any:
     return inner.lm_head(hidden[rows, batch["positions"]]).float()
 
 
-def make_trainer(base: type, digits: Sequence[int]) -> type:
+def judge_trainer(digits: Sequence[int]) -> type:
     """A ``transformers.Trainer`` whose loss is the cross-entropy with soft labels, mean over answers."""
+    from transformers import Trainer
 
-    class JudgeTrainer(base):  # type: ignore[misc]
-        def compute_loss(
+    class JudgeTrainer(Trainer):
+        def compute_loss(  # type: ignore[override]
             self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
         ) -> Any:
             logits = answer_logits(model, inputs)
@@ -103,96 +102,38 @@ def make_trainer(base: type, digits: Sequence[int]) -> type:
 
 
 def train_judge(config: TrainConfig, name: str, *, resume: bool = False, replace: bool = False) -> Run:
-    """Train a judge; the whole of it is in ``runs/<name>/`` afterwards, or nothing is.
+    """Train a judge, from a preset with ``questions``; see ``training.qlora.run_task``."""
+    return run_task(_judge, config, name, resume=resume, replace=replace)
 
-    Args:
-        config: Resolved settings, with ``questions``.
-        name: The run's name.
-        resume: Go on from the last finished epoch.
-        replace: Let a completed run of that name go once the new one is whole.
 
-    Raises:
-        TimbreError: bad labels or settings, a name that is taken, or a run that learned nothing.
-    """
-    from training import qlora
+def _judge(config: TrainConfig) -> Task:
+    path = Path(config.data)
+    questions = parse_questions(config.questions)
+    rows = load_labelled(path, questions)
+    base = resolve_base(config.base, verify=True)
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from transformers import AutoTokenizer
 
-    check_name(name)
-    with run_directory.hold(name):
-        path = Path(config.data)
-        questions = parse_questions(config.questions)
-        rows = load_labelled(path, questions)
-        base = resolve_base(config.base, verify=True)
-        os.environ.setdefault("HF_HUB_OFFLINE", "1")
-        from transformers import AutoTokenizer, PrinterCallback, Trainer, set_seed
-
-        from training.callbacks import KeepEpochs, LearningGuard
-
-        tokenizer = AutoTokenizer.from_pretrained(base.path)
-        examples = build_examples(rows, questions, tokenizer, config.max_tokens, str(path))
-        lock = _lock(examples, path)
-        wanted = identity(config, lock["sha256"], base.sha256)
-        existing = read_run(name)
-        if existing and existing.identity == wanted:
-            print(f"{name} is up to date (identity {wanted[:12]})", file=sys.stderr)
-            return existing
-        if existing and not replace:
-            raise TimbreError(
-                f"run {name!r} exists with other settings, data or base",
-                where="--name",
-                do="choose another name, or add --replace",
-            )
-        set_seed(config.seed)
-        started = time.monotonic()
-        partial = run_directory.begin(name, config, lock, keep=resume)
-        checkpoints = sorted(partial.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
-        model = qlora.add_adapter(config, qlora.load_base(config, base))
-        keeper = KeepEpochs(partial, name, started)
-        sides = {side: [e.features() for e in examples if e.row.split == side] for side in ("train", "val")}
-        arguments = qlora.training_arguments(config, partial, bool(sides["val"]))
-        arguments.train_sampling_strategy = "group_by_length"
-        arguments.length_column_name = "length"
-        arguments.per_device_eval_batch_size = config.batch_size
-        pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        trainer = make_trainer(Trainer, digit_tokens(tokenizer))(
-            model=model,
-            args=arguments,
-            train_dataset=sides["train"],
-            eval_dataset=sides["val"] or None,
-            data_collator=lambda features: collate(features, pad),
-            callbacks=[keeper, LearningGuard(model)],
-        )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
-        epochs = keeper.epochs()
-        shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
-        facts = {
-            "schema_version": SCHEMA_VERSION,
-            "kind": "judge",
-            "questions": list(config.questions),
-            "name": name,
-            "identity": wanted,
-            "base": base.name,
-            "base_sha256": base.sha256,
-            "lora": {
-                "rank": config.rank,
-                "alpha": config.alpha,
-                "target_modules": list(config.target_modules),
-            },
-            "quantization": config.quantization,
-            "seed": config.seed,
-            "train_pairs": len(sides["train"]),
-            "val_pairs": len(sides["val"]),
-            "wall_s": round(time.monotonic() - started, 1),
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "epochs": epochs,
-            **run_directory.environment(),
-        }
-        for leftover in partial.glob("checkpoint-*"):
-            shutil.rmtree(leftover)
-        run_directory.finish(partial, name, facts)
-    done = read_run(name)
-    assert done is not None, "a finished run can be read"
-    return done
+    tokenizer = AutoTokenizer.from_pretrained(base.path)
+    examples = build_examples(rows, questions, tokenizer, config.max_tokens, str(path))
+    lock = _lock(examples, path)
+    digits = digit_tokens(tokenizer)
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    return Task(
+        base,
+        lock,
+        identity(config, lock["sha256"], base.sha256),
+        [e.features() for e in examples if e.row.split == "train"],
+        [e.features() for e in examples if e.row.split == "val"],
+        lambda: lambda features: collate(features, pad),
+        {"kind": "judge", "questions": list(config.questions)},
+        trainer=lambda: judge_trainer(digits),
+        arguments={
+            "train_sampling_strategy": "group_by_length",
+            "length_column_name": "length",
+            "per_device_eval_batch_size": config.batch_size,
+        },
+    )
 
 
 def _lock(examples: Sequence[JudgeExample], path: Path) -> dict[str, Any]:

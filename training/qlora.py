@@ -1,10 +1,8 @@
-"""The trainer: pairs to masked examples to a QLoRA adapter in ``runs/<name>/``.
+"""The trainer, for voices (``training.voice``) and judges (``training.judge``) alike.
 
-    timbre train training/presets/voice.toml --name run3
-
-Reads top to bottom: check the pairs, build the labels, load the base in nf4, train, keep every epoch's
-adapter, refuse a run that learned nothing, give the folder its name. torch, transformers and peft are
-imported inside the functions that use them, so that bad input is told before any of them loads.
+Reads top to bottom: load the base in nf4, add an adapter, train, keep every epoch's adapter, refuse a run
+that learned nothing, give the folder its name. torch, transformers and peft are imported inside the
+functions that use them, so that bad input is told before any of them loads.
 """
 
 import os
@@ -12,7 +10,8 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,6 @@ from timbre.paths import runs_dir
 from training import run_directory
 from training.base import Base
 from training.config import TrainConfig
-from training.masks import Example
-from training.prepare import Prepared, make_collator, prepare
 from training.runs import SCHEMA_VERSION, Run, check_name, read_run
 
 
@@ -102,10 +99,42 @@ def add_adapter(config: TrainConfig, model: Any) -> Any:
     return adapted
 
 
-def train(config: TrainConfig, name: str, *, resume: bool = False, replace: bool = False) -> Run:
+@dataclass(frozen=True)
+class Task:
+    """What sets one kind of run apart from another: what it is fed, and what run.json says of that.
+
+    Attributes:
+        base: The base model.
+        lock: Content of data.lock.json.
+        identity: The run's identity.
+        train: Features of the training examples, as ``collator`` takes them.
+        val: The same of the validation examples.
+        collator: Makes the collator.
+        facts: What run.json says beside what is said of every run.
+        trainer: Gives the Trainer's class; None for transformers' own.
+        arguments: Changes to ``_arguments``.
+        model_card: Whether the adapter gets the card of a voice.
+    """
+
+    base: Base
+    lock: dict[str, Any]
+    identity: str
+    train: Sequence[Any]
+    val: Sequence[Any]
+    collator: Callable[[], Any]
+    facts: Mapping[str, Any]
+    trainer: Callable[[], Any] | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    model_card: bool = False
+
+
+def run_task(
+    plan: Callable[[TrainConfig], Task], config: TrainConfig, name: str, *, resume: bool, replace: bool
+) -> Run:
     """Train one run; the whole of it is in ``runs/<name>/`` afterwards, or nothing is.
 
     Args:
+        plan: Checks the data and says what to train.
         config: Resolved settings.
         name: The run's name.
         resume: Go on from the last finished epoch of an interrupted run with the same identity.
@@ -115,25 +144,25 @@ def train(config: TrainConfig, name: str, *, resume: bool = False, replace: bool
         The run; the one that is there already if its identity is the same.
 
     Raises:
-        TimbreError: bad pairs or settings, a name that is taken, or a run that learned nothing.
+        TimbreError: bad data or settings, a name that is taken, or a run that learned nothing.
     """
     check_name(name)
     with run_directory.hold(name):
-        prepared = prepare(config)
+        task = plan(config)
         existing = read_run(name)
-        if existing and existing.identity == prepared.identity:
+        if existing and existing.identity == task.identity:
             print(f"{name} is up to date (identity {existing.identity[:12]})", file=sys.stderr)
             return existing
         if existing and not replace:
             raise TimbreError(
                 f"run {name!r} exists with other settings, data or base (identity {existing.identity[:12]}, "
-                f"this would be {prepared.identity[:12]})",
+                f"this would be {task.identity[:12]})",
                 do="choose another --name, or pass --replace",
             )
-        return _train(config, name, prepared, resume)
+        return _train(config, name, task, resume)
 
 
-def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> Run:
+def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
     import torch
     from transformers import PrinterCallback, Trainer, set_seed
 
@@ -142,22 +171,21 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
     set_seed(config.seed)
     started = time.monotonic()
-    resumable = resume and _same_identity(name, prepared.identity)
-    partial = run_directory.begin(name, config, prepared.lock, keep=resumable)
-    (partial / "identity").write_text(prepared.identity)
+    resumable = resume and _same_identity(name, task.identity)
+    partial = run_directory.begin(name, config, task.lock, keep=resumable)
+    (partial / "identity").write_text(task.identity)
     checkpoints = sorted(partial.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
     if resume and not checkpoints:
         print("nothing to resume: training from the start", file=sys.stderr)
 
-    model = add_adapter(config, load_base(config, prepared.base))
-    train_set, val_set = prepared.of("train"), prepared.of("val")
+    model = add_adapter(config, load_base(config, task.base))
     keeper = KeepEpochs(partial, name, started)
-    trainer = Trainer(
+    trainer = (task.trainer() if task.trainer else Trainer)(
         model=model,
-        args=training_arguments(config, partial, bool(val_set)),
-        train_dataset=_features(train_set),
-        eval_dataset=_features(val_set) or None,
-        data_collator=make_collator(config, prepared.tokenizer),
+        args=_arguments(config, partial, bool(task.val), task.arguments),
+        train_dataset=task.train,
+        eval_dataset=task.val or None,
+        data_collator=task.collator(),
         callbacks=[keeper, LearningGuard(model)],
     )
     trainer.remove_callback(PrinterCallback)
@@ -165,8 +193,9 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
 
     epochs = keeper.epochs()
     shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
-    facts = _facts(config, name, prepared, epochs, time.monotonic() - started)
-    run_directory.write_model_card(partial / "adapter", name, config, facts)
+    facts = _facts(config, name, task, epochs, time.monotonic() - started)
+    if task.model_card:
+        run_directory.write_model_card(partial / "adapter", name, config, facts)
     for leftover in [*partial.glob("checkpoint-*")]:
         shutil.rmtree(leftover)
     (partial / "identity").unlink()
@@ -190,16 +219,11 @@ def _same_identity(name: str, wanted: str) -> bool:
     return True
 
 
-def _features(examples: Sequence[Example]) -> list[dict[str, list[int]]]:
-    return [e.features() for e in examples]
-
-
-def training_arguments(config: TrainConfig, partial: Path, has_val: bool) -> Any:
-    """What both kinds of run ask of the Trainer: a log line a step, an adapter and a checkpoint an epoch."""
+def _arguments(config: TrainConfig, partial: Path, has_val: bool, changes: Mapping[str, Any]) -> Any:
     import torch
     from transformers import TrainingArguments
 
-    return TrainingArguments(
+    arguments: dict[str, Any] = dict(
         output_dir=str(partial),
         num_train_epochs=config.epochs,
         per_device_train_batch_size=config.batch_size,
@@ -224,36 +248,30 @@ def training_arguments(config: TrainConfig, partial: Path, has_val: bool) -> Any
         bf16=torch.cuda.is_available(),
         dataloader_pin_memory=False,
     )
+    return TrainingArguments(**{**arguments, **changes})
 
 
 def _facts(
-    config: TrainConfig, name: str, prepared: Prepared, epochs: list[dict[str, Any]], wall_s: float
+    config: TrainConfig, name: str, task: Task, epochs: list[dict[str, Any]], wall_s: float
 ) -> dict[str, Any]:
     """Content of run.json, but for its status (contract C5)."""
-    import hashlib
-
     import torch
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    train_set = prepared.of("train")
     return {
         "schema_version": SCHEMA_VERSION,
         "name": name,
-        "identity": prepared.identity,
+        "identity": task.identity,
         "parent": config.parent,
         "phase": config.phase,
-        "base": prepared.base.name,
-        "base_sha256": prepared.base.sha256,
-        "tokenizer_sha256": hashlib.sha256((prepared.base.path / "tokenizer.json").read_bytes()).hexdigest(),
-        "template_sha256": hashlib.sha256(prepared.tokenizer.chat_template.encode()).hexdigest(),
+        "base": task.base.name,
+        "base_sha256": task.base.sha256,
         "lora": {"rank": config.rank, "alpha": config.alpha, "target_modules": list(config.target_modules)},
         "quantization": config.quantization,
         "compute_dtype": str(compute_dtype()).removeprefix("torch."),
-        "collator": config.collator,
         "seed": config.seed,
-        "train_pairs": len(train_set),
-        "val_pairs": len(prepared.of("val")),
-        "supervised_tokens": sum(e.supervised for e in train_set),
+        "train_pairs": len(task.train),
+        "val_pairs": len(task.val),
         "wall_s": round(wall_s, 1),
         "peak_mb": round(peak),
         "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 2**20)
@@ -261,5 +279,6 @@ def _facts(
         else None,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "epochs": epochs,
+        **task.facts,
         **run_directory.environment(),
     }

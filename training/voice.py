@@ -1,0 +1,37 @@
+"""Pairs to masked examples to a QLoRA adapter in ``runs/<name>/``.
+
+timbre train training/presets/voice.toml --name run3
+"""
+
+import hashlib
+
+from training.config import TrainConfig
+from training.prepare import make_collator, prepare
+from training.qlora import Task, run_task
+from training.runs import Run
+
+
+def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace: bool = False) -> Run:
+    """Train a voice; see ``training.qlora.run_task``."""
+    return run_task(_voice, config, name, resume=resume, replace=replace)
+
+
+def _voice(config: TrainConfig) -> Task:
+    prepared = prepare(config)
+    train_set = prepared.of("train")
+    tokenizer = (prepared.base.path / "tokenizer.json").read_bytes()
+    return Task(
+        prepared.base,
+        prepared.lock,
+        prepared.identity,
+        [e.features() for e in train_set],
+        [e.features() for e in prepared.of("val")],
+        lambda: make_collator(config, prepared.tokenizer),
+        {
+            "tokenizer_sha256": hashlib.sha256(tokenizer).hexdigest(),
+            "template_sha256": hashlib.sha256(prepared.tokenizer.chat_template.encode()).hexdigest(),
+            "collator": config.collator,
+            "supervised_tokens": sum(e.supervised for e in train_set),
+        },
+        model_card=True,
+    )
