@@ -19,11 +19,9 @@ from evals.provider import MAX_CONNECTIONS, find_subject
 from evals.scoring import voice_scorer
 from evals.solver import answer_canary
 from judges.reference import load_reference
-from timbre.paths import CHECKOUT
+from timbre.paths import CHECKOUT, DEFAULT_VOICE
 from training.pairs import load_pairs
 from training.runs import BASELINE, Run
-
-DEFAULT_VOICE = CHECKOUT / "training" / "data" / "voice.jsonl"
 
 
 @task

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT
+from timbre.paths import CHECKOUT, DEFAULT_VOICE
 
 if TYPE_CHECKING:
     from judges.reference import VoiceReference
 
-DEFAULT_VOICE = CHECKOUT / "training" / "data" / "voice.jsonl"
 DEFAULT_FLOOR = CHECKOUT / "judges" / "data" / "floor.jsonl"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from results.options import reading_logs
 from results.plain_json import print_json
 from timbre.errors import TimbreError
 from timbre.paths import logs_dir, results_dir, runs_dir
@@ -49,23 +50,6 @@ class GateCommand(click.Command):
             ctx.exit(ERROR)
 
 
-def _common(function: Callable[..., None]) -> Callable[..., None]:
-    """The options that all four share."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout."),
-        click.option("--suite", help="Canary suite to read logs of; else the latest that the runs share."),
-        click.option(
-            "--logs",
-            "places",
-            type=click.Path(path_type=Path),
-            multiple=True,
-            help="Folder of Inspect logs, or a log; may be given again.  [default: logs/]",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 def _rules(function: Callable[..., None]) -> Callable[..., None]:
     """The options that say what counts."""
     for option in (
@@ -88,7 +72,7 @@ def _rules(function: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...")
 @_rules
-@_common
+@reading_logs
 def compare(
     runs: tuple[str, ...],
     policy_file: Path | None,
@@ -127,7 +111,7 @@ def compare(
 @_rules
 @click.option("--scores", type=click.Path(path_type=Path), help="CSV table to judge instead of logs.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML here.")
-@_common
+@reading_logs
 def gate(
     baseline: str,
     candidate: str,
@@ -175,7 +159,7 @@ def gate(
 @click.argument("run")
 @click.option("--log", "page", type=click.Path(path_type=Path), default=Path("LOG.md"), show_default=True)
 @_rules
-@_common
+@reading_logs
 def export(
     run: str,
     page: Path,
@@ -203,7 +187,7 @@ def export(
 @click.command()
 @click.option("--out", type=click.Path(path_type=Path), help="[default: results/report.html]")
 @_rules
-@_common
+@reading_logs
 def report(
     out: Path | None,
     policy_file: Path | None,

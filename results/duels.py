@@ -9,7 +9,7 @@ from results.bradley_terry import OrderEffect, Standing, order_effect, standings
 from results.records import RunLog
 from timbre.errors import TimbreError
 
-_MATTERS = ("suite", "decoding", "voice", "base")
+MATTERS = ("suite", "decoding", "voice", "base")
 """Conditions that decide what a run wrote and whose voice it is held to; how it was scored doesn't matter."""
 
 QUOTES = 3
@@ -85,14 +85,4 @@ def duels_between(logs: Sequence[RunLog]) -> tuple[Duel, ...]:
                     do="evaluate both on the same version of the suite",
                 )
             found.append(Duel(one.canary, one.epoch, first.run, second.run, one.prompt, one.text, other.text))
-    return tuple(found)
-
-
-def unlike(logs: Sequence[RunLog]) -> tuple[str, ...]:
-    """The conditions that bear on the answers and in which logs differ, each with its values."""
-    found = []
-    for name in _MATTERS:
-        values = {log.run: log.conditions.get(name, "") for log in logs}
-        if len(set(values.values())) > 1:
-            found.append(f"{name} differs: " + "; ".join(f"{run} {value}" for run, value in values.items()))
     return tuple(found)

@@ -100,11 +100,16 @@ def gate_logs(baseline: RunLog, candidate: RunLog, policy: Policy, licences: Pat
     return gate(table, baseline.run, candidate.run, policy, licences=held)
 
 
-def differences(logs: Sequence[RunLog]) -> tuple[str, ...]:
-    """The conditions (suite, judges, decoding, base ...) in which logs differ, each with its values."""
+def differences(logs: Sequence[RunLog], among: Sequence[str] = ()) -> tuple[str, ...]:
+    """The conditions (suite, judges, decoding, base ...) in which logs differ, each with its values.
+
+    Args:
+        logs: At least one.
+        among: Names of conditions to look at; all that the first log has where none is named.
+    """
     found = []
-    for name in logs[0].conditions:
-        values = {log.run: log.conditions[name] for log in logs}
+    for name in among or logs[0].conditions:
+        values = {log.run: log.conditions.get(name, "") for log in logs}
         if len(set(values.values())) > 1:
             found.append(f"{name} differs: " + "; ".join(f"{run} {value}" for run, value in values.items()))
     return tuple(found)

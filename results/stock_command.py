@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from results.options import logs_option
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT, logs_dir
+from timbre.paths import DEFAULT_VOICE, logs_dir
+from training.runs import BASELINE
 
 if TYPE_CHECKING:
     from judges.stock import StockList
     from judges.stock_learning import PromptedText
-
-BASELINE = "baseline"
-DEFAULT_VOICE = CHECKOUT / "training" / "data" / "voice.jsonl"
 
 
 class _Source(NamedTuple):
@@ -28,13 +27,7 @@ class _Source(NamedTuple):
 
 @click.command(name="stock")
 @click.option("--base", help="Name of the base; the answers must be its own.  [default: as they say]")
-@click.option(
-    "--logs",
-    "places",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="Folder of Inspect logs, or a log; may be given again.  [default: logs/]",
-)
+@logs_option
 @click.option("--suite", help="Suite whose log to read; else the one that the baseline answered last.")
 @click.option(
     "--answers",

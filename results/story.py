@@ -11,8 +11,7 @@ from results.policy import Policy
 from results.records import RunLog
 from results.run_facts import RunFacts, read_run_facts
 from results.verdicts import GateResult
-
-BASELINE = "baseline"
+from training.runs import BASELINE
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from results.options import reading_logs
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT, logs_dir
+from timbre.paths import DEFAULT_VOICE, logs_dir
+from training.runs import BASELINE
 
 if TYPE_CHECKING:
     from judges.pairwise import Duel, Outcome
     from results.records import RunLog
-
-DEFAULT_VOICE = CHECKOUT / "training" / "data" / "voice.jsonl"
-BASELINE = "baseline"
 
 
 @click.command()
@@ -31,21 +30,13 @@ BASELINE = "baseline"
     help="May be given again.  [default: humor, provocativeness and voice_match]",
 )
 @click.option(
-    "--logs",
-    "places",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="Folder of Inspect logs, or a log; may be given again.  [default: logs/]",
-)
-@click.option("--suite", help="Canary suite to read logs of; else the latest that the runs share.")
-@click.option(
     "--voice",
     type=click.Path(path_type=Path),
     default=DEFAULT_VOICE,
     help="The writer's pairs, for voice_match: those the runs were evaluated with.  [default: the shipped]",
 )
 @click.option("--max-connections", type=click.IntRange(1), help="Questions in flight.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
+@reading_logs
 def pairwise(
     runs: tuple[str, ...],
     grader: str,
@@ -74,7 +65,8 @@ def pairwise(
     missing. TIMBRE_GRADER_CACHE=off asks anew.
     """
     from judges.pairwise import PAIRWISE
-    from results.duels import duels_between, tabulate, unlike
+    from results.duels import MATTERS, duels_between, tabulate
+    from results.gate import differences
     from results.logs import read_logs
     from results.pairwise_terminal import show_standings
     from results.plain_json import print_json
@@ -84,7 +76,7 @@ def pairwise(
     wanted = tuple(dict.fromkeys(dimensions)) or PAIRWISE
     logs = read_logs(places or (logs_dir(),), runs, suite)
     names = [log.run for log in logs]
-    duels, warnings = duels_between(logs), unlike(logs)
+    duels, warnings = duels_between(logs), differences(logs, MATTERS)
     own = _own_texts(voice, logs) if "voice_match" in wanted else ()
     questions = 2 * len(duels) * len(wanted)
     click.echo(

@@ -8,6 +8,9 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
+DEFAULT_VOICE = CHECKOUT / "training" / "data" / "voice.jsonl"
+"""The shipped writer's pairs."""
+
 
 def home() -> Path:
     """The folder that holds ``runs/``, ``logs/`` and ``models/``."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from judges.command import DEFAULT_FLOOR, DEFAULT_VOICE
+from judges.command import DEFAULT_FLOOR
 from judges.identity import JudgeIdentity
 from judges.licensing.agreement import Array, agreement
 from judges.licensing.attacks import ATTACKS
@@ -23,6 +23,7 @@ from judges.licensing.raters import ceiling
 from judges.plain_text import words
 from judges.types import DIMENSIONS, Answer, Judgement
 from timbre.errors import TimbreError
+from timbre.paths import DEFAULT_VOICE
 
 Judging = Callable[[Sequence[Answer]], Sequence[float | None]]
 """From answers to their values in [0, 1], in order; None for one that the judge could not score."""

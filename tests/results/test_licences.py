@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from judges.identity import JudgeIdentity
 from judges.licensing.agreement import Agreement, Figure, agreement
 from judges.licensing.calibrate import metric_identity
-from judges.licensing.licence import SCHEMA_VERSION, Licence, licence_path, write_licence
+from judges.licensing.licence import Licence, licence_path, write_licence
 from judges.panel import judges_version
 from results.command import compare
 from results.command import gate as gate_command
@@ -24,6 +24,7 @@ from results.gate import gate
 from results.licences import read_licences, shortcoming
 from results.policy import Policy, load_policy
 from results.verdicts import DimensionVerdict, GateResult
+from tests.made_licence import made_licence
 from timbre.errors import TimbreError
 
 Simulate = Callable[..., pd.DataFrame]
@@ -43,30 +44,7 @@ def _agreement(n: int) -> Agreement:
 
 def _licence(judge: JudgeIdentity = JUDGE, n: int = 400, **changes: Any) -> Licence:
     """A licence over made-up labels that the shipped policy accepts."""
-    licence = Licence(
-        schema_version=SCHEMA_VERSION,
-        judge=judge.name,
-        digest=judge.digest,
-        dimension=judge.dimension,
-        parts=dict(judge.parts),
-        domain="canary answers",
-        labelled_by="people",
-        n=n,
-        n_positive=n // 2,
-        n_unscored=0,
-        label_kind="binary",
-        label_low=0.0,
-        label_high=1.0,
-        labels_sha256="1" * 64,
-        cut_off=0.5,
-        created="2026-03-01",
-        agreement=_agreement(n),
-        ceiling=None,
-        retest_flip_rate=0.0,
-        position_bias=None,
-        injection_flip_rate=0.0,
-    )
-    return replace(licence, **changes)
+    return made_licence(judge, _agreement(n), n, **changes)
 
 
 def _figures(**figures: Figure | None) -> dict[str, Any]:

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage, get_model
 
-from results.duels import duels_between, unlike
+from results.duels import MATTERS, duels_between
+from results.gate import differences
 from results.logs import read_logs
 from timbre.errors import TimbreError
 from timbre.pairwise_command import DEFAULT_VOICE, pairwise
@@ -127,7 +128,7 @@ def test_logs_of_a_changed_suite_are_refused(write_log: WriteLog) -> None:
 def test_only_conditions_that_bear_on_the_answers_are_warned_of(write_log: WriteLog) -> None:
     one, other = {"judges": "1" * 64, "base": "x"}, {"judges": "2" * 64, "base": "y"}
     logs = read_logs([write_log("run1", facts=one), write_log("run2", facts=other)])
-    assert [warning.split(" ")[0] for warning in unlike(logs)] == ["base"]
+    assert [warning.split(" ")[0] for warning in differences(logs, MATTERS)] == ["base"]
 
 
 def test_a_grader_that_gives_nothing_to_read_is_an_error_with_its_reason(logs: Path) -> None:

@@ -12,7 +12,6 @@ import pytest
 from judges.identity import JudgeIdentity
 from judges.licensing.agreement import agreement
 from judges.licensing.licence import (
-    SCHEMA_VERSION,
     Licence,
     find_licence,
     licence_path,
@@ -20,6 +19,7 @@ from judges.licensing.licence import (
     write_licence,
 )
 from judges.licensing.raters import ceiling
+from tests.made_licence import made_licence
 from timbre.errors import TimbreError
 
 JUDGE = JudgeIdentity("linear/humor", "humor", {"weights": "0" * 64})
@@ -33,29 +33,7 @@ def licence() -> Licence:
     values = np.clip(rng.normal(0.3 + 0.4 * labels, 0.2), 0, 1)
     found = agreement(values, labels, rng.integers(5, 50, 60).astype(float))
     raters = np.stack([labels, np.where(rng.random(60) < 0.1, 1 - labels, labels)], axis=1)
-    return Licence(
-        schema_version=SCHEMA_VERSION,
-        judge=JUDGE.name,
-        digest=JUDGE.digest,
-        dimension=JUDGE.dimension,
-        parts=dict(JUDGE.parts),
-        domain="canary answers",
-        labelled_by="people",
-        n=60,
-        n_positive=30,
-        n_unscored=0,
-        label_kind="binary",
-        label_low=0.0,
-        label_high=1.0,
-        labels_sha256="1" * 64,
-        cut_off=0.5,
-        created="2026-03-01",
-        agreement=found,
-        ceiling=ceiling(raters),
-        retest_flip_rate=0.0,
-        position_bias=None,
-        injection_flip_rate=0.02,
-    )
+    return made_licence(JUDGE, found, 60, ceiling=ceiling(raters), injection_flip_rate=0.02)
 
 
 def test_a_licence_is_read_as_it_was_written(tmp_path: Path, licence: Licence) -> None:

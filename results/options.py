@@ -1,0 +1,27 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+Command = Callable[..., None]
+
+logs_option = click.option(
+    "--logs",
+    "places",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Folder of Inspect logs, or a log; may be given again.  [default: logs/]",
+)
+
+
+def reading_logs(function: Command) -> Command:
+    """What every command has that reads the logs of runs: where they are, of which suite, and ``--json``."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout."),
+        click.option("--suite", help="Canary suite to read logs of; else the latest that the runs share."),
+        logs_option,
+    ):
+        function = option(function)
+    return function
