@@ -1,7 +1,8 @@
 """Agreement of a trained judge adapter with people on rows it was not trained on.
 
+    .venv/bin/python benchmarks/judge_adapter.py          # the one in judges/fitted/lora/
     .venv/bin/timbre train training/presets/judge.toml --name judge --data LABELS.csv
-    .venv/bin/python benchmarks/judge_adapter.py [RUN]
+    .venv/bin/python benchmarks/judge_adapter.py judge    # a run
 
 Beside it, on the same rows: the base asked the same questions with no training, the linear judge fitted
 on the same training rows, and the plain mean of adapter and linear judge. 95 % bootstrap intervals.
@@ -16,6 +17,7 @@ from humor_labels import agreement, held_out, read_labels
 from linear_judges import fitted
 
 from judges.linear import TARGETS, Array
+from timbre.paths import CHECKOUT
 from training import qlora
 from training.base import resolve_base
 from training.config import load_config
@@ -24,6 +26,8 @@ from training.judge_data import parse_questions, prompts
 from training.runs import find_run
 
 BATCH = 16
+
+SHIPPED = CHECKOUT / "judges" / "fitted" / "lora"
 
 
 def expected(model: Any, tokenizer: Any, texts: Sequence[str], questions: Any) -> Array:
@@ -52,14 +56,17 @@ def main() -> None:
     from transformers import AutoTokenizer
 
     labels = read_labels()
-    run = find_run(sys.argv[1] if len(sys.argv) > 1 else "judge")
-    config = load_config(run.path / "config.toml")
+    settings, weights = SHIPPED, SHIPPED
+    if len(sys.argv) > 1:
+        run = find_run(sys.argv[1])
+        settings, weights = run.path, run.adapter
+    config = load_config(settings / "config.toml")
     questions = parse_questions(config.questions)
     base = resolve_base(config.base)
     tokenizer = AutoTokenizer.from_pretrained(base.path)
     train, test = held_out(labels)
     unseen = labels.of(test)
-    model = PeftModel.from_pretrained(qlora.load_base(config, base), str(run.adapter)).eval()
+    model = PeftModel.from_pretrained(qlora.load_base(config, base), str(weights)).eval()
     adapter = expected(model, tokenizer, unseen.texts, questions)
     with model.disable_adapter():
         untrained = expected(model, tokenizer, unseen.texts, questions)
@@ -68,7 +75,7 @@ def main() -> None:
     judges = {
         "base, untrained": dict(zip(columns, untrained.T, strict=True)),
         "linear": linear,
-        f"adapter {run.name}": dict(zip(columns, adapter.T, strict=True)),
+        "adapter": dict(zip(columns, adapter.T, strict=True)),
         "mean of both": {t: (linear[t] + adapter[:, columns.index(t)]) / 2 for t in TARGETS},
     }
     for name, values in judges.items():
