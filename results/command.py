@@ -1,18 +1,17 @@
-"""The commands compare, gate, export and report; pandas, scipy and inspect_ai load only when one runs."""
+"""The commands compare and gate; pandas, scipy and inspect_ai load only when one runs."""
 
 import dataclasses
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from results.options import reading_logs
+from results.options import reading_logs, rules
 from results.plain_json import print_json
 from timbre.errors import TimbreError
-from timbre.paths import logs_dir, results_dir, runs_dir
+from timbre.paths import logs_dir
 
 ERROR = 3
 """Exit status of a gate that could not judge (C3)."""
@@ -50,28 +49,9 @@ class GateCommand(click.Command):
             ctx.exit(ERROR)
 
 
-def _rules(function: Callable[..., None]) -> Callable[..., None]:
-    """The options that say what counts."""
-    for option in (
-        click.option(
-            "--licences",
-            type=click.Path(path_type=Path),
-            help="Folder of judges' licences.  [default: judges/licences]",
-        ),
-        click.option(
-            "--policy",
-            "policy_file",
-            type=click.Path(path_type=Path),
-            help="Margins in TOML.  [default: results/policy.toml]",
-        ),
-    ):
-        function = option(function)
-    return function
-
-
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...")
-@_rules
+@rules
 @reading_logs
 def compare(
     runs: tuple[str, ...],
@@ -108,7 +88,7 @@ def compare(
 @click.command(cls=GateCommand)
 @click.option("--baseline", required=True, help="Run to hold the candidate against.")
 @click.option("--candidate", required=True, help="Run to judge.")
-@_rules
+@rules
 @click.option("--scores", type=click.Path(path_type=Path), help="CSV table to judge instead of logs.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML here.")
 @reading_logs
@@ -153,62 +133,3 @@ def gate(
     if result.overall == "ERROR":
         click.echo(summary_sentence(result), err=True)
     sys.exit(result.exit_code)
-
-
-@click.command()
-@click.argument("run")
-@click.option("--log", "page", type=click.Path(path_type=Path), default=Path("LOG.md"), show_default=True)
-@_rules
-@reading_logs
-def export(
-    run: str,
-    page: Path,
-    policy_file: Path | None,
-    licences: Path | None,
-    places: tuple[Path, ...],
-    suite: str | None,
-    as_json: bool,
-) -> None:
-    """Write the run's section of the experiment log; what stands outside its markers is kept."""
-    from judges.licensing.licence import LICENCES
-    from results.export import export as write_section
-    from results.policy import DEFAULT_POLICY, load_policy
-    from results.story import read_story
-
-    policy = load_policy(policy_file or DEFAULT_POLICY)
-    story = read_story(run, places or (logs_dir(),), runs_dir(), policy, suite, licences or LICENCES)
-    write_section(story, page)
-    if as_json:
-        print_json({"run": run, "log": str(page), "verdict": story.result.overall if story.result else None})
-    else:
-        click.echo(f"wrote the section of {run} to {page}")
-
-
-@click.command()
-@click.option("--out", type=click.Path(path_type=Path), help="[default: results/report.html]")
-@_rules
-@reading_logs
-def report(
-    out: Path | None,
-    policy_file: Path | None,
-    licences: Path | None,
-    places: tuple[Path, ...],
-    suite: str | None,
-    as_json: bool,
-) -> None:
-    """Write a page with the scores and the answers of all runs side by side."""
-    from judges.licensing.licence import LICENCES
-    from results.logs import read_logs
-    from results.policy import DEFAULT_POLICY, load_policy
-    from results.report import write_report
-
-    out = out or results_dir() / "report.html"
-    logs = read_logs(places or (logs_dir(),), None, suite)
-    write_report(logs, load_policy(policy_file or DEFAULT_POLICY), out, licences or LICENCES)
-    if as_json:
-        print_json({"report": str(out), "runs": [log.run for log in logs]})
-    else:
-        click.echo(f"wrote {', '.join(log.run for log in logs)} to {out}")
-
-
-COMMANDS = (compare, gate, export, report)

@@ -25,3 +25,22 @@ def reading_logs(function: Command) -> Command:
     ):
         function = option(function)
     return function
+
+
+def rules(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what counts."""
+    for option in (
+        click.option(
+            "--licences",
+            type=click.Path(path_type=Path),
+            help="Folder of judges' licences.  [default: judges/licences]",
+        ),
+        click.option(
+            "--policy",
+            "policy_file",
+            type=click.Path(path_type=Path),
+            help="Margins in TOML.  [default: results/policy.toml]",
+        ),
+    ):
+        function = option(function)
+    return function

@@ -20,8 +20,8 @@ _COMMANDS = {
     "compare": "results.command:compare",
     "pairwise": "timbre.pairwise_command:pairwise",
     "gate": "results.command:gate",
-    "export": "results.command:export",
-    "report": "results.command:report",
+    "export": "results.export_command:export",
+    "report": "results.report_command:report",
     "stock": "results.stock_command:stock",
 }
 
