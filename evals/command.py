@@ -21,15 +21,16 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
     TIMBRE_VLLM_ARGS passes more arguments to vLLM, such as --tensor-parallel-size 2.
     """
     from evals import server
+    from evals.server_record import folder_of, running
     from training.base import default_base, resolve_base
 
     if stop and status:
         raise TimbreError(
             "--stop and --status exclude each other", where="timbre serve", do="give one of them"
         )
-    found = server.running()
+    found = running()
     if base is not None and (stop or status):
-        wanted = server.folder_of(resolve_base(base))
+        wanted = folder_of(resolve_base(base))
         found = [(folder, record) for folder, record in found if folder == wanted]
     if stop:
         for folder, record in found:

@@ -13,6 +13,7 @@ from canaries.types import Suite
 from evals.graders import grader_name, graders
 from evals.inspect_internals import PrerequisiteError
 from evals.provider import Subject
+from evals.served_judge import judge_name
 from evals.vllm_internals import serving_dtype
 from judges.panel import judges_version
 from timbre.errors import TimbreError
@@ -28,7 +29,7 @@ def prerequisite() -> Iterator[None]:
 
 
 def eval_facts(
-    subject: Subject, suite: Suite, voice: Path, decoding: GenerateConfig, epochs: int, shots: int
+    subject: Subject, suite: Suite, voice: Path, decoding: GenerateConfig, epochs: int, shots: int, judge: str
 ) -> dict[str, Any]:
     """The log's ``eval.metadata["timbre"]``."""
     return {
@@ -39,6 +40,7 @@ def eval_facts(
         "suite": suite.name,
         "suite_sha256": suite.sha256,
         "judges": judges_version(),
+        "judge": judge_name(judge),
         "voice": f"{voice.name} {hashlib.sha256(voice.read_bytes()).hexdigest()[:12]}",
         "decoding": {
             "temperature": decoding.temperature,

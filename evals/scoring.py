@@ -11,6 +11,7 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
 from inspect_ai.solver import TaskState
 
 from evals.graders import grade
+from evals.served_judge import LINEAR, served_judgements
 from judges.panel import Panel
 from judges.reference import load_reference
 from judges.types import Answer, Judgement
@@ -34,17 +35,19 @@ def mean_scored() -> Metric:
 
 
 @scorer(metrics={"*": [mean_scored()]}, name="voice")
-def voice_scorer(voice: str) -> Scorer:
+def voice_scorer(voice: str, judge: str = LINEAR) -> Scorer:
     """Judge an answer on every dimension of contract C4.
 
     Args:
         voice: The writer's pairs.
+        judge: Who judges humor and provocativeness where no grader does.
     """
 
     async def score(state: TaskState, target: Target) -> Score:
         answer = _answer(state)
         panel = _panel(voice, state.model.name)
         judgements = await anyio.to_thread.run_sync(panel.judge, answer)
+        judgements |= await served_judgements(judge, answer)
         judgements |= await grade(answer)
         return as_score(judgements, answer, truncated=state.output.stop_reason == "max_tokens")
 

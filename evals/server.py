@@ -13,8 +13,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
@@ -23,10 +23,11 @@ from filelock import FileLock, Timeout
 
 from evals import vllm_internals
 from evals.endpoint import Endpoint, outside_endpoint
+from evals.server_record import Record, folder_of, read_record
 from evals.still_adapter import write_still_adapter
 from evals.vllm_internals import Adapters
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT, home
+from timbre.paths import CHECKOUT
 from training.base import Base
 from training.runs import Run, list_runs
 
@@ -36,60 +37,6 @@ START_TIMEOUT_S = 900
 LOG_TAIL = 12
 STILL = "still-adapter"
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Record:
-    """Content of server.json.
-
-    Attributes:
-        pid: Of the keeper.
-        created: When that process began (seconds since the epoch): a pid alone may be reused.
-        port: On 127.0.0.1.
-        base: Name the base was asked for by.
-        base_sha256: Its identity.
-        dtype: Number type of the served weights.
-        rank: Highest LoRA rank it takes.
-        modules: Layers it can adapt.
-    """
-
-    pid: int
-    created: float
-    port: int
-    base: str
-    base_sha256: str
-    dtype: str
-    rank: int
-    modules: tuple[str, ...]
-
-    @property
-    def adapters(self) -> Adapters:
-        """What it was started for."""
-        return Adapters(self.rank, tuple(self.modules))
-
-    @property
-    def url(self) -> str:
-        """Root of the OpenAI API."""
-        return f"http://127.0.0.1:{self.port}/v1"
-
-    def keeper(self) -> psutil.Process | None:
-        """The keeper, if it is still the process that was started."""
-        try:
-            process = psutil.Process(self.pid)
-            alive = abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return None
-        return process if alive else None
-
-
-def servers_folder() -> Path:
-    """One folder a server."""
-    return home() / ".timbre" / "servers"
-
-
-def folder_of(base: Base) -> Path:
-    """Where the server of a base keeps its notes."""
-    return servers_folder() / base.sha256[:12]
 
 
 def tell(line: str) -> None:
@@ -126,11 +73,12 @@ def connect(base: Base, run: Run | None = None, progress: Progress = tell) -> En
         lock.acquire()
     try:
         record = read_record(folder)
+        served = record.adapters if record and record.keeper() else Adapters(0, ())
         if record is not None and record.keeper() and run is not None:
             _make_room(record, folder, run, progress)
             record = read_record(folder)
         if record is None or record.keeper() is None:
-            record = _start(base, folder)
+            record = _start(base, folder, run, served)
         return _wait(record, folder, progress)
     finally:
         lock.release()
@@ -148,14 +96,6 @@ def _make_room(record: Record, folder: Path, run: Run, progress: Progress) -> No
         )
     progress(f"the server of {record.base} can't take the layers of {run.name}: starting it anew")
     stop(folder)
-
-
-def read_record(folder: Path) -> Record | None:
-    """What server.json says, or None where there is none that can be read."""
-    try:
-        return Record(**json.loads((folder / "server.json").read_text()))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def is_ready(record: Record, key: str) -> bool:
@@ -197,8 +137,11 @@ def log_tail(folder: Path) -> str:
     return "\n".join(lines[-LOG_TAIL:])
 
 
-def _start(base: Base, folder: Path) -> Record:
-    """Write the key, spawn the keeper, write server.json; what a dead server left behind is cleared."""
+def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Record:
+    """Write the key, spawn the keeper, write server.json; what a dead server left behind is cleared.
+
+    It takes the adapters of every run of the base, of ``wanted``, and what the server before it ``served``.
+    """
     for old in [*folder.glob("probe-*.json"), folder / "server.json"]:
         old.unlink(missing_ok=True)
     key = secrets.token_urlsafe(32)
@@ -207,9 +150,10 @@ def _start(base: Base, folder: Path) -> Record:
     with os.fdopen(handle, "w") as file:
         file.write(key)
     port = _free_port()
-    runs = [run for run in list_runs() if run.base_sha256 == base.sha256]
+    runs = [run for run in (*list_runs(), *([wanted] if wanted else [])) if run.base_sha256 == base.sha256]
+    modules = [m for r in runs for m in r.target_modules]
     adapters = vllm_internals.adapters_for(
-        [r.rank for r in runs], [m for r in runs for m in r.target_modules]
+        [served.rank, *(r.rank for r in runs)], [*served.modules, *modules]
     )
     arguments = vllm_internals.command(base.path, base.name, port, adapters)
     if runs and vllm_internals.on_cpu():
@@ -275,10 +219,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def running() -> Sequence[tuple[Path, Record]]:
-    """Every server of this checkout whose keeper lives."""
-    folders = sorted(servers_folder().glob("*")) if servers_folder().is_dir() else []
-    found = [(folder, record) for folder in folders if (record := read_record(folder))]
-    return [(folder, record) for folder, record in found if record.keeper()]

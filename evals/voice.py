@@ -17,6 +17,7 @@ from canaries.types import Canary
 from evals.facts import eval_facts, facts_version, prerequisite
 from evals.provider import MAX_CONNECTIONS, find_subject
 from evals.scoring import voice_scorer
+from evals.served_judge import LINEAR, check_judge
 from evals.solver import answer_canary
 from judges.reference import load_reference
 from timbre.paths import CHECKOUT, DEFAULT_VOICE
@@ -34,6 +35,7 @@ def voice(
     top_p: float = 0.95,
     max_tokens: int = 512,
     seed: int = 1234,
+    judge: str = LINEAR,
 ) -> Task:
     """Ask the canaries; every sample gets every dimension.
 
@@ -46,6 +48,8 @@ def voice(
         top_p: Of sampling.
         max_tokens: Most new tokens of an answer. Small limits hide a lack of compression.
         seed: Epoch e is sampled with seed + e - 1.
+        judge: Who judges humor and provocativeness where no grader does: ``linear``, or ``lora``, the mean
+            of linear and served LoRA judge. That agrees better with people, and on a CPU costs time.
     """
     with prerequisite():
         model = get_model()
@@ -62,11 +66,11 @@ def voice(
             seed=seed,
             max_connections=MAX_CONNECTIONS,
         )
-        facts = eval_facts(subject, canaries, voice_file, decoding, epochs, shots)
+        facts = eval_facts(subject, canaries, voice_file, decoding, epochs, shots, check_judge(judge))
         return Task(
             dataset=MemoryDataset([_sample(c) for c in canaries.canaries], name=canaries.name),
-            solver=answer_canary(str(voice_file), shots, seed, subject.identity),
-            scorer=voice_scorer(voice=str(voice_file)),
+            solver=answer_canary(str(voice_file), shots, seed, subject.identity, judge),
+            scorer=voice_scorer(voice=str(voice_file), judge=judge),
             config=decoding,
             epochs=Epochs(epochs, "mean"),
             version=facts_version(facts),

@@ -146,6 +146,7 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
         "base": f"{facts.get('base')} ({str(facts.get('base_sha256'))[:12]})",
         "suite": f"{facts['suite']} ({str(facts.get('suite_sha256'))[:12]})",
         "judges": str(facts.get("judges"))[:12],
+        "judge": str(facts.get("judge") or "linear"),
         "voice": str(facts.get("voice")),
         "decoding": ", ".join(f"{k} {v}" for k, v in sorted((facts.get("decoding") or {}).items())),
         "grader": str(facts.get("grader") or "none"),

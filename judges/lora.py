@@ -1,0 +1,100 @@
+"""The LoRA judge as arithmetic: what it is called, and one judgement out of the digits it answered.
+
+Asking it needs a server, which is the caller's business (``evals.served_judge``). Its value is the mean of
+its own and the linear judge's, window by window: on texts that neither was fitted on the mean agreed with
+people better than either (``judges/fitted/lora/README.md``).
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from judges.identity import JudgeIdentity
+from judges.linear import Array, linear_identity, load, windows
+from judges.plain_text import NO_WORDS
+from judges.types import Answer, Evidence, Judgement, unscored
+
+ADAPTER = Path(__file__).with_name("fitted") / "lora"
+
+LEAST_MASS = 0.5
+"""Least probability that the ten digits must have together; below it the judge didn't answer the question."""
+
+_COLUMNS = {"humor": "is_humor", "provocativeness": "offense_rating"}
+DIMENSIONS = tuple(_COLUMNS)
+
+
+def lora_identity(dimension: str, served: Mapping[str, str]) -> JudgeIdentity:
+    """The mean of LoRA and linear judge for ``humor`` or ``provocativeness``.
+
+    Args:
+        dimension: One of ``DIMENSIONS``.
+        served: What the answers depend on: digests of the base and the adapter, the questions, the number
+            type of the served weights.
+    """
+    reading = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    linear = str(linear_identity(dimension))
+    return JudgeIdentity(f"lora/{dimension}", dimension, {**served, "linear": linear, "reading": reading})
+
+
+def expected_digit(logprobs: Mapping[str, float]) -> float | None:
+    """Expected digit over 9, from log-probabilities (nats) of the next token.
+
+    Args:
+        logprobs: By token text; what isn't one digit is left out of the mean.
+
+    Returns:
+        A value in [0, 1]; None where the digits have less than ``LEAST_MASS`` together.
+    """
+    found = [(int(t), float(np.exp(p))) for t, p in logprobs.items() if len(t) == 1 and t in "0123456789"]
+    mass = sum(p for _, p in found)
+    return sum(digit * p for digit, p in found) / mass / 9 if mass >= LEAST_MASS else None
+
+
+def lora_judgements(
+    answer: Answer, answered: Sequence[Mapping[str, float | None]], served: Mapping[str, str]
+) -> dict[str, Judgement]:
+    """Humor and provocativeness of one answer, each the mean over its windows.
+
+    Args:
+        answer: The text.
+        answered: For each of ``judges.linear.windows(answer.text)`` the value by label column
+            (``is_humor``, ``humor_rating``, ``offense_rating``), in [0, 1] or None.
+        served: As for ``lora_identity``.
+
+    Returns:
+        Values in [0, 1]. Evidence is the window with the highest value. Details: ``windows``, ``lora`` and
+        ``linear`` (the two means apart). Unscored where there are no words, or a window has no digit.
+    """
+    spans = windows(answer.text)
+    if not spans:
+        return {key: unscored(key, NO_WORDS) for key in DIMENSIONS}
+    predicted = load().predict([text for text, _, _ in spans])
+    return {key: _judgement(key, answer, spans, answered, predicted, served) for key in DIMENSIONS}
+
+
+def _judgement(
+    key: str,
+    answer: Answer,
+    spans: Sequence[tuple[str, int, int]],
+    answered: Sequence[Mapping[str, float | None]],
+    predicted: Mapping[str, Array],
+    served: Mapping[str, str],
+) -> Judgement:
+    column = _COLUMNS[key]
+    said = [window.get(column) for window in answered]
+    missing = sum(value is None for value in said)
+    if missing:
+        return unscored(key, f"the LoRA judge named no digit for {missing} of {len(said)} windows")
+    lora, linear = np.array(said, dtype=float), predicted[column]
+    values = (lora + linear) / 2
+    _, start, end = spans[int(values.argmax())]
+    details = {
+        "windows": float(len(spans)),
+        "lora": float(lora.mean()),
+        "linear": float(linear.mean()),
+    }
+    evidence = (Evidence(answer.text[start:end], start, end, "highest_window"),)
+    judge = str(lora_identity(key, served))
+    return Judgement(key, float(values.mean()), evidence, details=details, judge=judge)
