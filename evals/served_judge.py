@@ -38,6 +38,9 @@ JUDGES = (LINEAR, LORA)
 BATCH = 64
 """Windows of one request; an answer of 512 tokens has about ten."""
 
+LIKELIEST = 20
+"""Tokens whose log-probabilities are read at a question, the most that a server gives unasked."""
+
 
 @dataclass(frozen=True)
 class StoredJudge(Run):
@@ -199,30 +202,38 @@ def _connected(lost: Endpoint | None = None) -> tuple[Endpoint, str]:
 
 def _ask(judge: ServedJudge, texts: Sequence[str]) -> list[dict[str, float | None]]:
     """Values by label column for each text."""
-    asked = [prompt for text in texts for prompt in prompts(text, judge.questions)]
     endpoint, name = _connected()
-    values: list[float | None] = []
-    for start in range(0, len(asked), BATCH):
-        batch = asked[start : start + BATCH]
+    answered: list[dict[str, float | None]] = []
+    for start in range(0, len(texts), BATCH):
+        batch = texts[start : start + BATCH]
         try:
-            values += _digits(endpoint, name, batch)
+            answered += _answers(endpoint, name, judge, batch)
         except TimbreError:
             # A run that needs more layers may have had the server started anew, at another port.
             endpoint, name = _connected(lost=endpoint)
-            values += _digits(endpoint, name, batch)
-    columns, width = [q.column for q in judge.questions], len(judge.questions)
-    return [dict(zip(columns, values[i : i + width], strict=True)) for i in range(0, len(values), width)]
+            answered += _answers(endpoint, name, judge, batch)
+    return answered
 
 
-def _digits(endpoint: Endpoint, name: str, asked: Sequence[str]) -> list[float | None]:
+def _answers(
+    endpoint: Endpoint, name: str, judge: ServedJudge, texts: Sequence[str]
+) -> list[dict[str, float | None]]:
+    """One request, and of each text one prefill with all questions behind it.
+
+    The last question's answer is the new token's, an earlier one's is what was expected in the prompt at
+    the place of the token that follows the question.
+    """
+    tokens = _tokenizer(judge.base.path)
+    asked = [
+        [tokens.encode(p, add_special_tokens=False).ids for p in prompts(t, judge.questions)] for t in texts
+    ]
     body: dict[str, Any] = {
         "model": name,
-        "prompt": list(asked),
+        "prompt": [ids[-1] for ids in asked],
         "max_tokens": 1,
         "temperature": 0,
-        "logprobs": len("0123456789"),
-        "logprob_token_ids": _digit_tokens(endpoint, name),
-        "add_special_tokens": False,
+        "logprobs": LIKELIEST,
+        "prompt_logprobs": LIKELIEST,
     }
     response = endpoint.ask("POST", "/v1/completions", body, timeout=1800)
     if response.status_code != 200:
@@ -232,19 +243,18 @@ def _digits(endpoint: Endpoint, name: str, asked: Sequence[str]) -> list[float |
             where=endpoint.url,
             do="look at the server's log with `timbre serve --status`",
         )
-    choices = sorted(response.json()["choices"], key=lambda c: c["index"])
-    return [lora.expected_digit(c["logprobs"]["top_logprobs"][0]) for c in choices]
+    columns = [q.column for q in judge.questions]
+    values = []
+    for choice, ids in zip(sorted(response.json()["choices"], key=lambda c: c["index"]), asked, strict=True):
+        within = [choice["prompt_logprobs"][len(part)] for part in ids[:-1]]
+        read = [{t["decoded_token"]: t["logprob"] for t in place.values()} for place in within]
+        read.append(choice["logprobs"]["top_logprobs"][0])
+        values.append(dict(zip(columns, map(lora.expected_digit, read), strict=True)))
+    return values
 
 
-@lru_cache(maxsize=4)
-def _digit_tokens(endpoint: Endpoint, name: str) -> list[int]:
-    """Token of each digit, as the server's own tokenizer has it."""
-    tokens = []
-    for digit in "0123456789":
-        body = {"model": name, "prompt": digit, "add_special_tokens": False}
-        response = endpoint.ask("POST", "/tokenize", body)
-        found = response.json().get("tokens", []) if response.status_code == 200 else []
-        if len(found) != 1:
-            raise TimbreError("the server has no token of its own for a digit", where=endpoint.url)
-        tokens.append(int(found[0]))
-    return tokens
+@lru_cache(maxsize=2)
+def _tokenizer(base: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    return Tokenizer.from_file(str(base / "tokenizer.json"))

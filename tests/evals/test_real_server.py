@@ -14,7 +14,8 @@ from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 
 from evals import endpoint as endpoints
 from evals.endpoint import PROBE_PROMPTS, Endpoint, serve_base, serve_run
-from judges.types import DIMENSIONS
+from evals.served_judge import judge_answer
+from judges.types import DIMENSIONS, Answer
 from tests.conftest import RUN, Workspace
 from training.runs import Run, read_run
 
@@ -176,6 +177,18 @@ def test_many_seeded_prompts_at_once_do_not_kill_the_server(endpoint: Endpoint) 
 
     with ThreadPoolExecutor(90) as pool:
         assert set(pool.map(ask, range(90))) == {200}
+
+
+def test_the_stored_judge_is_served_beside_the_run(
+    endpoint: Endpoint, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_HOME", str(workspace.home))
+    joke = "I told my plants a joke. They did not laugh, so now I water them out of spite."
+    note = "The committee will meet on the second floor at nine and review the budget."
+    judged = [judge_answer(Answer(text[:5], "", text))["humor"] for text in (joke, note)]
+    assert judged[0].details["lora"] > judged[1].details["lora"]
+    assert all(j.judge.startswith("lora/humor@") for j in judged)
+    assert any(name.startswith("judge@") for name in endpoint.models())
 
 
 def test_results_read_the_logs_and_export_the_run(

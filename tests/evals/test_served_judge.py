@@ -1,0 +1,74 @@
+"""The served judge without a server: what it keeps, and what it says when it can't ask."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import anyio
+import pytest
+
+from evals import served_judge
+from evals.served_judge import ServedJudge, check_judge, judge_answer, served_judgements, stored_judge
+from judges.types import Answer
+from timbre.errors import TimbreError
+
+ANSWER = Answer("a", "Say something.", "The kettle resigned in writing. It cited the water.")
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
+    """Counts of texts asked; every answer is 4 of 9."""
+    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
+    counts: list[int] = []
+
+    def ask(judge: ServedJudge, texts: Sequence[str]) -> list[dict[str, float | None]]:
+        counts.append(len(texts))
+        return [{q.column: 4 / 9 for q in judge.questions} for _ in texts]
+
+    monkeypatch.setattr(served_judge, "_ask", ask)
+    return counts
+
+
+def test_an_answer_is_asked_about_once_and_then_read_from_what_is_kept(asked: list[int]) -> None:
+    first, again = judge_answer(ANSWER), judge_answer(ANSWER)
+    assert first == again
+    assert asked == [1]
+
+
+def test_what_is_kept_but_broken_is_asked_again(asked: list[int], tmp_path: Path) -> None:
+    judge_answer(ANSWER)
+    kept = next((tmp_path / ".timbre" / "judged").rglob("*.json"))
+    kept.write_text(json.dumps([{"is_humor": 1.0}]))
+    judge_answer(ANSWER)
+    assert asked == [1, 1]
+
+
+def test_the_linear_judge_asks_no_server(asked: list[int]) -> None:
+    assert anyio.run(served_judgements, "linear", ANSWER) == {}
+    assert asked == []
+
+
+def test_a_server_that_cannot_be_had_leaves_both_dimensions_unscored(
+    monkeypatch: pytest.MonkeyPatch, asked: list[int]
+) -> None:
+    def dead(judge: ServedJudge, texts: Sequence[str]) -> list[dict[str, float | None]]:
+        raise TimbreError("the server does not answer")
+
+    monkeypatch.setattr(served_judge, "_ask", dead)
+    judged = anyio.run(served_judgements, "lora", ANSWER)
+    assert {key: j.value for key, j in judged.items()} == {"humor": None, "provocativeness": None}
+    assert "does not answer" in str(judged["humor"].unscored)
+
+
+def test_another_judge_is_refused_by_name() -> None:
+    with pytest.raises(TimbreError, match="linear, lora"):
+        check_judge("gpt")
+
+
+def test_a_changed_base_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stored = stored_judge().run.path
+    for name in ("config.toml", "adapter_config.json", "adapter_model.safetensors"):
+        (tmp_path / name).write_bytes((stored / name).read_bytes())
+    (tmp_path / "judge.json").write_text(json.dumps({"base_sha256": "0" * 64}))
+    with pytest.raises(TimbreError, match="was fitted on base 000000000000"):
+        stored_judge(tmp_path)
