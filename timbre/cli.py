@@ -14,6 +14,7 @@ from timbre.errors import TimbreError
 _COMMANDS = {
     "train": "training.command:train",
     "runs": "training.command:runs",
+    "parity": "timbre.parity_command:parity",
     "serve": "evals.command:serve",
     "score": "judges.command:score",
     "calibrate": "judges.licensing.command:calibrate",

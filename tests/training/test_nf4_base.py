@@ -1,0 +1,35 @@
+"""The matching base: what nf4 training sees, as a folder that a server can load."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import Workspace
+from training.base import EMBEDDED, resolve_base
+from training.config import TrainConfig
+
+pytestmark = pytest.mark.real
+
+
+def test_the_matching_base_gives_the_logits_of_nf4_training(workspace: Workspace) -> None:
+    import torch
+
+    from training.qlora import load_base
+
+    stored, matching = resolve_base(EMBEDDED), resolve_base(f"nf4:{EMBEDDED}")
+    ids = torch.tensor([[1, 4093, 198, 2683, 638, 260, 1789, 28]])
+    config = TrainConfig(quantization="nf4")
+    with torch.no_grad():
+        trained = load_base(config, stored)(input_ids=ids).logits
+        served = load_base(replace(config, quantization="none"), matching)(input_ids=ids).logits
+        unrounded = load_base(replace(config, quantization="none"), stored)(input_ids=ids).logits
+    assert (trained - served).abs().max() < 1e-2
+    assert (trained - unrounded).abs().max() > 0.5
+
+
+def test_the_matching_base_is_another_base_with_the_same_template(workspace: Workspace) -> None:
+    stored, matching = resolve_base(EMBEDDED), resolve_base(f"nf4:{EMBEDDED}", verify=True)
+    assert matching.sha256 != stored.sha256
+    assert matching.name == f"nf4:{EMBEDDED}"
+    template = "chat_template.jinja"
+    assert (matching.path / template).read_text() == (stored.path / template).read_text()
