@@ -74,17 +74,25 @@ def reply_config(name: str, schema: Mapping[str, object], max_tokens: int) -> Ge
 
 async def grade(answer: Answer) -> dict[str, Judgement]:
     """The graded dimensions of one answer; nothing without a grader, and nothing for an empty answer."""
-    asked = graders()
-    if not asked or not answer.text.strip():
+    if not graders() or not answer.text.strip():
         return {}
-    found = await collect(*(_panel(asked, load_rubric(key), answer) for key in GRADED))
+    found = await collect(*(_panel(load_rubric(key), answer) for key in GRADED))
     return {judgement.dimension: judgement for judgement in found}
 
 
-async def _panel(asked: tuple[Model, ...], rubric: Rubric, answer: Answer) -> Judgement:
+async def named_graders() -> dict[str, Model]:
+    """The graders by name.
+
+    Raises:
+        TimbreError: One of them is a run that isn't there.
+    """
+    return {await anyio.to_thread.run_sync(grader_name, grader): grader for grader in graders()}
+
+
+async def _panel(rubric: Rubric, answer: Answer) -> Judgement:
     """What the graders together say under one rubric."""
     try:
-        named = {await anyio.to_thread.run_sync(grader_name, grader): grader for grader in asked}
+        named = await named_graders()
     except TimbreError as error:
         return unscored(rubric.dimension, f"no such grader: {error}")
     said = await collect(*(_ask(grader, name, rubric, answer) for name, grader in named.items()))

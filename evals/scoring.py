@@ -1,6 +1,7 @@
 """The Inspect scorer: every judge over one answer, the graded dimensions too where a grader is there."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,8 @@ from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric
 from inspect_ai.solver import TaskState
 
 from evals.graders import grade
+from evals.self_insertion_confirm import KEY as SELF_INSERTION
+from evals.self_insertion_confirm import Confirmation, confirm
 from evals.served_judge import LINEAR, served_judgements
 from judges.panel import Panel
 from judges.reference import load_reference
@@ -49,13 +52,31 @@ def voice_scorer(voice: str, judge: str = LINEAR) -> Scorer:
         judgements = await anyio.to_thread.run_sync(panel.judge, answer)
         judgements |= await served_judgements(judge, answer)
         judgements |= await grade(answer)
-        return as_score(judgements, answer, truncated=state.output.stop_reason == "max_tokens")
+        confirmation = await confirm(answer, judgements[SELF_INSERTION])
+        truncated = state.output.stop_reason == "max_tokens"
+        return as_score(judgements, answer, truncated=truncated, confirmation=confirmation)
 
     return score
 
 
-def as_score(judgements: dict[str, Judgement], answer: Answer, *, truncated: bool) -> Score:
-    """All judgements as one Inspect score: NaN for unscored, everything else in the metadata."""
+def as_score(
+    judgements: dict[str, Judgement],
+    answer: Answer,
+    *,
+    truncated: bool,
+    confirmation: Confirmation | None = None,
+) -> Score:
+    """All judgements as one Inspect score: NaN for unscored, everything else in the metadata.
+
+    Args:
+        judgements: By dimension.
+        answer: What was judged.
+        truncated: Whether the token limit cut it off.
+        confirmation: Takes the place of the detector's ``self_insertion``.
+    """
+    if confirmation is not None:
+        judgements = {**judgements, SELF_INSERTION: confirmation.judgement}
+    asked = confirmation.told if confirmation else None
     return Score(
         value={key: math.nan if j.value is None else j.value for key, j in judgements.items()},
         answer=answer.text,
@@ -63,9 +84,11 @@ def as_score(judgements: dict[str, Judgement], answer: Answer, *, truncated: boo
             f"{key}: {'unscored, ' + str(j.unscored) if j.value is None else format(j.value, '.2f')}"
             + "".join(f"\n  {e.why}: {e.text}" for e in j.evidence)
             for key, j in judgements.items()
-        ),
+        )
+        + (f"\n{_confirmation_line(asked)}" if asked else ""),
         metadata={
             "truncated": truncated,
+            **({"self_insertion": dict(asked)} if asked else {}),
             "judgements": {
                 key: {
                     "value": j.value,
@@ -78,6 +101,13 @@ def as_score(judgements: dict[str, Judgement], answer: Answer, *, truncated: boo
             },
         },
     )
+
+
+def _confirmation_line(asked: Mapping[str, Any]) -> str:
+    """Stage 2 of self_insertion for somebody who reads the log."""
+    reasons = "".join(f"; {name} {reason}" for name, reason in asked["unanswered"].items())
+    verdict = "disagreement" if asked["disagreement"] else "no disagreement"
+    return f"self_insertion, stage 2: detector {asked['detector']:g}, {verdict}{reasons}"
 
 
 def _answer(state: TaskState) -> Answer:

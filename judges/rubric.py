@@ -5,8 +5,6 @@ round by what it reads; no text can end its fence, change a question, or be take
 """
 
 import hashlib
-import json
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from judges.fenced import as_data, fence
 from judges.identity import JudgeIdentity
 from judges.plain_text import EMPTY, is_blank
 from judges.quotes import find_quote
+from judges.replies import item_reply, json_object
 from judges.rubric_file import Rubric, RubricItem, load_rubric
 from judges.types import Answer, Evidence, Judgement, unscored
 
@@ -32,9 +31,6 @@ MAX_CHARACTERS = 8000
 
 MAX_PROMPT_CHARACTERS = 2000
 """Of the question that was asked; a canary's has a few hundred."""
-
-MAX_BRACES = 100
-"""Places in a reply where an object may begin that are tried; a reply that needs more is babble."""
 
 
 def rubric_prompt(rubric: Rubric, answer: Answer) -> str:
@@ -83,7 +79,8 @@ decide it, copied exactly and at most 20 words long (empty for a no), and "answe
 @lru_cache(maxsize=1)
 def _asking() -> str:
     """Digest of how rubrics are asked, and replies read and pooled."""
-    sources = (Path(__file__), Path(__file__).with_name("fenced.py"), Path(__file__).with_name("pooled.py"))
+    room = Path(__file__).parent
+    sources = [room / name for name in ("rubric.py", "fenced.py", "pooled.py", "replies.py")]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
 
 
@@ -131,13 +128,13 @@ def parse_reply(rubric: Rubric, reply: str, answer: Answer) -> Judgement:
     """
     if is_blank(answer.text):
         return unscored(rubric.dimension, EMPTY)
-    parsed = _json_object(reply, {item.key for item in rubric.items}, answer.text)
+    parsed = json_object(reply, {item.key for item in rubric.items}, answer.text)
     if parsed is None:
         return unscored(rubric.dimension, "grader reply not understood: not one JSON object of its own")
     earned = missed = agreed = 0
     evidence: list[Evidence] = []
     for item in rubric.items:
-        verdict, quote = _item_reply(parsed.get(item.key))
+        verdict, quote = item_reply(parsed.get(item.key))
         if verdict is None:
             return unscored(rubric.dimension, f"grader reply not understood: no yes or no for '{item.key}'")
         if not verdict:
@@ -158,42 +155,3 @@ def parse_reply(rubric: Rubric, reply: str, answer: Answer) -> Judgement:
             "quotes_not_found": float(missed),
         },
     )
-
-
-def _item_reply(given: object) -> tuple[bool | None, str]:
-    quote = ""
-    if isinstance(given, Mapping):
-        quote = given["quote"] if isinstance(given.get("quote"), str) else ""
-        given = given.get("answer")
-    if isinstance(given, str):
-        given = {"yes": True, "no": False}.get(given.strip().strip(".").lower())
-    return (given if isinstance(given, bool) else None), quote
-
-
-def _json_object(reply: str, keys: set[str], text: str) -> Mapping[str, object] | None:
-    """The one JSON object in the reply with any of ``keys``: bare, in a code fence or among words.
-
-    An object that also stands in the judged ``text`` was copied, and is no answer. Of several objects
-    that differ, none is.
-    """
-    copied = _objects(text, keys)
-    given = [found for found in _objects(reply, keys) if found not in copied]
-    return given[0] if given and all(found == given[0] for found in given) else None
-
-
-def _objects(text: str, keys: set[str]) -> list[Mapping[str, object]]:
-    decoder = json.JSONDecoder()
-    found: list[Mapping[str, object]] = []
-    start = text.find("{")
-    for _ in range(MAX_BRACES):
-        if start < 0:
-            break
-        end = start + 1
-        try:
-            parsed, end = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            parsed = None
-        if isinstance(parsed, dict) and keys & parsed.keys():
-            found.append(parsed)
-        start = text.find("{", end)
-    return found

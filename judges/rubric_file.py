@@ -42,7 +42,7 @@ class Rubric:
         dimension: Key in ``DIMENSIONS``.
         sha256: Of the rubric file's bytes: two logs with the same digest asked the same.
         purpose: What the dimension is about, in a few sentences.
-        items: Four to six, in file order.
+        items: In file order; four to six where they make a value.
     """
 
     dimension: str
@@ -64,7 +64,7 @@ def load_rubric(dimension: str) -> Rubric:
     return parse_rubric(path.read_bytes(), dimension, str(path))
 
 
-def parse_rubric(data: bytes, dimension: str, name: str) -> Rubric:
+def parse_rubric(data: bytes, dimension: str, name: str, items_allowed: range = range(4, 7)) -> Rubric:
     """The rubric in the bytes of a Markdown file; ``name`` stands for the file in errors.
 
     Raises:
@@ -87,8 +87,10 @@ def parse_rubric(data: bytes, dimension: str, name: str) -> Rubric:
             RubricItem(found["key"], int(found["weight"]), found["question"], found["yes"], found["no"])
         )
         line += block.count("\n")
-    if not head.startswith(f"# {dimension}\n") or not purpose or not 4 <= len(items) <= 6:
+    if not head.startswith(f"# {dimension}\n") or not purpose or len(items) not in items_allowed:
         raise TimbreError(
-            "not a rubric", where=name, do=f"write '# {dimension}', its purpose, and four to six items"
+            "not a rubric",
+            where=name,
+            do=f"write '# {dimension}', its purpose, and {items_allowed[0]} to {items_allowed[-1]} items",
         )
     return Rubric(dimension, hashlib.sha256(data).hexdigest(), " ".join(purpose.split()), tuple(items))
