@@ -6,6 +6,11 @@
 A reply is kept in Inspect's cache without end, by the whole prompt (rubric and answer), the grader and
 its settings: judging the same answer again by the same rubric asks nothing. ``TIMBRE_GRADER_CACHE=off``
 asks anew and keeps nothing; ``inspect cache clear --model NAME`` forgets.
+
+A grader that is asked for log-probabilities counts each item by how sure it was of its yes or no; not every
+provider takes the setting, so it is the user's, and makes another judge:
+
+    --model-role 'grader={model: openai/gpt-4.1, logprobs: true, top_logprobs: 10}'
 """
 
 import json
@@ -15,11 +20,12 @@ from dataclasses import replace
 from functools import lru_cache
 
 import anyio.to_thread
-from inspect_ai.model import CachePolicy, GenerateConfig, Model, ResponseSchema, model_roles
+from inspect_ai.model import CachePolicy, GenerateConfig, Model, ModelOutput, ResponseSchema, model_roles
 from inspect_ai.util import JSONSchema, collect
 
 from evals.provider import VoiceAPI, find_subject
 from judges.pooled import pooled
+from judges.reply_logprobs import TokenChoice
 from judges.rubric import Rubric, load_rubric, parse_reply, rubric_identity, rubric_prompt, rubric_schema
 from judges.types import DIMENSIONS, Answer, Judgement, unscored
 from timbre.errors import TimbreError
@@ -102,10 +108,23 @@ async def _panel(rubric: Rubric, answer: Answer) -> Judgement:
 
 async def _ask(grader: Model, name: str, rubric: Rubric, answer: Answer) -> Judgement:
     """One grader; a call that fails leaves the dimension unscored."""
-    config = reply_config(rubric.dimension, rubric_schema(rubric), MAX_GRADER_TOKENS)
-    prompt = rubric_prompt(rubric, answer)
     try:
-        output = await grader.generate(prompt, config=config, cache=reply_cache(name, rubric))
+        return await ask_rubric(grader, rubric, answer, reply_cache(name, rubric))
     except Exception as error:  # any provider's failure: the answer stays, the dimension has no value
         return unscored(rubric.dimension, f"grader {name} failed: {type(error).__name__}: {error}"[:300])
-    return parse_reply(rubric, output.completion, answer)
+
+
+async def ask_rubric(grader: Model, rubric: Rubric, answer: Answer, cache: CachePolicy | bool) -> Judgement:
+    """What one grader says of one answer; raises whatever its provider does."""
+    config = reply_config(rubric.dimension, rubric_schema(rubric), MAX_GRADER_TOKENS)
+    output = await grader.generate(rubric_prompt(rubric, answer), config=config, cache=cache)
+    return parse_reply(rubric, output.completion, answer, token_choices(output))
+
+
+def token_choices(output: ModelOutput) -> tuple[TokenChoice, ...]:
+    """The reply's tokens with their alternatives; none where the provider gave no log-probabilities."""
+    given = output.choices[0].logprobs if output.choices else None
+    return tuple(
+        TokenChoice(t.token, {t.token: t.logprob} | {o.token: o.logprob for o in t.top_logprobs or ()})
+        for t in (given.content if given else ())
+    )

@@ -14,6 +14,7 @@ from inspect_ai.model import (
     ChatMessage,
     ChatMessageAssistant,
     GenerateConfig,
+    Logprobs,
     ModelAPI,
     ModelOutput,
     ModelUsage,
@@ -145,6 +146,7 @@ class VoiceAPI(ModelAPI):
                         content=choice.message.content or "", model=connection.model, source="generate"
                     ),
                     stop_reason=_STOPS.get(choice.finish_reason, "unknown"),
+                    logprobs=Logprobs(**choice.logprobs.model_dump()) if choice.logprobs else None,
                 )
             ],
             usage=ModelUsage(

@@ -5,6 +5,7 @@ round by what it reads; no text can end its fence, change a question, or be take
 """
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from judges.identity import JudgeIdentity
 from judges.plain_text import EMPTY, is_blank
 from judges.quotes import find_quote
 from judges.replies import item_reply, json_object
+from judges.reply_logprobs import TokenChoice, yes_probabilities
 from judges.rubric_file import Rubric, RubricItem, load_rubric
 from judges.types import Answer, Evidence, Judgement, unscored
 
@@ -80,7 +82,9 @@ decide it, copied exactly and at most 20 words long (empty for a no), and "answe
 def _asking() -> str:
     """Digest of how rubrics are asked, and replies read and pooled."""
     room = Path(__file__).parent
-    sources = [room / name for name in ("rubric.py", "fenced.py", "pooled.py", "replies.py")]
+    sources = [
+        room / name for name in ("rubric.py", "fenced.py", "pooled.py", "replies.py", "reply_logprobs.py")
+    ]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
 
 
@@ -114,32 +118,40 @@ def rubric_schema(rubric: Rubric) -> dict[str, object]:
     }
 
 
-def parse_reply(rubric: Rubric, reply: str, answer: Answer) -> Judgement:
+def parse_reply(rubric: Rubric, reply: str, answer: Answer, tokens: Sequence[TokenChoice] = ()) -> Judgement:
     """The judgement in a grader's reply; raises nothing, whatever the reply is.
 
-    ``value`` in [0, 1] is the weight of the items answered yes over the weight of all. Evidence are
-    the quotes of those items that are found in the answer (whatever the case, spacing and kind of
-    quotation mark). A quote that isn't there is dropped and counted: the grader made it up.
+    ``value`` in [0, 1] is the weight of the items answered yes over the weight of all; an item whose answer's
+    probability is known counts by that, so a doubtful yes less than a sure one. Evidence are the quotes of
+    the items answered yes that are found in the answer (whatever the case, spacing and kind of quotation
+    mark). A quote that isn't there is dropped and counted: the grader made it up.
+
+    Args:
+        rubric: What was asked.
+        reply: The whole reply.
+        answer: What was judged.
+        tokens: The reply's, where the grader gives log-probabilities.
 
     Returns:
         Unscored for an empty answer and for a reply that is not the JSON asked for. A code fence or
         words around the JSON do no harm; two answers that differ do, and so does one copied from the text.
-        Details: ``items_yes``, ``items``, ``quotes_not_found``.
+        Details: ``items_yes``, ``items``, ``quotes_not_found``, and ``items_by_probability`` with ``tokens``.
     """
     if is_blank(answer.text):
         return unscored(rubric.dimension, EMPTY)
     parsed = json_object(reply, {item.key for item in rubric.items}, answer.text)
     if parsed is None:
         return unscored(rubric.dimension, "grader reply not understood: not one JSON object of its own")
-    earned = missed = agreed = 0
+    likely = yes_probabilities(tokens, (item.key for item in rubric.items)) if tokens else {}
+    earned, missed, agreed = 0.0, 0, 0
     evidence: list[Evidence] = []
     for item in rubric.items:
         verdict, quote = item_reply(parsed.get(item.key))
         if verdict is None:
             return unscored(rubric.dimension, f"grader reply not understood: no yes or no for '{item.key}'")
+        earned += item.weight * likely.get(item.key, float(verdict))
         if not verdict:
             continue
-        earned += item.weight
         agreed += 1
         span = find_quote(quote, answer.text)
         if span:
@@ -153,5 +165,6 @@ def parse_reply(rubric: Rubric, reply: str, answer: Answer) -> Judgement:
             "items_yes": float(agreed),
             "items": float(len(rubric.items)),
             "quotes_not_found": float(missed),
+            **({"items_by_probability": float(len(likely))} if tokens else {}),
         },
     )
