@@ -1,7 +1,8 @@
 """Two runs on one dimension: scores paired by canary, intervals, and the verdict by the policy's rule.
 
 A soft dimension compares the 95 % interval of the paired difference with the margin: REGRESSED if the whole
-interval lies beyond it on the bad side, PASS if the whole interval lies inside, else INCONCLUSIVE.
+interval lies beyond it on the bad side, PASS if the whole interval lies inside, else INCONCLUSIVE. Whether
+a REGRESSED stands among all the soft dimensions is Holm's to say (``results/multiplicity.py``).
 
 A hard dimension asks which canaries show the fault in any epoch. REGRESSED if the exact one-sided McNemar
 test gives p <= alpha: its level holds however canaries differ, so two equal runs are seldom blocked.
@@ -19,6 +20,7 @@ from results.statistics import (
     Interval,
     canaries_needed,
     faultless_canaries_needed,
+    margin_p,
     mcnemar,
     mean_intervals,
     paired_rate_difference,
@@ -118,8 +120,10 @@ def _soft(
     columns = np.stack([pairs["before"].to_numpy(), pairs["after"].to_numpy(), difference], axis=1)
     base, candidate, delta = (Interval(*map(float, c)) for c in mean_intervals(columns).T)
     verdict: Verdict = "ADVISORY"
-    needed, why = None, "reported, not in the policy"
+    needed, why, p = None, "reported, not in the policy", None
     if rule is not None:
+        gains = difference if rule.direction == "up" else -difference
+        p = margin_p(gains, rule.margin)
         verdict = soft_verdict(delta, rule) if n >= policy.min_canaries else "INCONCLUSIVE"
         why = (
             f"mean {_moved(delta.estimate)} [{delta.low:+.3f}, {delta.high:+.3f}] over {n} canaries, "
@@ -127,10 +131,9 @@ def _soft(
         )
         if n < policy.min_canaries:
             why = f"{n} canaries, fewer than the {policy.min_canaries} of the policy"
-        if verdict == "INCONCLUSIVE":
+        if verdict != "PASS":
             sd = float(difference.std(ddof=1)) if n > 1 else 0.0
-            gain = delta.estimate if rule.direction == "up" else -delta.estimate
-            needed = _needed(sd, gain, rule.margin, n, policy.min_canaries)
+            needed = _needed(sd, float(gains.mean()), rule.margin, n, policy.min_canaries)
     return DimensionVerdict(
         key,
         verdict,
@@ -142,7 +145,7 @@ def _soft(
         rule.margin if rule else None,
         False,
         "",
-        None,
+        p,
         needed,
         why,
     )

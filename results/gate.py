@@ -13,6 +13,7 @@ from judges.licensing.licence import LICENCES, Licence
 from judges.types import DIMENSIONS
 from results.comparison import compare_dimension
 from results.licences import Standing, named_table, read_licences, standing
+from results.multiplicity import with_holm
 from results.policy import DimensionPolicy, Policy
 from results.records import RunLog
 from results.table import ScoreTable
@@ -77,6 +78,7 @@ def gate(
         elif rule is not None and (b["value"].notna().any() or a["value"].notna().any()):
             problems += _too_many_unscored(key, policy.max_unscored, {baseline: b, candidate: a})
         verdicts.append(verdict)
+    verdicts = list(with_holm(verdicts))
     if not problems and all(v.verdict == "ADVISORY" for v in verdicts):
         problems.append("no dimension that can block was scored")
     overall = "ERROR" if problems else _worst(v.verdict for v in verdicts)

@@ -39,8 +39,8 @@ class RunLog:
         run: Name in every table; a few-shot arm is ``NAME+3shot``.
         identity: Of the run, or of the base for the baseline.
         suite: Name of the canary suite.
-        conditions: What two logs must share to be compared, by name: ``base``, ``suite``, ``judges``, ``judge``,
-            ``voice``, ``decoding``, ``grader``; each as text.
+        conditions: What two logs must share to be compared, by name: ``base``, ``suite``, ``judges``,
+            ``judge``, ``voice``, ``decoding``, ``grader``; each as text.
         created: ISO time at which the eval started.
         path: The log.
         samples: Sorted by canary and epoch.

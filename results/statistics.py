@@ -79,6 +79,29 @@ def expanded_tail(n: int) -> float:
     return float(stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.ppf(0.975, n - 1)))
 
 
+def margin_p(values: NDArray[np.float64], margin: float) -> float:
+    """One-sided p of "the mean is -margin or more", from the bootstrap that ``mean_interval`` reads.
+
+    The share of resampled means at or above ``-margin``, taken back through the expansion of the interval's
+    tails: p <= 0.025 where the whole 95 % interval lies below ``-margin``. No smaller than what
+    half a resample stands for (.0017 at 12 canaries, .0041 at 8), and lowered by any score made worse.
+
+    Args:
+        values: Paired differences by canary, shape (canaries,), no NaN, more is better.
+        margin: Largest loss that is none, above 0.
+
+    Returns:
+        p in (0, 1]; 1 with fewer than two canaries.
+    """
+    n = len(values)
+    if n < 2:
+        return 1.0
+    above = np.count_nonzero(resampled_means(values[:, None]) >= -margin)
+    share = (above + 0.5) / (RESAMPLES + 1)
+    z = stats.norm.ppf(share) / math.sqrt(n / (n - 1))
+    return float(stats.t.cdf(z, n - 1))
+
+
 def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shape (RESAMPLES, columns): means of canaries drawn with replacement, as counts times values."""
     n, columns = values.shape

@@ -30,8 +30,9 @@ class DimensionVerdict:
         licence: What its judge's licence shows (``people, AUC 0.84, n 240``), or, where the policy needs one,
             what it lacks (``no licence``, ``wrong domain`` ...); ``none yet`` for a judge that needs none,
             ``-`` for a reported figure, ``given`` where the caller brought the scores.
-        p: One-sided exact McNemar p that faults became more frequent; None if soft.
-        needed: Canaries that would settle an INCONCLUSIVE verdict; else None.
+        p: One-sided, not corrected for the number of dimensions: if hard the exact McNemar p that faults
+            became more frequent, if soft that the loss exceeds the margin; None where nothing is tested.
+        needed: Canaries that would settle an INCONCLUSIVE verdict; of no meaning beside another.
         why: The rule that decided, with its figures, as a clause.
     """
 
