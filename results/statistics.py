@@ -22,6 +22,7 @@ got so bad that the spread grew.
 difference of binomial proportions based on paired data", which doesn't collapse when nothing was seen.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -178,6 +179,31 @@ def canaries_needed(sd: float, margin: float) -> int:
         margin: Distance to be ruled out, in the same unit, above 0.
     """
     return math.ceil(((_z(0.975) + _z(0.8)) * sd / margin) ** 2 + _z(0.975) ** 2 / 2)
+
+
+def canaries_to_block(sd: float, margin: float, among: int) -> int:
+    """Canaries for 80 % power to block a true loss of twice the margin, one margin beyond it.
+
+    As ``canaries_needed``, at the level of Holm's first step (``results/multiplicity.py``): .025 / ``among``.
+
+    Args:
+        sd: Standard deviation of the paired differences between canaries.
+        margin: In the same unit, above 0.
+        among: Soft dimensions that may block, at least 1.
+    """
+    z = _z(1 - 0.025 / among)
+    return math.ceil(((z + _z(0.8)) * sd / margin) ** 2 + z**2 / 2)
+
+
+def fault_canaries_to_block(rate: float, alpha: float) -> int:
+    """Canaries for 80 % power of McNemar's test to block where a share ``rate`` of them shows a new fault.
+
+    Args:
+        rate: Canaries with a fault in the candidate alone, in (0, 1]; none in the baseline alone.
+        alpha: Level of the test.
+    """
+    worse = next(k for k in range(1, 100) if mcnemar(k, 0) <= alpha)
+    return next(n for n in itertools.count(worse) if stats.binom.sf(worse - 1, n, rate) >= 0.8)
 
 
 def faultless_canaries_needed(margin: float) -> int:

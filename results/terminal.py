@@ -12,6 +12,7 @@ from rich.text import Text
 from judges.types import DIMENSIONS
 from results.arms import ArmScore
 from results.corrected import CorrectedArm
+from results.power import DimensionPower
 from results.statistics import Interval
 from results.verdicts import DimensionVerdict, GateResult, summary_sentence
 
@@ -106,6 +107,25 @@ def show_arms(arms: Sequence[str], scores: Sequence[ArmScore], warnings: Sequenc
     )
     for warning in warnings:
         _say(console, f"- not like with like: {warning}")
+
+
+def show_power(runs: Sequence[str], found: Sequence[DimensionPower]) -> None:
+    """Print the canaries that each dimension takes: of a run that lost nothing, and of one that lost much."""
+    console = _console()
+    table = _table(("dimension", "pairs", "spread", "margin", "to pass", "to block"))
+    for d in found:
+        name = d.dimension + ("*" if d.hard else "")
+        counts = ("-" if count is None else str(count) for count in (d.to_pass, d.to_block))
+        table.add_row(name, str(d.n), number(d.spread), f"{d.margin:g}", *counts)
+    console.print(table)
+    _say(
+        console,
+        f"Canaries for 80 % power, from {', '.join(runs[1:])} against {runs[0]}. To pass: nothing was lost. "
+        "To block: twice the margin was. Spread: of paired differences between canaries.",
+    )
+    needed = max((d.to_pass for d in found if d.to_pass is not None), default=0)
+    if needed:
+        _say(console, f"A gate that passes on all of these takes about {needed} canaries.")
 
 
 def show_corrected(arms: Sequence[CorrectedArm]) -> None:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "calibrate": "judges.licensing.command:calibrate",
     "compare": "results.command:compare",
     "pairwise": "timbre.pairwise_command:pairwise",
+    "power": "results.power_command:power",
     "gate": "results.command:gate",
     "export": "results.export_command:export",
     "report": "results.report_command:report",
@@ -52,6 +53,7 @@ def cli() -> None:
     inspect eval evals/voice.py --model baseline,run3        ask it the canaries
     timbre compare baseline run3                             look
     timbre pairwise baseline run3 --grader openai/gpt-5      ask a model which answers are better
+    timbre power baseline run3                               how many canaries a verdict takes
     timbre gate --baseline baseline --candidate run3         decide (exit 0, 1, 2 or 3)
     timbre export run3                                       write LOG.md
     """

@@ -54,7 +54,7 @@ def test_a_loss_far_beyond_the_margin_stands_among_many(simulate: Simulate) -> N
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(-1, 1), min_size=2, max_size=20))
+@given(st.lists(st.floats(-1, 1), min_size=8, max_size=20))
 def test_p_is_at_most_2_5_percent_where_the_whole_interval_is_beyond_the_margin(values: list[float]) -> None:
     found, p = mean_interval(np.array(values)), margin_p(np.array(values), 0.1)
     if found.high < -0.1 - 1e-3:
