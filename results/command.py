@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from results.conditions import CONDITIONS
 from results.options import reading_logs, rules
 from results.plain_json import print_json
 from timbre.errors import TimbreError
@@ -64,8 +65,8 @@ def compare(
     """Show runs side by side: n, mean and interval of each, and each paired delta to the first."""
     from judges.licensing.licence import LICENCES
     from results.arms import side_by_side
+    from results.conditions import differences
     from results.corrected import corrected_arms
-    from results.gate import differences
     from results.licences import named_table, read_licences
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
@@ -91,6 +92,13 @@ def compare(
 @rules
 @click.option("--scores", type=click.Path(path_type=Path), help="CSV table to judge instead of logs.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML here.")
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    type=click.Choice(list(CONDITIONS)),
+    help="Compare although this differs between the two logs; may be given again.",
+)
 @reading_logs
 def gate(
     baseline: str,
@@ -99,33 +107,46 @@ def gate(
     licences: Path | None,
     scores: Path | None,
     junit: Path | None,
+    allowed: tuple[str, ...],
     places: tuple[Path, ...],
     suite: str | None,
     as_json: bool,
 ) -> None:
-    """Say whether a run got worse: exit 0 PASS, 1 REGRESSED, 2 INCONCLUSIVE, 3 ERROR."""
+    """Say whether a run got worse: exit 0 PASS, 1 REGRESSED, 2 INCONCLUSIVE, 3 ERROR.
+
+    Logs are compared only if nothing but the run differs between them: base, suite, judges, decoding ...
+    What differs is named, and --allow lets it pass. Where GITHUB_STEP_SUMMARY names a file, a
+    summary in Markdown is added to it. docs/ci.md tells how to run the gate in a CI.
+
+    \b
+    timbre gate --baseline baseline --candidate run2
+    timbre gate --baseline run1 --candidate run2 --policy mine.toml --junit gate.xml
+    timbre gate --baseline a --candidate b --scores table.csv
+    """
     from judges.licensing.licence import LICENCES
     from results.gate import gate as decide
     from results.gate import gate_logs
     from results.junit import write_junit
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
+    from results.step_summary import write_step_summary
     from results.table import read_csv
     from results.terminal import show_gate
     from results.verdicts import summary_sentence
 
     policy = load_policy(policy_file or DEFAULT_POLICY)
     if scores is not None:
-        if places or suite:
-            raise click.UsageError("--scores takes the place of --logs and --suite")
+        if places or suite or allowed:
+            raise click.UsageError("--scores takes the place of --logs, --suite and --allow")
         result = decide(read_csv(scores), baseline, candidate, policy, scores_given=True)
     else:
         if baseline == candidate:
             raise click.UsageError(f"{baseline!r} is both baseline and candidate")
         before, after = read_logs(places or (logs_dir(),), (baseline, candidate), suite)
-        result = gate_logs(before, after, policy, licences or LICENCES)
+        result = gate_logs(before, after, policy, licences or LICENCES, allowed)
     if junit is not None:
         write_junit(result, junit)
+    write_step_summary(result)
     if as_json:
         print_json({**dataclasses.asdict(result), "summary": summary_sentence(result)})
     else:

@@ -3,7 +3,7 @@
 The rules of a single dimension stand in ``results/comparison.py``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import pandas as pd
 from judges.licensing.licence import LICENCES, Licence
 from judges.types import DIMENSIONS
 from results.comparison import compare_dimension
+from results.conditions import comparability
+from results.evidence import fault_evidence
 from results.licences import Standing, named_table, read_licences, standing
 from results.multiplicity import with_holm
 from results.policy import DimensionPolicy, Policy
@@ -86,35 +88,52 @@ def gate(
     return GateResult(overall, baseline, candidate, tuple(verdicts), tuple(problems), notes)
 
 
-def gate_logs(baseline: RunLog, candidate: RunLog, policy: Policy, licences: Path = LICENCES) -> GateResult:
+def gate_logs(
+    baseline: RunLog,
+    candidate: RunLog,
+    policy: Policy,
+    licences: Path = LICENCES,
+    allowed: Collection[str] = (),
+) -> GateResult:
     """``gate`` on two logs and the licences in a folder.
 
-    Logs made under different conditions are an ERROR that says which differ.
+    Logs made under different conditions are an ERROR that says which differ, and so is a baseline that isn't
+    the one the policy pins.
+
+    Args:
+        baseline: Log to hold the candidate against.
+        candidate: Log to judge.
+        policy: What counts as worse, and what may differ.
+        licences: Folder of the judges' licences.
+        allowed: Names of further conditions that may differ (``results.conditions.CONDITIONS``).
 
     Raises:
         TimbreError: a licence was tampered with.
     """
-    differing = differences((baseline, candidate))
-    if differing:
-        return GateResult("ERROR", baseline.run, candidate.run, (), differing)
+    allowed = {*allowed, *policy.allow}
+    problems, notes = comparability((baseline, candidate), allowed)
+    pinned = policy.baseline_identity
+    if pinned and not baseline.identity.startswith(pinned):
+        problems += (
+            f"the policy pins the baseline's identity to {pinned[:12]}, and {baseline.run} is "
+            f"{baseline.identity[:12]}",
+        )
+    if problems:
+        return GateResult("ERROR", baseline.run, candidate.run, (), problems, notes)
     table = named_table((baseline, candidate))
+    if "suite" in allowed:
+        table, left_out = shared_canaries(table, baseline.run, candidate.run)
+        notes += (f"{left_out} canaries left out, which only one of the two answered",) if left_out else ()
     held = read_licences(table, licences)
-    return gate(table, baseline.run, candidate.run, policy, licences=held)
+    result = gate(table, baseline.run, candidate.run, policy, licences=held)
+    return replace(result, notes=notes + result.notes, evidence=fault_evidence(candidate, policy))
 
 
-def differences(logs: Sequence[RunLog], among: Sequence[str] = ()) -> tuple[str, ...]:
-    """The conditions (suite, judges, decoding, base ...) in which logs differ, each with its values.
-
-    Args:
-        logs: At least one.
-        among: Names of conditions to look at; all that the first log has where none is named.
-    """
-    found = []
-    for name in among or logs[0].conditions:
-        values = {log.run: log.conditions.get(name, "") for log in logs}
-        if len(set(values.values())) > 1:
-            found.append(f"{name} differs: " + "; ".join(f"{run} {value}" for run, value in values.items()))
-    return tuple(found)
+def shared_canaries(table: ScoreTable, one: str, other: str) -> tuple[ScoreTable, int]:
+    """The rows of canaries that both runs answered, and how many canaries are left out."""
+    answered = [set(table.loc[table["run"] == run, "canary"]) for run in (one, other)]
+    both = answered[0] & answered[1]
+    return table[table["canary"].isin(both)], len(answered[0] | answered[1]) - len(both)
 
 
 def _unequal(

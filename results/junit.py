@@ -30,7 +30,8 @@ def write_junit(result: GateResult, path: Path) -> None:
     if result.problems:
         case = ET.SubElement(suite, "testcase", classname="timbre.gate", name="comparable")
         ET.SubElement(case, "error", message=_clean("; ".join(result.problems)))
-    ET.SubElement(suite, "system-out").text = _clean(summary_sentence(result))
+    told = (summary_sentence(result), *result.evidence, *result.notes)
+    ET.SubElement(suite, "system-out").text = _clean("\n".join(told))
     path.parent.mkdir(parents=True, exist_ok=True)
     ET.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
 

@@ -1,5 +1,6 @@
 """The gate's policy: what counts as a regression, per dimension, from a TOML file."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from judges.types import DIMENSIONS
+from results.conditions import CONDITIONS
 from timbre.errors import TimbreError
 
 DEFAULT_POLICY = Path(__file__).with_name("policy.toml")
@@ -65,6 +67,13 @@ class LicencePolicy:
 
 
 @dataclass(frozen=True)
+class _Baseline:
+    """The section [baseline]: which baseline is meant, whatever has its name by now."""
+
+    identity: str
+
+
+@dataclass(frozen=True)
 class Policy:
     """The whole policy.
 
@@ -74,6 +83,8 @@ class Policy:
         hard_alpha: Chance of a false block by all hard dimensions together, in (0, 0.5).
         dimensions: By key, in the order of ``DIMENSIONS``.
         licence: What a licence must show; None only where no dimension needs one.
+        allow: Conditions that may differ between the two logs (``results.conditions.CONDITIONS``).
+        baseline_identity: Identity that the baseline must have, or its first 12 digits or more; None for any.
     """
 
     min_canaries: int
@@ -81,6 +92,8 @@ class Policy:
     hard_alpha: float
     dimensions: Mapping[str, DimensionPolicy]
     licence: LicencePolicy | None = None
+    allow: tuple[str, ...] = ()
+    baseline_identity: str | None = None
 
 
 def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
@@ -97,13 +110,18 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _error(f"not TOML: {error}", str(path), "mend the file") from error
     for section in table:
-        if section not in ("gate", "licence", "dimensions"):
-            raise _error("unknown section", f"{path}: {section}", "use [gate], [licence], [dimensions.NAME]")
-    general = [f for f in fields(Policy) if f.name not in ("dimensions", "licence")]
+        if section not in ("gate", "baseline", "licence", "dimensions"):
+            known = "use [gate], [baseline], [licence], [dimensions.NAME]"
+            raise _error("unknown section", f"{path}: {section}", known)
+    apart = ("dimensions", "licence", "baseline_identity")
+    general = [f for f in fields(Policy) if f.name not in apart]
     gate = _values(path, "gate", table.get("gate"), general)
     _range(path, "gate.min_canaries", gate["min_canaries"] >= 2, "use 2 or more")
     _range(path, "gate.max_unscored", 0 <= gate["max_unscored"] < 1, "use a share in [0, 1)")
     _range(path, "gate.hard_alpha", 0 < gate["hard_alpha"] < 0.5, "use e.g. 0.05")
+    gate["allow"] = tuple(gate.get("allow", ()))
+    known = ", ".join(CONDITIONS)
+    _range(path, "gate.allow", set(gate["allow"]) <= set(CONDITIONS), f"name conditions among {known}")
     named = table.get("dimensions")
     if not isinstance(named, dict) or not named:
         raise _error("no dimension", f"{path}: dimensions", "add a section [dimensions.NAME]")
@@ -115,7 +133,15 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
     dimensions = {key: _dimension(path, key, named[key]) for key in DIMENSIONS if key in named}
     asked = "licence" in table or any(rule.needs_licence for rule in dimensions.values())
     licence = _licence(path, table.get("licence")) if asked else None
-    return Policy(**gate, dimensions=dimensions, licence=licence)
+    pinned = _pinned(path, table["baseline"]) if "baseline" in table else None
+    return Policy(**gate, dimensions=dimensions, licence=licence, baseline_identity=pinned)
+
+
+def _pinned(path: Path, table: Any) -> str:
+    identity = str(_values(path, "baseline", table, fields(_Baseline))["identity"])
+    whole = re.fullmatch("[0-9a-f]{12,64}", identity) is not None
+    _range(path, "baseline.identity", whole, "write 12 to 64 hex digits, as `timbre runs --json` shows them")
+    return identity
 
 
 def _licence(path: Path, table: Any) -> LicencePolicy:

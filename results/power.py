@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -64,7 +64,8 @@ def power(table: ScoreTable, runs: Sequence[str], policy: Policy) -> tuple[Dimen
             rows = rows[~rows["licensed"]]
         sides = [rows[rows["run"] == run] for run in runs]
         measure = _hard if rule.hard else _soft
-        found.append(measure(key, rule, sides, policy.hard_alpha / max(1, hard) if rule.hard else soft))
+        one = measure(key, rule, sides, policy.hard_alpha / max(1, hard) if rule.hard else soft)
+        found.append(_bounded(one, policy.min_canaries))
     return tuple(found)
 
 
@@ -77,14 +78,17 @@ def _soft(key: str, rule: DimensionPolicy, sides: Sequence[pd.DataFrame], among:
     if not freedom:
         return DimensionPower(key, False, n, math.nan, rule.margin, None, None)
     spread = math.sqrt(squares / freedom)
-    passing, blocking = (
-        min(MOST_CANARIES, count)
-        for count in (
-            canaries_needed(spread, rule.margin),
-            canaries_to_block(spread, rule.margin, int(among)),
-        )
-    )
+    passing = canaries_needed(spread, rule.margin)
+    blocking = canaries_to_block(spread, rule.margin, int(among))
     return DimensionPower(key, False, n, spread, rule.margin, passing, blocking)
+
+
+def _bounded(found: DimensionPower, least: int) -> DimensionPower:
+    """No fewer canaries than the policy asks for, no more than anybody writes."""
+    if found.to_pass is None or found.to_block is None:
+        return found
+    passing, blocking = (min(MOST_CANARIES, max(least, n)) for n in (found.to_pass, found.to_block))
+    return replace(found, to_pass=passing, to_block=blocking)
 
 
 def _hard(key: str, rule: DimensionPolicy, sides: Sequence[pd.DataFrame], alpha: float) -> DimensionPower:
@@ -97,4 +101,4 @@ def _hard(key: str, rule: DimensionPolicy, sides: Sequence[pd.DataFrame], alpha:
     spread = float(np.sqrt(differing / n))
     passing = max(faultless_canaries_needed(rule.margin), canaries_needed(spread, rule.margin))
     blocking = fault_canaries_to_block(min(1.0, 2 * rule.margin), alpha)
-    return DimensionPower(key, True, n, spread, rule.margin, min(MOST_CANARIES, passing), blocking)
+    return DimensionPower(key, True, n, spread, rule.margin, passing, blocking)

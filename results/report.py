@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from judges.licensing.licence import LICENCES
 from results.arms import side_by_side
-from results.gate import differences, gate_logs
+from results.conditions import differences
+from results.gate import gate_logs
 from results.markdown import clean, write_whole
 from results.policy import Policy
 from results.records import RunLog, Sample

@@ -14,7 +14,7 @@ from results.arms import ArmScore
 from results.corrected import CorrectedArm
 from results.power import DimensionPower
 from results.statistics import Interval
-from results.verdicts import DimensionVerdict, GateResult, summary_sentence
+from results.verdicts import DimensionVerdict, GateResult, next_step, summary_sentence
 
 _STYLES = {
     "PASS": "green",
@@ -69,8 +69,12 @@ def show_gate(result: GateResult) -> None:
             if d.verdict in ("REGRESSED", "INCONCLUSIVE") or (d.margin is not None and d.n == 0):
                 more = f"; about {d.needed} canaries would settle it" if d.needed else ""
                 _say(console, f"- {d.dimension}: {d.why}{more}")
+    for quote in result.evidence:
+        _say(console, f"- evidence: {quote}")
     for note in result.notes:
         _say(console, f"- note: {note}")
+    if settle := next_step(result):
+        _say(console, settle)
     if result.overall != "ERROR":
         _say(console, Text(summary_sentence(result), style=_STYLES[result.overall]))
 

@@ -62,6 +62,7 @@ class GateResult:
         dimensions: In table order; empty if nothing could be compared.
         problems: What makes it an ERROR, one clause each.
         notes: What a reader should know beside the verdict, one clause each.
+        evidence: Sentences in which the candidate shows a hard fault, quoted.
     """
 
     overall: Overall
@@ -70,6 +71,7 @@ class GateResult:
     dimensions: tuple[DimensionVerdict, ...]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -104,4 +106,16 @@ def summary_sentence(result: GateResult) -> str:
     return (
         f"INCONCLUSIVE: {pair} shows no proven loss, but {n} canaries can't rule one out in {names}; "
         f"about {needed} would{rest}."
+    )
+
+
+def next_step(result: GateResult) -> str | None:
+    """What would settle an INCONCLUSIVE, as one sentence; None for any other verdict."""
+    open_ones = result.having("INCONCLUSIVE")
+    if result.overall != "INCONCLUSIVE" or not open_ones:
+        return None
+    most = max(open_ones, key=lambda d: d.needed or 0)
+    return (
+        f"To settle it, evaluate both on about {most.needed} canaries ({most.dimension} takes the most): "
+        "-T suite=full, or a suite of your own. `timbre power` says what each dimension takes."
     )

@@ -65,8 +65,8 @@ def pairwise(
     missing. TIMBRE_GRADER_CACHE=off asks anew.
     """
     from judges.pairwise import PAIRWISE
+    from results.conditions import differences
     from results.duels import MATTERS, duels_between, tabulate
-    from results.gate import differences
     from results.logs import read_logs
     from results.pairwise_terminal import show_standings
     from results.plain_json import print_json

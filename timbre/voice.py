@@ -95,7 +95,8 @@ def evaluate(arms: list[str], logs: Path) -> None:
 def show_results(arms: list[str], logs: Path) -> str:
     """Print the table of all arms and the gate's table; return the verdict in one sentence."""
     from results.arms import side_by_side
-    from results.gate import differences, gate_logs
+    from results.conditions import differences
+    from results.gate import gate_logs
     from results.logs import read_logs
     from results.policy import load_policy
     from results.table import score_table

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage, get_model
 
+from results.conditions import differences
 from results.duels import MATTERS, duels_between
-from results.gate import differences
 from results.logs import read_logs
 from timbre.errors import TimbreError
 from timbre.pairwise_command import DEFAULT_VOICE, pairwise

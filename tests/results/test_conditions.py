@@ -1,0 +1,127 @@
+"""What may be compared with what, and what the gate says where it may not."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from results.command import gate as command
+from results.conditions import CONDITIONS
+from results.gate import gate_logs
+from results.logs import read_logs
+from results.policy import load_policy
+from results.step_summary import step_summary
+
+WriteLog = Callable[..., Path]
+POLICY = load_policy()
+
+DIFFERENT = {
+    "base": {"base": "llama", "base_sha256": "c" * 64},
+    "suite": {"suite_sha256": "9" * 64},
+    "judges": {"judges": "9" * 64},
+    "judge": {"judge": "lora@0123456789abcdef"},
+    "voice": {"voice": "another"},
+    "decoding": {"decoding": {"temperature": 1.0}},
+    "grader": {"grader": "openai/gpt-5"},
+}
+
+
+def _pair(write_log: WriteLog, **facts: object) -> Path:
+    write_log("baseline")
+    return write_log("run2", facts=facts).parent
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_what_differs_is_refused_by_name_and_let_pass_where_allowed(write_log: WriteLog, name: str) -> None:
+    logs = _pair(write_log, **DIFFERENT[name])
+    asked = ["--baseline", "baseline", "--candidate", "run2", "--logs", str(logs), "--json"]
+    refused = CliRunner().invoke(command, asked)
+    assert refused.exit_code == 3
+    told = json.loads(refused.stdout)
+    assert told["problems"][0].startswith(f"{name} differs: baseline ")
+    assert f"--allow {name}" in told["problems"][0]
+    allowed = CliRunner().invoke(command, [*asked, "--allow", name])
+    assert allowed.exit_code in (0, 1, 2), allowed.output
+    assert any(f"as allowed: {name} differs" in note for note in json.loads(allowed.stdout)["notes"])
+
+
+def test_a_policy_may_allow_too(write_log: WriteLog) -> None:
+    before, after = read_logs((_pair(write_log, **DIFFERENT["base"]),), ("baseline", "run2"))
+    assert gate_logs(before, after, POLICY).overall == "ERROR"
+    assert gate_logs(before, after, replace(POLICY, allow=("base",))).overall != "ERROR"
+
+
+def test_of_two_suites_only_the_canaries_that_both_answered_are_compared(write_log: WriteLog) -> None:
+    write_log("baseline", canaries=12)
+    path = write_log("run2", canaries=20, facts=DIFFERENT["suite"])
+    before, after = read_logs((path.parent,), ("baseline", "run2"))
+    result = gate_logs(before, after, POLICY, allowed=("suite",))
+    assert result.dimensions[0].n == 12
+    assert any("8 canaries left out" in note for note in result.notes)
+
+
+def test_another_baseline_than_the_pinned_one_is_an_error(write_log: WriteLog) -> None:
+    before, after = read_logs((_pair(write_log),), ("baseline", "run2"))
+    assert gate_logs(before, after, replace(POLICY, baseline_identity="b" * 12)).overall != "ERROR"
+    refused = gate_logs(before, after, replace(POLICY, baseline_identity="0" * 12))
+    assert (
+        refused.overall == "ERROR" and "pins the baseline's identity to 000000000000" in refused.problems[0]
+    )
+
+
+def test_a_hard_fault_is_quoted_in_table_junit_and_summary(
+    write_log: WriteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence = "We were all there, <b>she</b> and I | for years."
+    fault = {"value": 1.0, "evidence": [{"text": sentence, "start": 0, "end": len(sentence), "why": "of_us"}]}
+    write_log("baseline")
+    logs = write_log("run2", scores=lambda canary, epoch: {"self_insertion": fault}).parent
+    page, junit = tmp_path / "summary.md", tmp_path / "gate.xml"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    asked = ["--baseline", "baseline", "--candidate", "run2", "--logs", str(logs), "--junit", str(junit)]
+    done = CliRunner().invoke(command, asked)
+    assert done.exit_code == 1
+    assert "- evidence: self_insertion on c01: " in done.stdout and "and 6 more" in done.stdout
+    assert "We were all there" in junit.read_text()
+    summary = page.read_text()
+    assert summary.startswith("### Voice gate: ❌ REGRESSED: run2 against baseline")
+    assert "\\<b\\>she" in summary and "I \\| for years" in summary
+
+
+def test_a_second_gate_adds_to_the_summary(
+    write_log: WriteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "summary.md"
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    logs = _pair(write_log)
+    for _ in range(2):
+        CliRunner().invoke(command, ["--baseline", "baseline", "--candidate", "run2", "--logs", str(logs)])
+    assert page.read_text().count("### Voice gate") == 2
+
+
+def test_inconclusive_says_what_would_settle_it(write_log: WriteLog) -> None:
+    before, after = read_logs((_pair(write_log),), ("baseline", "run2"))
+    result = gate_logs(before, after, POLICY)
+    assert result.overall == "INCONCLUSIVE"
+    assert "-T suite=full" in step_summary(result) and "about 26 canaries" in step_summary(result)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ('[baseline]\nidentity = "xyz"', "12 to 64 hex digits"),
+        ("[baseline]\nname = 1", "unknown key"),
+        ("[baselines]\n", "unknown section"),
+    ],
+)
+def test_a_wrong_pin_is_refused_with_its_key(tmp_path: Path, section: str, said: str) -> None:
+    from results.policy import DEFAULT_POLICY
+    from timbre.errors import TimbreError
+
+    policy = tmp_path / "policy.toml"
+    policy.write_text(DEFAULT_POLICY.read_text() + "\n" + section + "\n")
+    with pytest.raises(TimbreError, match=said):
+        load_policy(policy)
