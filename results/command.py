@@ -52,21 +52,34 @@ class GateCommand(click.Command):
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...")
+@click.option(
+    "--log", "page", type=click.Path(path_type=Path), help="Write the table into this experiment log too."
+)
 @rules
 @reading_logs
 def compare(
     runs: tuple[str, ...],
+    page: Path | None,
     policy_file: Path | None,
     licences: Path | None,
     places: tuple[Path, ...],
     suite: str | None,
     as_json: bool,
 ) -> None:
-    """Show runs side by side: n, mean and interval of each, and each paired delta to the first."""
+    """Show runs side by side: n, mean and interval of each, and each paired delta to the first.
+
+    Runs on other bases are just further names; the base of a second one is called baseline@BASE.
+
+    \b
+    timbre compare baseline run1 run2
+    timbre compare baseline run2 baseline@merged run3 --log LOG.md
+    """
     from judges.licensing.licence import LICENCES
     from results.arms import side_by_side
+    from results.arms_section import arms_section, section_name
     from results.conditions import differences
     from results.corrected import corrected_arms
+    from results.export import put_section
     from results.licences import named_table, read_licences
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
@@ -78,6 +91,8 @@ def compare(
     table = named_table(logs)
     scores, warnings = side_by_side(table, names, policy), differences(logs)
     corrected = corrected_arms(table, names, policy, read_licences(table, licences or LICENCES))
+    if page is not None:
+        put_section(page, section_name(names), arms_section(logs, scores, warnings))
     if as_json:
         told = {"runs": names, "suite": logs[0].suite, "warnings": warnings, "scores": scores}
         print_json({**told, "corrected": corrected})

@@ -3,15 +3,15 @@
 The same inputs give the same bytes; what people wrote outside the section's markers is kept.
 """
 
+import difflib
 from pathlib import Path
 
 from results.analysis import analyse
-from results.markdown import bullets, clean, fence, inline, replace_section, table, write_whole
+from results.markdown import bullets, clean, fence, inline, read_page, replace_section, table, write_whole
 from results.records import RunLog, Sample
 from results.run_facts import EpochFacts, RunFacts
 from results.story import Story
 from results.terminal import gate_row
-from timbre.errors import TimbreError
 
 TITLE = "# Experiment log\n"
 
@@ -36,15 +36,31 @@ def export(story: Story, path: Path) -> None:
     Raises:
         TimbreError: the log is not UTF-8, its markers are broken, or it can't be written.
     """
-    try:
-        page = path.read_bytes().decode("utf-8") if path.exists() else TITLE
-    except (OSError, UnicodeDecodeError) as error:
-        raise TimbreError(
-            "can't be read as UTF-8", where=str(path), do="mend the file or name another"
-        ) from error
-    written = replace_section(page, story.log.run, section(story), str(path))
+    put_section(path, story.log.run, section(story))
+
+
+def put_section(path: Path, name: str, body: str) -> None:
+    """Put a section into the log at ``path``; a log that has it already is not touched.
+
+    Raises:
+        TimbreError: as ``export``.
+    """
+    page = read_page(path, TITLE)
+    written = replace_section(page, name, body, str(path))
     if not path.exists() or written != page:
         write_whole(path, written)
+
+
+def out_of_date(story: Story, path: Path) -> tuple[str, ...]:
+    """What an export of ``story`` would change in the log at ``path``: a unified diff; empty for nothing.
+
+    Raises:
+        TimbreError: the log is not UTF-8, or its markers are broken.
+    """
+    page = read_page(path, "")
+    written = replace_section(page, story.log.run, section(story), str(path))
+    told = ("the log", "what the runs say")
+    return tuple(difflib.unified_diff(page.splitlines(), written.splitlines(), *told, n=1, lineterm=""))
 
 
 def section(story: Story) -> str:

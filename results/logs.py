@@ -1,13 +1,14 @@
 """Inspect logs of the voice task, read into plain records; inspect_ai is imported only when a log is read."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judges.types import DIMENSIONS, Evidence, Judgement
 from results.records import RunLog, Sample
 from timbre.errors import TimbreError
+from training.runs import BASELINE
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
@@ -26,6 +27,7 @@ class _Header:
     run: str
     identity: str
     suite: str
+    base: str
     conditions: Mapping[str, str]
 
 
@@ -36,7 +38,8 @@ def read_logs(
 
     A file is read as it is. Of a folder, each run gives its newest successful log, of the newest
     identity that it was evaluated under: a retrained run whose eval failed is an error, never its older self.
-    All runs are read on one suite: ``suite``, or else the one most lately evaluated that they share.
+    The baseline of a second base is called ``baseline@BASE``. All runs are read on one suite: ``suite``, or
+    else the one most lately evaluated that they share.
 
     Args:
         places: Log files and folders of logs.
@@ -50,7 +53,7 @@ def read_logs(
         TimbreError: nothing there, a run without a log, a log that is unreadable, failed,
             cancelled or short of samples.
     """
-    headers = [h for place in places for h in _headers(place)]
+    headers = _with_bases([h for place in places for h in _headers(place)])
     known = sorted({h.run for h in headers})
     searched = ", ".join(str(p) for p in places)
     if not headers:
@@ -77,9 +80,22 @@ def logged_runs(places: Sequence[Path]) -> Mapping[str, frozenset[str]]:
         TimbreError: no such place, or an unreadable log.
     """
     found: dict[str, frozenset[str]] = {}
-    for h in (h for place in places for h in _headers(place)):
+    for h in _with_bases([h for place in places for h in _headers(place)]):
         found[h.run] = found.get(h.run, frozenset()) | {h.suite}
     return found
+
+
+def _with_bases(headers: Sequence[_Header]) -> list[_Header]:
+    """The same, where a second base's baseline is ``baseline@BASE``: one name can't stand for two models.
+
+    The base that was evaluated first keeps the plain name.
+    """
+    baselines = sorted((h for h in headers if h.run == BASELINE), key=lambda h: h.created)
+    named = []
+    for h in headers:
+        other = h.run == BASELINE and h.base != baselines[0].base
+        named.append(replace(h, run=f"{BASELINE}@{Path(h.base).name}") if other else h)
+    return named
 
 
 def _by_time(headers: Iterable[_Header]) -> list[str]:
@@ -153,7 +169,14 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
     }
     run = str(facts["run"]) + (f"+{shots}shot" if shots else "")
     return _Header(
-        path, log.status, log.eval.created, run, str(facts["identity"]), str(facts["suite"]), conditions
+        path,
+        log.status,
+        log.eval.created,
+        run,
+        str(facts["identity"]),
+        str(facts["suite"]),
+        str(facts.get("base")),
+        conditions,
     )
 
 

@@ -21,7 +21,7 @@ _SPECIAL = re.compile(
 _BLOCK = re.compile(r"^(\d{0,9})([-+=#.)\[])")
 """What would make a list item's first word a heading, a list, a rule or a definition."""
 _MARKER = re.compile(r"^<!-- timbre:(?P<name>[^\s]+) (?P<edge>begin|end) -->\s*$", re.MULTILINE)
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:,-]*")
 
 
 def clean(text: str) -> str:
@@ -87,6 +87,20 @@ def replace_section(page: str, name: str, body: str, where: str) -> str:
         )
     start, stop = found[0].start(), found[1].start() + len(end)
     return page[:start] + section + page[stop:]
+
+
+def read_page(path: Path, new: str) -> str:
+    """The page at ``path``, or ``new`` where there is none.
+
+    Raises:
+        TimbreError: the page is not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8") if path.exists() else new
+    except (OSError, UnicodeDecodeError) as error:
+        raise TimbreError(
+            "can't be read as UTF-8", where=str(path), do="mend the file or name another"
+        ) from error
 
 
 def write_whole(path: Path, text: str) -> None:
