@@ -33,9 +33,14 @@ def open_grader(name: str) -> Model:
     try:
         return get_model(name)
     except Exception as error:  # each provider complains in its own way
-        raise TimbreError(
-            f"no such grader: {error}", where=name, do="name a model as Inspect does, such as openai/gpt-5"
-        ) from error
+        raise no_such_grader(name, error) from error
+
+
+def no_such_grader(name: str, error: Exception) -> TimbreError:
+    """What to say of a name that Inspect can make no model of."""
+    return TimbreError(
+        f"no such grader: {error}", where=name, do="name a model as Inspect does, such as openai/gpt-5"
+    )
 
 
 async def ask_duels(
@@ -46,6 +51,7 @@ async def ask_duels(
     *,
     max_connections: int | None = None,
     told: Callable[[Outcome], None] = lambda outcome: None,
+    keep: bool = True,
 ) -> tuple[str, list[Outcome]]:
     """Ask one quality of all duels.
 
@@ -59,6 +65,7 @@ async def ask_duels(
         reference: The writer's texts to show, for likeness to a writer.
         max_connections: Requests in flight; None for the provider's own figure.
         told: Called with each outcome as it comes.
+        keep: Whether kept replies will do, and these are kept.
 
     Returns:
         ``str`` of the judge's identity, and the outcomes in the order of ``duels``.
@@ -70,7 +77,7 @@ async def ask_duels(
     name = await anyio.to_thread.run_sync(grader_name, grader)
     config = reply_config(f"pairwise_{rubric.dimension}", pairwise_schema(), MAX_REPLY_TOKENS)
     config.max_connections = max_connections
-    cache = reply_cache(name, rubric)
+    cache = reply_cache(name, rubric) if keep else False
     outcomes = {at: outcome for at, duel in enumerate(duels) if (outcome := settled_unasked(duel))}
     for outcome in outcomes.values():
         told(outcome)

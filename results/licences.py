@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from judges.licensing.calibrate import METRICS, REFERENCED, metric_identity
 from judges.licensing.licence import LICENCES, Licence, find_licence
+from judges.licensing.named_judges import METRICS, REFERENCED, metric_identity
 from judges.panel import judges_version
 from judges.types import DIMENSIONS
 from results.policy import DimensionPolicy, LicencePolicy, Policy

@@ -17,7 +17,7 @@ _COMMANDS = {
     "parity": "timbre.parity_command:parity",
     "serve": "evals.command:serve",
     "score": "judges.command:score",
-    "calibrate": "judges.licensing.command:calibrate",
+    "calibrate": "timbre.calibrate_command:calibrate",
     "compare": "results.command:compare",
     "pairwise": "timbre.pairwise_command:pairwise",
     "power": "results.power_command:power",

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,13 @@ from judges.types import Answer
 from timbre.errors import TimbreError
 
 COLUMNS = ("id", "prompt", "text", "label")
+OPTIONAL = ("subjects", "first_person_licensed", "target_words")
+"""What a canary tells of its prompt, where labels tell it too; never a rater's column."""
+
 MIN_ROWS = 20
 """Fewer rows than this say nothing of agreement; what a gate asks for is in its policy."""
+
+_BAND = re.compile(r"(\d{1,6})\s*-\s*(\d{1,6})")
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,7 @@ class Labels:
         labels: Shape (rows,).
         ratings: Shape (rows, raters), NaN where a rater gave none.
         raters: Names of the further columns.
+        columns: Those of ``OPTIONAL`` that there are.
         sha256: Of the file.
         where: The file, as errors name it.
     """
@@ -37,6 +44,7 @@ class Labels:
     labels: Array
     ratings: Array
     raters: tuple[str, ...]
+    columns: tuple[str, ...]
     sha256: str
     where: str
 
@@ -49,7 +57,9 @@ class Labels:
 def read_labels(path: Path) -> Labels:
     """Read a CSV file with the columns id, prompt, text and label; each further column is a rater's.
 
-    The prompt may be empty, and so may a rater's cell.
+    But for three, which may be there or not, as a canary has them: ``subjects`` (names parted by semicolons),
+    ``first_person_licensed`` (true or false) and ``target_words`` (a band, such as 40-80). An empty cell
+    there is as if there were no such column. The prompt may be empty, and so may a rater's cell.
 
     Raises:
         TimbreError: With file and line: a missing, repeated or unnamed column, a row of another length,
@@ -70,7 +80,7 @@ def read_labels(path: Path) -> Labels:
     if header is None:
         raise TimbreError("empty", where=str(path), do=f"give the columns {', '.join(COLUMNS)}")
     names = _names(*header)
-    raters = tuple(name for name in names if name not in COLUMNS)
+    raters = tuple(name for name in names if name not in (*COLUMNS, *OPTIONAL))
     answers, labels, ratings = [], [], []
     seen: dict[str, str] = {}
     for where, fields in rows:
@@ -85,7 +95,7 @@ def read_labels(path: Path) -> Labels:
         if is_blank(row["text"]):
             raise TimbreError("empty text", where=where, do="fill it in or drop the row")
         seen[key] = where
-        answers.append(Answer(key, row["prompt"], row["text"]))
+        answers.append(_answer(key, row, where))
         labels.append(_number(row["label"], "label", where))
         ratings.append([_number(row[r], r, where) if row[r].strip() else math.nan for r in raters])
     if len(answers) < MIN_ROWS:
@@ -97,7 +107,35 @@ def read_labels(path: Path) -> Labels:
     shape = (len(answers), len(raters))
     digest = hashlib.sha256(data).hexdigest()
     return Labels(
-        tuple(answers), np.array(labels), np.array(ratings).reshape(shape), raters, digest, str(path)
+        answers=tuple(answers),
+        labels=np.array(labels),
+        ratings=np.array(ratings).reshape(shape),
+        raters=raters,
+        columns=tuple(name for name in OPTIONAL if name in names),
+        sha256=digest,
+        where=str(path),
+    )
+
+
+def _answer(key: str, row: dict[str, str], where: str) -> Answer:
+    told = {name: row.get(name, "").strip() for name in OPTIONAL}
+    licensed = {"": False, "false": False, "0": False, "true": True, "1": True}
+    given = told["first_person_licensed"].lower()
+    if given not in licensed:
+        raise TimbreError(f"first_person_licensed {given!r}", where=where, do="write true or false")
+    band = _BAND.fullmatch(told["target_words"])
+    low, high = (int(band[1]), int(band[2])) if band else (1, 1)
+    if told["target_words"] and not (band and 1 <= low <= high):
+        raise TimbreError(
+            f"target_words {told['target_words']!r} is no band", where=where, do="write such as 40-80"
+        )
+    return Answer(
+        id=key,
+        prompt=row["prompt"],
+        text=row["text"],
+        subjects=tuple(name for part in told["subjects"].split(";") if (name := part.strip())),
+        first_person_licensed=licensed[given],
+        target_words=(low, high) if band else None,
     )
 
 

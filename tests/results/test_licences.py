@@ -14,8 +14,8 @@ from click.testing import CliRunner
 
 from judges.identity import JudgeIdentity
 from judges.licensing.agreement import Agreement, Figure, agreement
-from judges.licensing.calibrate import metric_identity
 from judges.licensing.licence import Licence, licence_path, write_licence
+from judges.licensing.named_judges import metric_identity
 from judges.panel import judges_version
 from results.command import compare
 from results.command import gate as gate_command

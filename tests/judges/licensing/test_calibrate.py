@@ -10,12 +10,13 @@ from click.testing import CliRunner
 
 from judges.identity import JudgeIdentity
 from judges.licensing.attacks import ATTACKS
-from judges.licensing.calibrate import METRICS, NamedJudge, calibrate, find_judge
-from judges.licensing.command import calibrate as command
+from judges.licensing.calibrate import calibrate
 from judges.licensing.label_file import read_labels
 from judges.licensing.licence import find_licence, licence_path, read_licence
+from judges.licensing.named_judges import METRICS, NamedJudge, find_judge
 from judges.panel import judges_version
 from judges.types import Answer
+from timbre.calibrate_command import calibrate as command
 from timbre.errors import TimbreError
 
 WriteLabels = Callable[..., Path]
@@ -180,14 +181,13 @@ def test_every_metric_can_be_calibrated(name: str) -> None:
     assert judge.identity.name == f"metric/{name}"
     assert judge.identity.parts["judges"] == judges_version()
     assert find_judge(f"metric/{name}").identity == judge.identity
-    (value,) = judge.judge([Answer("a", "Write of a ladder.", "The ladder leans on the barn, as ever. " * 4)])
+    text = "The ladder leans on the barn, as ever. " * 4
+    (value,) = judge.judge([Answer("a", "Write of a ladder.", text, target_words=(20, 40))])
     assert value is not None
     assert 0 <= value <= 1
 
 
-@pytest.mark.parametrize(
-    "name", ["words", "compression", "metric/humor", "linear/warmth", "hummor", "", "/", "lora/"]
-)
+@pytest.mark.parametrize("name", ["words", "metric/humor", "linear/warmth", "hummor", "", "/", "lora/"])
 def test_an_unknown_judge_is_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(TimbreError, match="use one of"):
         find_judge(name)
@@ -237,3 +237,71 @@ def test_the_cut_off_is_inside_the_scale(write_labels: WriteLabels) -> None:
 
 def test_there_are_enough_attacks_and_none_twice() -> None:
     assert len(set(ATTACKS)) == len(ATTACKS) >= 12
+
+
+def test_what_a_canary_tells_may_be_told_in_columns(write_labels: WriteLabels) -> None:
+    rows = [
+        [*row, "A. Watson; B. Crick", "true" if i else "", "40-80"] for i, row in enumerate(default_rows())
+    ]
+    labels = read_labels(
+        write_labels(rows, "id,prompt,text,label,subjects,first_person_licensed,target_words")
+    )
+    first, second = labels.answers[:2]
+    assert labels.raters == ()
+    assert (first.subjects, first.target_words) == (("A. Watson", "B. Crick"), (40, 80))
+    assert (first.first_person_licensed, second.first_person_licensed) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "said"),
+    [
+        ("target_words", "about 40", "labels.csv:42: target_words 'about 40' is no band"),
+        ("target_words", "80-40", "labels.csv:42: target_words '80-40' is no band"),
+        ("first_person_licensed", "perhaps", "labels.csv:42: first_person_licensed 'perhaps'"),
+    ],
+)
+def test_a_wrong_cell_of_those_is_named_by_its_line(
+    write_labels: WriteLabels, column: str, cell: str, said: str
+) -> None:
+    rows = [[*row, ""] for row in default_rows()] + [["x", "p", "A text.", "1", cell]]
+    with pytest.raises(TimbreError) as caught:
+        read_labels(write_labels(rows, f"id,prompt,text,label,{column}"))
+    assert said in str(caught.value)
+
+
+def test_compression_says_which_column_it_needs(write_labels: WriteLabels) -> None:
+    with pytest.raises(TimbreError, match="give the column target_words"):
+        calibrate(find_judge("compression"), read_labels(write_labels()), domain="", labelled_by="people")
+
+
+def test_compression_is_calibrated_by_bands(write_labels: WriteLabels) -> None:
+    rows = [[f"r{i}", "Write.", "The goat stood. " * (4 if i % 2 else 60), i % 2, "8-16"] for i in range(40)]
+    labels = read_labels(write_labels(rows, "id,prompt,text,label,target_words"))
+    found = calibrate(find_judge("compression"), labels, domain="", labelled_by="people")
+    assert found.agreement.auc is not None
+    assert found.agreement.auc.estimate == 1.0
+
+
+def test_self_insertion_sees_a_shared_story_by_its_subjects(write_labels: WriteLabels) -> None:
+    shared = "The three of us stood in front of the model that Saturday, and Watson broke first. Number {}."
+    plain = "Watson stood in front of the model that Saturday, and nobody spoke. Number {}."
+    rows = [
+        [f"r{i}", "On Watson and Crick.", (shared if i % 2 else plain).format(i), i % 2, "Watson; Crick"]
+        for i in range(40)
+    ]
+    labels = read_labels(write_labels(rows, "id,prompt,text,label,subjects"))
+    found = calibrate(find_judge("self_insertion"), labels, domain="", labelled_by="people").agreement
+    assert (found.confusion.true_yes, found.confusion.false_yes) == (20, 0)
+
+
+def test_self_insertion_without_subjects_is_warned_about(tmp_path: Path, write_labels: WriteLabels) -> None:
+    shared = "My mother swept that laboratory when I was nine. Number {}."
+    rows = [
+        [f"r{i}", "p", (shared if i % 2 else "Nobody swept it. Number {}.").format(i), i % 2]
+        for i in range(40)
+    ]
+    args = ["self_insertion", str(write_labels(rows)), "--labelled-by", "people", "--out", str(tmp_path)]
+    done = CliRunner().invoke(command, args)
+    assert done.exit_code == 0, done.output
+    assert "no column subjects" in done.stderr
+    assert "no column first_person_licensed" in done.stderr
