@@ -105,7 +105,9 @@ def compare(
 @click.option("--baseline", required=True, help="Run to hold the candidate against.")
 @click.option("--candidate", required=True, help="Run to judge.")
 @rules
-@click.option("--scores", type=click.Path(path_type=Path), help="CSV table to judge instead of logs.")
+@click.option(
+    "--scores", type=click.Path(path_type=Path), help="Table (CSV or Parquet) to judge instead of logs."
+)
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML here.")
 @click.option(
     "--allow",
@@ -144,8 +146,8 @@ def gate(
     from results.junit import write_junit
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
+    from results.score_files import read_scores
     from results.step_summary import write_step_summary
-    from results.table import read_csv
     from results.terminal import show_gate
     from results.verdicts import summary_sentence
 
@@ -153,7 +155,7 @@ def gate(
     if scores is not None:
         if places or suite or allowed:
             raise click.UsageError("--scores takes the place of --logs, --suite and --allow")
-        result = decide(read_csv(scores), baseline, candidate, policy, scores_given=True)
+        result = decide(read_scores(scores), baseline, candidate, policy, scores_given=True)
     else:
         if baseline == candidate:
             raise click.UsageError(f"{baseline!r} is both baseline and candidate")

@@ -19,7 +19,9 @@ from timbre.paths import logs_dir
     type=click.Path(path_type=Path),
     help="Margins in TOML.  [default: results/policy.toml]",
 )
-@click.option("--scores", type=click.Path(path_type=Path), help="CSV table to read instead of logs.")
+@click.option(
+    "--scores", type=click.Path(path_type=Path), help="Table (CSV or Parquet) to read instead of logs."
+)
 @reading_logs
 def power(
     runs: tuple[str, ...],
@@ -42,14 +44,15 @@ def power(
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
     from results.power import power as measure
-    from results.table import read_csv, score_table
+    from results.score_files import read_scores
+    from results.table import score_table
     from results.terminal import show_power
 
     policy = load_policy(policy_file or DEFAULT_POLICY)
     if scores is not None:
         if places or suite:
             raise click.UsageError("--scores takes the place of --logs and --suite")
-        table = read_csv(scores)
+        table = read_scores(scores)
         names = list(runs or dict.fromkeys(table["run"]))
         unknown = sorted(set(names) - set(table["run"]))
         if unknown:

@@ -46,7 +46,7 @@ COLUMNS = (
     "identity",
     "judge",
 )
-_CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
+CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
 
 
 def score_table(logs: Iterable[RunLog]) -> ScoreTable:
@@ -121,12 +121,12 @@ def _csv_rows(path: Path, reader: Any) -> Iterable[tuple[Any, ...]]:
 
 def _header(fields: list[str], where: str) -> dict[str, int]:
     names = [f.strip() for f in fields]
-    for name in _CSV_COLUMNS:
+    for name in CSV_COLUMNS:
         if name not in names:
-            raise _error(f"no column {name!r}", where, f"give the columns {', '.join(_CSV_COLUMNS)}")
+            raise _error(f"no column {name!r}", where, f"give the columns {', '.join(CSV_COLUMNS)}")
     for name in names:
-        if name not in _CSV_COLUMNS or names.count(name) > 1:
-            raise _error(f"unexpected column {name!r}", where, f"keep only {', '.join(_CSV_COLUMNS)}")
+        if name not in CSV_COLUMNS or names.count(name) > 1:
+            raise _error(f"unexpected column {name!r}", where, f"keep only {', '.join(CSV_COLUMNS)}")
     return {name: at for at, name in enumerate(names)}
 
 

@@ -20,6 +20,7 @@ _COMMANDS = {
     "calibrate": "timbre.calibrate_command:calibrate",
     "compare": "results.command:compare",
     "pairwise": "timbre.pairwise_command:pairwise",
+    "scores": "results.scores_command:scores",
     "power": "results.power_command:power",
     "gate": "results.command:gate",
     "export": "results.export_command:export",

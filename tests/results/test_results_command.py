@@ -66,7 +66,7 @@ def test_a_bug_in_the_gate_is_not_taken_for_a_regression(
     def broken(path: Path) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("results.table.read_csv", broken)
+    monkeypatch.setattr("results.score_files.read_scores", broken)
     args = ["--baseline", "a", "--candidate", "b", "--scores", str(_table(tmp_path, 0.6))]
     assert CliRunner().invoke(gate, args).exit_code == 3
 

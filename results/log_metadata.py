@@ -1,0 +1,49 @@
+"""The score table in an Inspect log's own metadata, so that ``inspect view`` shows it beside the answers."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from results.arms import ArmScore
+from results.records import RunLog
+from results.statistics import Interval
+
+KEY = "timbre_scores"
+
+
+def write_into_log(log: RunLog, first: str, scores: Sequence[ArmScore]) -> bool:
+    """Put a run's rows of the table into its log, by Inspect's own editing; the answers stay as they are.
+
+    Args:
+        log: Whose log to edit.
+        first: The run that deltas are against.
+        scores: Of ``results.arms.side_by_side``.
+
+    Returns:
+        Whether the log was changed; False if it says the same already.
+    """
+    from inspect_ai.log import MetadataEdit, ProvenanceData, edit_eval_log, read_eval_log, write_eval_log
+
+    told = _told(log.run, first, scores)
+    whole = read_eval_log(log.path)
+    if (whole.metadata or {}).get(KEY) == told:
+        return False
+    edit = MetadataEdit(metadata_set={KEY: told})
+    source = ProvenanceData(author="timbre", reason="score table")
+    write_eval_log(edit_eval_log(whole, [edit], source), log.path)
+    return True
+
+
+def _told(run: str, first: str, scores: Sequence[ArmScore]) -> dict[str, Any]:
+    rows: dict[str, Any] = {}
+    for score in (s for s in scores if s.run == run):
+        row: dict[str, Any] = {"n": score.n, "unscored": score.unscored, **_interval("mean", score.mean)}
+        if run != first:
+            row |= {"paired": score.paired, **_interval("delta", score.delta)}
+        rows[score.dimension] = row
+    return {"against": first, "dimensions": rows}
+
+
+def _interval(name: str, found: Interval) -> dict[str, float | None]:
+    values = {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
+    return {key: round(value, 6) if math.isfinite(value) else None for key, value in values.items()}

@@ -1,0 +1,84 @@
+"""Score tables out of the logs: as files that the gate reads back, and in the logs' own metadata."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from inspect_ai.log import read_eval_log
+
+from results.command import gate
+from results.log_metadata import KEY
+from results.logs import read_logs
+from results.score_files import read_scores, write_scores
+from results.scores_command import scores
+from results.table import score_table
+from timbre.errors import TimbreError
+
+WriteLog = Callable[..., Path]
+
+
+@pytest.fixture
+def logs(write_log: WriteLog) -> Path:
+    write_log("baseline")
+    return write_log("run2", scores=lambda canary, epoch: {"compression": 0.1 + 0.001 * canary}).parent
+
+
+def test_parquet_gives_back_the_very_table(logs: Path, tmp_path: Path) -> None:
+    table = score_table(read_logs((logs,)))
+    write_scores(table, tmp_path / "s.parquet")
+    pd.testing.assert_frame_equal(read_scores(tmp_path / "s.parquet"), table)
+
+
+def test_csv_gives_back_every_value_and_what_is_unscored(logs: Path, tmp_path: Path) -> None:
+    table = score_table(read_logs((logs,)))
+    write_scores(table, tmp_path / "s.csv")
+    back = read_scores(tmp_path / "s.csv")
+    columns = ["run", "canary", "epoch", "dimension", "value"]
+    pd.testing.assert_frame_equal(back[columns], table[columns])
+    assert list(back["unscored"] != "") == list(table["unscored"] != "")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_the_gate_decides_the_same_on_a_file_as_on_the_logs(logs: Path, tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"s.{suffix}"
+    done = CliRunner().invoke(scores, ["--logs", str(logs), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    asked = ["--baseline", "baseline", "--candidate", "run2"]
+    on_file = CliRunner().invoke(gate, [*asked, "--scores", str(out)])
+    on_logs = CliRunner().invoke(gate, [*asked, "--logs", str(logs)])
+    assert on_file.exit_code == on_logs.exit_code == 1
+
+
+def test_a_file_of_another_kind_is_refused(logs: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(scores, ["--logs", str(logs), "--out", str(tmp_path / "s.xlsx")])
+    assert isinstance(done.exception, TimbreError) and ".csv or .parquet" in str(done.exception)
+
+
+def test_broken_parquet_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "s.parquet").write_bytes(b"nothing of the kind")
+    with pytest.raises(TimbreError, match="not Parquet"):
+        read_scores(tmp_path / "s.parquet")
+
+
+def test_a_row_given_twice_is_refused(logs: Path, tmp_path: Path) -> None:
+    table = score_table(read_logs((logs,)))
+    write_scores(pd.concat([table, table.iloc[:1]]), tmp_path / "s.parquet")
+    with pytest.raises(TimbreError, match="is there twice"):
+        read_scores(tmp_path / "s.parquet")
+
+
+def test_the_table_goes_into_the_logs_once_and_leaves_the_answers_alone(logs: Path) -> None:
+    before = read_logs((logs,))
+    first = CliRunner().invoke(scores, ["baseline", "run2", "--logs", str(logs), "--into-logs"])
+    assert first.exit_code == 0 and "2 of 2 logs" in first.output
+    log = read_eval_log(before[1].path)
+    told = log.metadata[KEY]
+    assert told["against"] == "baseline"
+    assert told["dimensions"]["compression"]["n"] == 12
+    assert told["dimensions"]["compression"]["delta_high"] < 0
+    assert told["dimensions"]["warmth"]["mean"] is None
+    assert [log.samples for log in read_logs((logs,))] == [log.samples for log in before]
+    again = CliRunner().invoke(scores, ["baseline", "run2", "--logs", str(logs), "--into-logs"])
+    assert "0 of 2 logs" in again.output
