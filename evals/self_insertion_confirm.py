@@ -52,18 +52,19 @@ async def confirm(answer: Answer, detected: Judgement) -> Confirmation:
         named = await named_graders()
     except TimbreError as error:
         return Confirmation(detected, _told(detected, detected, None, {}, {"grader": str(error)}))
-    if not named or not may_be_asked(answer) or detected.value is None:
+    if not named or detected.value is None:
         return Confirmation(detected)
+    judge = str(confirm_identity(*named))
     asked = inquiry(answer, detected.evidence)
-    if not asked.passages:
-        return Confirmation(detected)
+    if not may_be_asked(answer) or not asked.passages:
+        return Confirmation(replace(detected, judge=judge))
     replies = await collect(*(ask(grader, name, answer, asked) for name, grader in named.items()))
     said = dict(zip(named, replies, strict=True))
     readings = {name: r for name, r in said.items() if not isinstance(r, str)}
     reasons = {name: r for name, r in said.items() if isinstance(r, str)}
     found = confirmed(detected, asked, readings, answer)
     if readings:
-        found = replace(found, judge=str(confirm_identity(*named)))
+        found = replace(found, judge=judge)
     return Confirmation(found, _told(detected, found, asked, readings, reasons))
 
 

@@ -126,3 +126,5 @@ def test_nothing_is_asked_without_a_grader_or_where_the_first_person_is_licensed
     assert grader.prompts == []
     assert (value(licensed), value(alone)) == (0.0, 1.0)
     assert "self_insertion" not in (alone.metadata or {})
+    judges = [(s.metadata or {})["judgements"]["self_insertion"]["judge"] for s in (licensed, alone)]
+    assert judges[0].startswith("confirm/") and judges[1] == ""
