@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT, logs_dir, results_dir, runs_dir
+from timbre.paths import CHECKOUT, DEFAULT_VOICE, logs_dir, results_dir, runs_dir
 from training.runs import BASELINE
 
 RUNS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}
@@ -123,7 +123,7 @@ def write_pages(arms: list[str], logs: Path) -> tuple[Path, Path]:
     log, report = CHECKOUT / "LOG.md", results_dir() / "report.html"
     for name in RUNS:
         export(read_story(name, (logs,), runs_dir(), policy, "smoke"), log)
-    write_report(read_logs((logs,), arms, "smoke"), policy, report)
+    write_report(read_logs((logs,), arms, "smoke"), policy, report, runs=runs_dir(), voice=DEFAULT_VOICE)
     return log, report
 
 

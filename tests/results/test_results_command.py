@@ -132,21 +132,5 @@ def test_an_unknown_run_of_compare_exits_2(write_log: WriteLog) -> None:
     assert result.exception.exit_code == 2
 
 
-def test_the_report_holds_hostile_answers_as_text(tmp_path: Path, write_log: WriteLog) -> None:
-    attack = "</div><script>alert(1)</script>"
-    judged = {
-        "self_insertion": {"value": 1.0, "evidence": [{"text": "</div>", "start": 0, "end": 6, "why": "<b>"}]}
-    }
-    folder = write_log("baseline", canaries=2).parent
-    write_log("run2", canaries=2, text=lambda c, e: attack, scores=lambda c, e: judged)
-    out = tmp_path / "report.html"
-    result = CliRunner().invoke(report, ["--out", str(out), "--logs", str(folder)])
-    assert result.exit_code == 0
-    page = out.read_text()
-    assert "<script" not in page
-    assert "http" not in page
-    assert '<mark title="self_insertion: &lt;b&gt;">&lt;/div&gt;</mark>&lt;script&gt;' in page
-
-
 def test_every_command_takes_json() -> None:
     assert all("--json" in CliRunner().invoke(c, ["--help"]).stdout for c in (compare, gate, export, report))

@@ -1,0 +1,135 @@
+"""The report in a real browser: headless Chromium, driven by Playwright; skipped where there is none."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from results.report_command import report
+
+WriteLog = Callable[..., Path]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on the path")
+
+
+@dataclass
+class Opened:
+    """The page in a browser, with what it complained of and what it asked for."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def opened(
+    write_log: WriteLog,
+    write_run: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Opened]:
+    """A report of two runs over six canaries, opened in the light scheme on a desktop."""
+    from playwright.sync_api import sync_playwright
+
+    monkeypatch.setenv("TIMBRE_RUNS", str(write_run("run2", [(2.81, 3.41), (2.6, 3.4)])))
+    sentence = "We shared a desk."
+    fault = {"value": 1.0, "evidence": [{"text": sentence, "start": 0, "end": len(sentence), "why": "of_us"}]}
+    write_log("baseline", canaries=6)
+    logs = write_log(
+        "run2",
+        canaries=6,
+        text=lambda c, e: f"{sentence} Try {e} at {c}.",
+        scores=lambda c, e: {"self_insertion": fault} if c == 1 else {},
+    ).parent
+    out = tmp_path / "report.html"
+    assert CliRunner().invoke(report, ["--logs", str(logs), "--out", str(out)]).exit_code == 0
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+        found = Opened(page)
+        page.on(
+            "console", lambda m: found.complaints.append(m.text) if m.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: found.complaints.append(str(error)))
+        page.on("request", lambda request: found.requests.append(request.url))
+        page.goto(out.as_uri())
+        page.wait_for_selector("#plot-strips .main-svg")
+        yield found
+        browser.close()
+
+
+def test_it_opens_without_a_complaint_and_fetches_nothing_but_itself(opened: Opened) -> None:
+    assert opened.complaints == []
+    assert len(opened.requests) == 1 and opened.requests[0].startswith("file://")
+    assert opened.page.locator(".main-svg").count() >= 3
+
+
+def test_a_click_turns_the_page_dark_and_the_plots_with_it(opened: Opened) -> None:
+    page = opened.page
+    colour = "getComputedStyle(document.querySelector('#plot-strips .xtick text')).fill"
+    before = page.evaluate(colour)
+    page.click("#theme")
+    assert page.get_attribute("#theme", "aria-pressed") == "true"
+    assert page.evaluate(colour) != before
+    assert opened.complaints == []
+
+
+def test_the_filter_narrows_the_canaries_and_says_how_many_are_left(opened: Opened) -> None:
+    page = opened.page
+    page.select_option("#fault", "self_insertion")
+    assert page.locator(".canary:visible").count() == 2
+    assert page.inner_text("#count") == "2 of 12 shown"
+    page.select_option("#fault", "")
+    page.fill("#text", "try 2 at 4")
+    assert page.locator(".canary:visible").count() == 1
+    page.fill("#text", "")
+    page.select_option("#kind", "personal")
+    assert page.locator(".canary:visible").count() == 4
+
+
+def test_keys_move_between_canaries_and_into_the_search(opened: Opened) -> None:
+    page = opened.page
+    focused = "document.activeElement.querySelector('h3')?.textContent ?? document.activeElement.id"
+    page.keyboard.press("j")
+    first = page.evaluate(focused)
+    page.keyboard.press("j")
+    assert first.startswith("c00") and page.evaluate(focused) != first
+    page.keyboard.press("k")
+    assert page.evaluate(focused) == first
+    page.keyboard.press("/")
+    assert page.evaluate(focused) == "text"
+    page.keyboard.type("jk")
+    assert page.input_value("#text") == "jk"
+
+
+def test_differences_are_marked_on_demand(opened: Opened) -> None:
+    page = opened.page
+    shown = "getComputedStyle(document.querySelector('ins')).backgroundColor"
+    before = page.evaluate(shown)
+    page.check("#diff")
+    assert page.evaluate(shown) != before
+
+
+def test_on_a_phone_nothing_sticks_out_sideways(opened: Opened) -> None:
+    page = opened.page
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.reload()
+    page.wait_for_selector("#plot-strips .main-svg")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_every_control_has_a_name_and_every_table_a_caption(opened: Opened) -> None:
+    page = opened.page
+    controls = page.locator("button, input, select")
+    for at in range(controls.count()):
+        control = controls.nth(at)
+        named = "e => (e.labels?.[0]?.textContent || e.textContent).trim()"
+        assert control.evaluate(named)
+    assert page.locator("table").count() == page.locator("table > caption").count()
