@@ -1,14 +1,17 @@
 """Agreement of the embedded base with people, when it is asked zero-shot: beside the trained judges.
 
-    .venv/bin/python benchmarks/zero_shot.py             # 300 rows that no judge was fitted on
-    .venv/bin/python benchmarks/zero_shot.py --rows 100
+    .venv/bin/python benchmarks/zero_shot.py             # 150 rows that no judge was fitted on
+    .venv/bin/python benchmarks/zero_shot.py --rows 300
 
 The base answers the humor rubric as any grader does (schema, quotes, and the probability of each yes), and
 one question with Yes or No. It is served as for evals: the first question starts the server, and
 `timbre serve --stop` ends it.
 """
 
+import asyncio
 import sys
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from humor_labels import Array, Labels, held_out, interval, read_labels
@@ -16,38 +19,54 @@ from inspect_ai.model import Model
 from sklearn.metrics import roc_auc_score
 
 from evals.calibration import grading
-from evals.graders import token_choices
+from evals.graders import MAX_GRADER_TOKENS, reply_cache, reply_config, token_choices
 from judges.fenced import as_data, fence
 from judges.linear import load
+from judges.rubric import load_rubric, parse_reply, rubric_prompt, rubric_schema
 from judges.types import Answer
 
+T = TypeVar("T")
+
 BASE = "voice/baseline"
-QUESTION = "Is this text meant to be funny, and is it? Answer with one word, Yes or No."
+QUESTION = "Is this text meant to be funny? Answer with one word, Yes or No."
 MAX_ALTERNATIVES = 20
 
 
 def main() -> None:
     """Ask and print."""
-    rows = int(sys.argv[sys.argv.index("--rows") + 1]) if "--rows" in sys.argv else 300
+    rows = int(sys.argv[sys.argv.index("--rows") + 1]) if "--rows" in sys.argv else 150
     labels = read_labels()
     _, aside = held_out(labels)
     drawn = labels.of(np.sort(np.random.default_rng(0).permutation(aside)[:rows]))
     answers = [Answer(i, "", t) for i, t in zip(drawn.ids, drawn.texts, strict=True)]
     with grading(BASE, logprobs=True) as judges:
-        one_word = np.array([judges.portal.call(yes_share, judges.model, a.text) for a in answers])
-        report("one question, P(yes)", one_word, drawn)
-        report("rubric, expected value", as_array(judges.rubric("humor").judge(answers)), drawn)
-    with grading(BASE) as judges:
-        report("rubric, yes or no", as_array(judges.rubric("humor").judge(answers)), drawn)
+        words = judges.portal.call(all_of, [word_share(judges.model, a.text) for a in answers])
+        report("one question, P(yes)", np.array(words), drawn)
+        asked = [rubric_values(judges.model, judges.name, a) for a in answers]
+        expected, stated = np.array(judges.portal.call(all_of, asked)).T
+        report("rubric, expected value", expected, drawn)
+        report("rubric, yes or no", stated, drawn)
     report("linear judge, same rows", load().predict(drawn.texts)["is_humor"], drawn)
 
 
-def as_array(values: list[float | None]) -> Array:
-    """Values with NaN for none."""
-    return np.array([np.nan if v is None else v for v in values], dtype=float)
+async def all_of(questions: Sequence[Awaitable[T]]) -> list[T]:
+    """The answers to all, asked together."""
+    return list(await asyncio.gather(*questions))
 
 
-async def yes_share(model: Model, text: str) -> float:
+async def rubric_values(model: Model, name: str, answer: Answer) -> tuple[float, float]:
+    """The value of one reply with and without its probabilities; NaN where it wasn't understood."""
+    rubric = load_rubric("humor")
+    config = reply_config("humor", rubric_schema(rubric), MAX_GRADER_TOKENS)
+    output = await model.generate(
+        rubric_prompt(rubric, answer), config=config, cache=reply_cache(name, rubric)
+    )
+    read = (parse_reply(rubric, output.completion, answer, tokens) for tokens in (token_choices(output), ()))
+    expected, stated = (np.nan if j.value is None else j.value for j in read)
+    return expected, stated
+
+
+async def word_share(model: Model, text: str) -> float:
     """P(yes) / (P(yes) + P(no)) of the first token; NaN where neither is among its alternatives."""
     data = as_data(text, 2000)
     line = fence(data)

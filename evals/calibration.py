@@ -1,4 +1,4 @@
-"""Judges that ask a grader, as ``timbre calibrate`` holds them against labels.
+"""Judges that ask a grader, or a server, as ``timbre calibrate`` holds them against labels.
 
 Each question goes through the same prompt, schema, reading and cache as in an eval, so a licence is of the
 very judge that an eval's table names. What is asked a second time, to see whether the answer is the same,
@@ -17,8 +17,11 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 from evals.graders import GRADED, ask_rubric, grader_name, reply_cache
 from evals.pairwise import ask_duels, no_such_grader
 from evals.self_insertion_confirm import ask
+from evals.served_judge import ask_windows, stored_judge
+from judges import lora
 from judges.licensing.calibrate_pairs import PairJudge
 from judges.licensing.named_judges import Family, Judging, NamedJudge
+from judges.linear import windows
 from judges.pairwise import Duel, Outcome, pairwise_identity, reference_texts
 from judges.reference import load_reference
 from judges.rubric import rubric_identity
@@ -168,6 +171,31 @@ class GraderJudges:
                 do="mend it and call again; replies it gave before are kept",
             ) from error
         return found
+
+
+def lora_judge(key: str) -> NamedJudge:
+    """The LoRA judge that ships with Timbre, asked over its server; nothing that it says is kept.
+
+    Raises:
+        TimbreError: it doesn't judge that dimension, or can't be had.
+    """
+    if key not in lora.DIMENSIONS:
+        raise _no_judge("lora", key, lora.DIMENSIONS)
+    served = stored_judge()
+
+    def judge(answers: Sequence[Answer]) -> list[float | None]:
+        shown = [[text for text, _, _ in windows(answer.text)] for answer in answers]
+        said = iter(ask_windows(served, [text for texts in shown for text in texts]))
+        return [
+            lora.lora_judgements(answer, [next(said) for _ in texts], served.parts)[key].value
+            for answer, texts in zip(answers, shown, strict=True)
+        ]
+
+    return NamedJudge(lora.lora_identity(key, served.parts), judge)
+
+
+SERVED: Mapping[str, Family] = {"lora": lora_judge}
+"""Families of judges that a server answers for."""
 
 
 def _no_judge(family: str, key: str, keys: Sequence[str]) -> TimbreError:

@@ -159,7 +159,7 @@ def judge_answer(answer: Answer) -> dict[str, Judgement]:
     file = home() / ".timbre" / "judged" / judge.digest / f"{_digest(texts)}.json"
     answered = _kept(file, judge, len(texts))
     if answered is None:
-        answered = _ask(judge, texts)
+        answered = ask_windows(judge, texts)
         _keep(file, answered)
     return lora.lora_judgements(answer, answered, judge.parts)
 
@@ -200,8 +200,12 @@ def _connected(lost: Endpoint | None = None) -> tuple[Endpoint, str]:
         return known
 
 
-def _ask(judge: ServedJudge, texts: Sequence[str]) -> list[dict[str, float | None]]:
-    """Values by label column for each text."""
+def ask_windows(judge: ServedJudge, texts: Sequence[str]) -> list[dict[str, float | None]]:
+    """Values by label column for each window of text, asked of the server.
+
+    Raises:
+        TimbreError: it can't be had or refuses.
+    """
     endpoint, name = _connected()
     answered: list[dict[str, float | None]] = []
     for start in range(0, len(texts), BATCH):

@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from judges.licensing.label_file import Labels
     from judges.licensing.licence import LabelledBy, Licence
+    from judges.licensing.named_judges import NamedJudge
 
 ASKING = ("rubric", "pairwise", "confirm")
 """Families of judges that ask a grader."""
@@ -83,7 +84,7 @@ def calibrate(
 
     \b
     JUDGE is one of
-      linear/humor, linear/provocativeness
+      linear/humor, linear/provocativeness, lora/humor, lora/provocativeness
       compression, self_insertion, hashtag_slop, specificity, voice_match, memorization   metrics
       rubric/humor, rubric/provocativeness, rubric/warmth                 a grader with a rubric
       pairwise/humor, .../provocativeness, .../warmth, .../voice_match    a grader with two texts
@@ -138,10 +139,9 @@ def calibrate(
         licence = _asked(judge, read, domain, told, cut, grader, logprobs, max_connections, attacked)
     else:
         from judges.licensing.calibrate import calibrate as measure
-        from judges.licensing.named_judges import find_judge
 
         licence = measure(
-            find_judge(judge), read, domain=domain, labelled_by=told, cut=cut, attacked_texts=attacked
+            _unasked(judge), read, domain=domain, labelled_by=told, cut=cut, attacked_texts=attacked
         )
     path = write_licence(licence, out or LICENCES)
     if as_json:
@@ -149,6 +149,17 @@ def calibrate(
     else:
         click.echo(licence_page(licence))
         click.echo(f"wrote {path}")
+
+
+def _unasked(judge: str) -> "NamedJudge":
+    """A judge that asks no grader; Inspect is imported only for one that is served."""
+    from judges.licensing.named_judges import FAMILIES, find_judge
+
+    if judge.startswith("lora/"):
+        from evals.calibration import SERVED
+
+        return find_judge(judge, {**FAMILIES, **SERVED})
+    return find_judge(judge)
 
 
 def _asked(

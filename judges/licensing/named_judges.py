@@ -119,6 +119,6 @@ def find_judge(name: str, families: Mapping[str, Family] = FAMILIES) -> NamedJud
         family, key = "metric", name
     if family not in families:
         asked = (f"{other}/NAME" for other in families if other not in FAMILIES)
-        known = [*METRICS, *(f"linear/{key}" for key in LINEAR), *asked]
+        known = [*METRICS, *(f"{kind}/{key}" for kind in ("linear", "lora") for key in LINEAR), *asked]
         raise TimbreError(f"no judge {name!r}", where="JUDGE", do=f"use one of {', '.join(known)}")
     return families[family](key)

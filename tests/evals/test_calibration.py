@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from inspect_ai.model import GenerateConfig, Model
 from evals import calibration
 from evals.calibration import grading
 from evals.graders import GRADED
+from judges import lora
 from judges.licensing.attacks import ATTACKS
 from judges.licensing.licence import find_licence
+from judges.licensing.named_judges import FAMILIES, find_judge
 from judges.rubric import load_rubric, rubric_identity
 from judges.types import Answer
 from timbre.calibrate_command import calibrate as command
@@ -196,3 +199,24 @@ def test_every_graded_dimension_can_be_calibrated(asked: Asked, key: str) -> Non
             1.0,
             0.0,
         ]
+
+
+def test_the_lora_judge_is_calibrated_window_by_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def answer(judge: object, texts: list[str]) -> list[dict[str, float]]:
+        asked.extend(texts)
+        return [{"is_humor": float("goat" in text), "offense_rating": 0.0} for text in texts]
+
+    served = SimpleNamespace(parts={"adapter": "1"})
+    monkeypatch.setattr(calibration, "stored_judge", lambda: served)
+    monkeypatch.setattr(calibration, "ask_windows", answer)
+    judge = find_judge("lora/humor", {**FAMILIES, **calibration.SERVED})
+    long = " ".join(["The ladder stood against the barn wall all winter long."] * 12)
+    kept, blank, spread = judge.judge(
+        [Answer("a", "", "A goat."), Answer("b", "", "..."), Answer("c", "", long)]
+    )
+    assert kept is not None and spread is not None
+    assert blank is None and kept > spread
+    assert len(asked) > 3
+    assert judge.identity == lora.lora_identity("humor", served.parts)

@@ -25,7 +25,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
         counts.append(len(texts))
         return [{q.column: 4 / 9 for q in judge.questions} for _ in texts]
 
-    monkeypatch.setattr(served_judge, "_ask", ask)
+    monkeypatch.setattr(served_judge, "ask_windows", ask)
     return counts
 
 
@@ -54,7 +54,7 @@ def test_a_server_that_cannot_be_had_leaves_both_dimensions_unscored(
     def dead(judge: ServedJudge, texts: Sequence[str]) -> list[dict[str, float | None]]:
         raise TimbreError("the server does not answer")
 
-    monkeypatch.setattr(served_judge, "_ask", dead)
+    monkeypatch.setattr(served_judge, "ask_windows", dead)
     judged = anyio.run(served_judgements, "lora", ANSWER)
     assert {key: j.value for key, j in judged.items()} == {"humor": None, "provocativeness": None}
     assert "does not answer" in str(judged["humor"].unscored)
