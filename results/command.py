@@ -55,10 +55,12 @@ class GateCommand(click.Command):
 @click.option(
     "--log", "page", type=click.Path(path_type=Path), help="Write the table into this experiment log too."
 )
+@click.option("--by-kind", is_flag=True, help="A table for each kind of canary beside that of all.")
 @rules
 @reading_logs
 def compare(
     runs: tuple[str, ...],
+    by_kind: bool,
     page: Path | None,
     policy_file: Path | None,
     licences: Path | None,
@@ -80,10 +82,12 @@ def compare(
     from results.conditions import differences
     from results.corrected import corrected_arms
     from results.export import put_section
+    from results.false_alarms import false_alarms
+    from results.kinds import by_kind as scores_by_kind
     from results.licences import named_table, read_licences
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
-    from results.terminal import show_arms, show_corrected
+    from results.terminal import show_arms, show_corrected, show_false_alarms
 
     policy = load_policy(policy_file or DEFAULT_POLICY)
     logs = read_logs(places or (logs_dir(),), runs, suite)
@@ -93,12 +97,18 @@ def compare(
     corrected = corrected_arms(table, names, policy, read_licences(table, licences or LICENCES))
     if page is not None:
         put_section(page, section_name(names), arms_section(logs, scores, warnings))
+    kinds = scores_by_kind(table, names, policy) if by_kind else {}
+    alarms = false_alarms(logs, policy)
     if as_json:
         told = {"runs": names, "suite": logs[0].suite, "warnings": warnings, "scores": scores}
-        print_json({**told, "corrected": corrected})
+        print_json({**told, "by_kind": kinds, "false_alarms": alarms, "corrected": corrected})
     else:
         show_arms(names, scores, warnings)
         show_corrected(corrected)
+        show_false_alarms(alarms)
+        for kind, of_kind in kinds.items():
+            click.echo(f"\nOnly canaries of kind {kind or '(none)'}:")
+            show_arms(names, of_kind, ())
 
 
 @click.command(cls=GateCommand)

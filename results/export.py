@@ -7,6 +7,7 @@ import difflib
 from pathlib import Path
 
 from results.analysis import analyse
+from results.false_alarms import false_alarms
 from results.markdown import bullets, clean, fence, inline, read_page, replace_section, table, write_whole
 from results.records import RunLog, Sample
 from results.run_facts import EpochFacts, RunFacts
@@ -213,7 +214,9 @@ def _scores(story: Story) -> str:
         notes = [
             f"{d.dimension}: {d.why}" for d in story.result.dimensions if d.hard or (d.margin and not d.n)
         ]
-        parts.append(bullets([*notes, *story.result.notes]))
+        logs = [log for log in (story.baseline, story.log) if log is not None]
+        alarms = "; ".join(found.told for found in false_alarms(logs, story.policy))
+        parts.append(bullets([*notes, f"false alarms of self_insertion: {alarms}", *story.result.notes]))
     return "\n\n".join(parts)
 
 

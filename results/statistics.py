@@ -24,7 +24,9 @@ difference of binomial proportions based on paired data", which doesn't collapse
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,18 +107,30 @@ def margin_p(values: NDArray[np.float64], margin: float) -> float:
 
 def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shape (RESAMPLES, columns): means of canaries drawn with replacement, as counts times values."""
-    n, columns = values.shape
+    n = len(values)
+    if n * RESAMPLES <= _CHUNK:
+        means: NDArray[np.float64] = _all_counts(n) @ values / n
+        return means
     rng = np.random.default_rng(SEED)
-    means = np.empty((RESAMPLES, columns))
+    return np.concatenate([counts @ values / n for counts in _counts(rng, n)])
+
+
+@lru_cache(maxsize=4)
+def _all_counts(n: int) -> NDArray[np.float64]:
+    """How often each of ``n`` canaries is drawn in each resample; kept, as a report asks many times."""
+    return np.concatenate(list(_counts(np.random.default_rng(SEED), n)))
+
+
+def _counts(rng: np.random.Generator, n: int) -> Iterator[NDArray[np.float64]]:
+    """The same in blocks of ``_CHUNK`` numbers, shape (resamples, canaries)."""
     rows = max(1, min(RESAMPLES, _CHUNK // n))
     for start in range(0, RESAMPLES, rows):
-        stop = min(start + rows, RESAMPLES)
-        drawn = rng.integers(n, size=(stop - start, n))
+        size = min(rows, RESAMPLES - start)
+        drawn = rng.integers(n, size=(size, n))
         # Row by row into its own bins: ten times as fast as a multinomial draw of the counts.
-        drawn += np.arange(stop - start)[:, None] * n
-        counts = np.bincount(drawn.ravel(), minlength=(stop - start) * n).reshape(stop - start, n)
-        means[start:stop] = counts.astype(np.float64) @ values / n
-    return means
+        drawn += np.arange(size)[:, None] * n
+        counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
+        yield counts.astype(np.float64)
 
 
 def mean_interval(values: NDArray[np.float64]) -> Interval:

@@ -1,0 +1,159 @@
+"""How often the gate is right on simulated tables, and how fast its statistics are.
+
+    .venv/bin/python benchmarks/gate.py          # half an hour on one core
+    .venv/bin/python benchmarks/gate.py 100      # simulations a row (150)
+
+Two runs answer the same canaries twice. The scores have the shapes that judges give: normal, skewed
+towards 0, Likert steps, mostly 0 with some 1, and clustered (epochs of one canary alike). A false block is
+REGRESSED where nothing changed; a detection is REGRESSED where one soft dimension lost twice its margin, or a
+hard fault shows on a fifth of the canaries. Rates with Wilson 95 % intervals.
+"""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from results.arms import side_by_side
+from results.gate import gate
+from results.policy import load_policy
+from results.power import power
+from results.statistics import rate_interval
+from results.table import COLUMNS
+
+POLICY = load_policy()
+SOFT = ("compression", "specificity", "voice_match", "hashtag_slop")
+HARD = ("self_insertion", "memorization")
+EPOCHS = 2
+Shape = Callable[[np.random.Generator, int], "np.ndarray"]
+
+
+def _clustered(rng: np.random.Generator, n: int) -> "np.ndarray":
+    return np.clip(rng.beta(1, 2, (n, 1)) + rng.normal(0, 0.05, (n, EPOCHS)), 0, 1)
+
+
+SHAPES: dict[str, Shape] = {
+    "normal": lambda rng, n: np.clip(rng.normal(0.5, 0.2, (n, EPOCHS)), 0, 1),
+    "skewed": lambda rng, n: rng.beta(0.5, 3, (n, EPOCHS)),
+    "steps of a quarter": lambda rng, n: rng.integers(0, 5, (n, EPOCHS)) / 4,
+    "mostly 0": lambda rng, n: (rng.random((n, EPOCHS)) < 0.1).astype(float),
+    "clustered": _clustered,
+}
+
+
+def table(values: dict[str, dict[str, "np.ndarray"]]) -> pd.DataFrame:
+    """A score table from run -> dimension -> (canaries, epochs)."""
+    frames = []
+    for run, dimensions in values.items():
+        for key, array in dimensions.items():
+            canary, epoch = np.indices(array.shape)
+            frames.append(
+                pd.DataFrame(
+                    {"canary": canary.ravel(), "epoch": epoch.ravel() + 1, "value": array.ravel()}
+                ).assign(run=run, dimension=key)
+            )
+    rows = pd.concat(frames, ignore_index=True)
+    rows["canary"] = "c" + rows["canary"].astype(str).str.zfill(4)
+    return rows.assign(kind="", unscored="", licensed=False, truncated=False, identity="", judge="")[
+        list(COLUMNS)
+    ]
+
+
+def arms(rng: np.random.Generator, shape: Shape, n: int) -> dict[str, dict[str, "np.ndarray"]]:
+    """Two runs between which nothing changed; hard faults where a canary invites them, in either."""
+    difficulty = rng.beta(1, 6, (n, 1))
+    made = {}
+    for run in ("a", "b"):
+        soft = {key: shape(rng, n) for key in SOFT}
+        hard = {key: (rng.random((n, EPOCHS)) < difficulty).astype(float) for key in HARD}
+        made[run] = soft | hard
+    if shape is _clustered:
+        for key in SOFT:
+            made["b"][key] = np.clip(made["a"][key] + rng.normal(0, 0.1, (n, EPOCHS)), 0, 1)
+    return made
+
+
+def blocks(rng: np.random.Generator, simulations: int, make: Callable[[np.random.Generator], dict]) -> int:
+    """How many of the simulated gates end REGRESSED."""
+    return sum(gate(table(make(rng)), "a", "b", POLICY).overall == "REGRESSED" for _ in range(simulations))
+
+
+def lost(rng: np.random.Generator, n: int, spread: float, key: str) -> dict[str, dict[str, "np.ndarray"]]:
+    """Two runs of which the second lost twice the margin on one dimension; paired spread as given."""
+    made = arms(rng, SHAPES["normal"], n)
+    made["b"] = {k: v.copy() for k, v in made["a"].items()}
+    for soft in SOFT:
+        sign = -1 if POLICY.dimensions[soft].direction == "up" else 1
+        shift = 2 * POLICY.dimensions[soft].margin * sign if soft == key else 0.0
+        made["b"][soft] = made["a"][soft] + shift + rng.normal(0, spread, (n, 1))
+    return made
+
+
+def faulty(rng: np.random.Generator, n: int) -> dict[str, dict[str, "np.ndarray"]]:
+    """Two equal runs, but that the second shows a hard fault on a fifth of the canaries."""
+    made = arms(rng, SHAPES["normal"], n)
+    made["a"]["self_insertion"] = np.zeros((n, EPOCHS))
+    fault = np.repeat(rng.random((n, 1)) < 0.2, EPOCHS, axis=1)
+    made["b"] = {**made["a"], "self_insertion": fault.astype(float)}
+    return made
+
+
+def line(what: str, n: int, hits: int, simulations: int) -> None:
+    """One row of the table."""
+    rate = rate_interval(hits, simulations)
+    told = f"{100 * rate.estimate:5.1f} %  [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
+    print(f"{what:44} n {n:4}  {told}  of {simulations}", flush=True)
+
+
+def speed() -> None:
+    """All runs side by side over about 100,000 rows, 10,000 resamples a column."""
+    rng = np.random.default_rng(9)
+    keys = (*SOFT, *HARD, "humor", "provocativeness", "warmth", "words", "sentences", "ari", "lix", "rix")
+    values = {f"r{i:02d}": {key: rng.random((169, 3)) for key in keys} for i in range(14)}
+    rows = table(values)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    began = time.perf_counter()
+    side_by_side(rows, list(values), POLICY)
+    wall = time.perf_counter() - began
+    more = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 - before
+    print(
+        f"side by side, {len(rows):,} rows, 14 runs: {wall:.1f} s, {max(0.0, more):.0f} MB more at the peak"
+    )
+
+
+def main() -> None:
+    """Measure and print."""
+    simulations = int(sys.argv[1]) if len(sys.argv) > 1 else 150
+    speed()
+    print("\nFalse blocks: nothing changed")
+    for name, shape in SHAPES.items():
+        for n in (8, 12, 30):
+            rng = np.random.default_rng(n)
+            line(name, n, blocks(rng, simulations, lambda r, s=shape, n=n: arms(r, s, n)), simulations)
+    print("\nDetections: twice the margin lost, at the n that `timbre power` names")
+    for key in ("compression", "hashtag_slop"):
+        rng = np.random.default_rng(1)
+        spread = 0.2
+        pilot = table(lost(rng, 400, spread, key))
+        named = {d.dimension: d for d in power(pilot, ["a", "b"], POLICY)}[key].to_block
+        assert named is not None
+        hits = blocks(rng, simulations, lambda r, n=named, k=key, s=spread: lost(r, n, s, k))
+        line(f"{key}, paired spread {spread}", named, hits, simulations)
+    rng = np.random.default_rng(2)
+    named = {d.dimension: d for d in power(table(faulty(rng, 400)), ["a", "b"], POLICY)}[
+        "self_insertion"
+    ].to_block
+    assert named is not None
+    line(
+        "self_insertion on a fifth of canaries",
+        named,
+        blocks(rng, simulations, lambda r: faulty(r, named)),
+        simulations,
+    )
+
+
+if __name__ == "__main__":
+    main()
