@@ -113,17 +113,24 @@ def show_results(arms: list[str], logs: Path) -> str:
 
 def write_pages(arms: list[str], logs: Path) -> tuple[Path, Path]:
     """LOG.md with a section a run, and results/report.html."""
+    from results.arms import side_by_side
     from results.export import export
+    from results.log_metadata import write_into_log
     from results.logs import read_logs
     from results.policy import load_policy
     from results.report import write_report
     from results.story import read_story
+    from results.table import score_table
 
     policy = load_policy()
+    read = read_logs((logs,), arms, "smoke")
+    scores = side_by_side(score_table(read), arms, policy)
+    for of_run in read:
+        write_into_log(of_run, BASELINE, scores)
     log, report = CHECKOUT / "LOG.md", results_dir() / "report.html"
     for name in RUNS:
         export(read_story(name, (logs,), runs_dir(), policy, "smoke"), log)
-    write_report(read_logs((logs,), arms, "smoke"), policy, report, runs=runs_dir(), voice=DEFAULT_VOICE)
+    write_report(read, policy, report, runs=runs_dir(), voice=DEFAULT_VOICE)
     return log, report
 
 
