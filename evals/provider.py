@@ -29,7 +29,7 @@ from evals.endpoint import Endpoint, serve_base, serve_run
 from evals.server import connect, tell
 from timbre.errors import TimbreError
 from training.base import Base, default_base, resolve_base
-from training.runs import BASELINE, Run, find_run
+from training.runs import BASELINE, Run, base_of, find_run
 
 MAX_CONNECTIONS = 64
 """Requests in flight: throughput on a CPU grows up to about here."""
@@ -70,15 +70,7 @@ def find_subject(name: str, base: str | None = None) -> Subject:
     if name == BASELINE:
         return Subject(name, None, resolve_base(base or default_base()))
     run = find_run(name)
-    found = resolve_base(run.base)
-    if found.sha256 != run.base_sha256:
-        raise TimbreError(
-            f"run {name!r} was trained on base {run.base!r} with sha256 {run.base_sha256[:12]}, "
-            f"which is now {found.sha256[:12]}",
-            where=str(run.path / "run.json"),
-            do="restore that base or train the run again",
-        )
-    return Subject(name, run, found)
+    return Subject(name, run, base_of(run))
 
 
 @dataclass(frozen=True)

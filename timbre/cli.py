@@ -13,7 +13,9 @@ from timbre.errors import TimbreError
 
 _COMMANDS = {
     "train": "training.command:train",
-    "runs": "training.command:runs",
+    "runs": "training.runs_command:runs",
+    "merge": "training.share_command:merge",
+    "push": "training.share_command:push",
     "parity": "timbre.parity_command:parity",
     "serve": "evals.command:serve",
     "score": "judges.command:score",

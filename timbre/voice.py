@@ -112,7 +112,7 @@ def show_results(arms: list[str], logs: Path) -> str:
 
 
 def write_pages(arms: list[str], logs: Path) -> tuple[Path, Path]:
-    """LOG.md with a section a run, and results/report.html."""
+    """LOG.md with a section a run, results/report.html, and each run's table in its log."""
     from results.arms import side_by_side
     from results.export import export
     from results.log_metadata import write_into_log

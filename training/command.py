@@ -1,4 +1,4 @@
-"""``timbre train`` and ``timbre runs``."""
+"""``timbre train``."""
 
 import dataclasses
 import json
@@ -79,26 +79,4 @@ def train(
         click.echo(
             f"{run.name}: {len(losses)} epochs, train loss {losses[0]:.3f} -> {losses[-1]:.3f}, "
             f"identity {run.identity[:12]}, {run.path}"
-        )
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
-def runs(as_json: bool) -> None:
-    """List the completed runs (and the baseline, which is always there)."""
-    from training.base import default_base
-    from training.runs import BASELINE, list_runs
-
-    found = list_runs()
-    if as_json:
-        json.dump([run.facts for run in found], sys.stdout, indent=2)
-        click.echo()
-        return
-    click.echo(f"{BASELINE:<16} {'':12}  base {default_base()}, no adapter")
-    for run in found:
-        last = run.facts["epochs"][-1]
-        click.echo(
-            f"{run.name:<16} {run.identity[:12]}  base {run.base}, r {run.rank}, "
-            f"{len(run.facts['epochs'])} epochs, {run.facts['train_pairs']} pairs, "
-            f"train loss {last['train_loss']:.3f}"
         )

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from timbre.errors import TimbreError
-from training.base import resolve_base
 from training.config import load_config
 from training.masks import IGNORED
-from training.runs import Run
+from training.runs import Run, base_of
 from training.types import Pair
 
 
@@ -40,13 +39,7 @@ def trainer_logprobs(run: Run) -> list[Said]:
     """
     pairs = _validation_pairs(run)
     config = load_config(run.path / "config.toml")
-    base = resolve_base(run.base, verify=True)
-    if base.sha256 != run.base_sha256:
-        raise TimbreError(
-            f"run {run.name!r} was trained on another base {run.base!r}",
-            where=str(run.path / "run.json"),
-            do="restore that base",
-        )
+    base = base_of(run, verify=True)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch
     from peft import PeftModel

@@ -19,6 +19,7 @@ from timbre.errors import TimbreError
 from timbre.paths import runs_dir
 from training import run_directory
 from training.base import Base
+from training.checksums import adapter_checksums
 from training.config import TrainConfig
 from training.runs import SCHEMA_VERSION, Run, check_name, read_run
 
@@ -194,6 +195,7 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
     epochs = keeper.epochs()
     shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
     facts = _facts(config, name, task, epochs, time.monotonic() - started)
+    facts["checksums"] = adapter_checksums(partial)
     if task.model_card:
         run_directory.write_model_card(partial / "adapter", name, config, facts)
     for leftover in [*partial.glob("checkpoint-*")]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from timbre.errors import TimbreError
 from timbre.paths import runs_dir
+from training.base import Base, resolve_base
 
 BASELINE = "baseline"
 """The base model with no adapter; always a valid run name."""
@@ -55,6 +56,27 @@ class Run:
         """(prompt, response) of every pair this run was trained on, from its data lock."""
         lock = json.loads((self.path / "data.lock.json").read_text(encoding="utf-8"))
         return [(row["prompt"], row["response"]) for row in lock["pairs"] if row["split"] == "train"]
+
+
+def base_of(run: Run, *, verify: bool = False) -> Base:
+    """The base a run was trained on: weights, tokenizer and chat template are all in its digest.
+
+    Args:
+        run: A completed run.
+        verify: Compute the digest anew instead of trusting one kept for unchanged sizes and dates.
+
+    Raises:
+        TimbreError: the base is gone, or another by now.
+    """
+    found = resolve_base(run.base, verify=verify)
+    if found.sha256 != run.base_sha256:
+        raise TimbreError(
+            f"run {run.name!r} was trained on base {run.base!r} with sha256 {run.base_sha256[:12]}, "
+            f"which is now {found.sha256[:12]}",
+            where=str(run.path / "run.json"),
+            do="restore that base or train the run again",
+        )
+    return found
 
 
 def check_name(name: str) -> str:

@@ -1,0 +1,138 @@
+"""``timbre runs``: what there is, whether it is whole, in what two differ; and what a push would send."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from timbre.errors import TimbreError
+from training.checksums import adapter_checksums
+from training.runs_command import runs
+from training.share_command import push
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Writes a run folder as training leaves it, with made-up weights."""
+    monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path))
+
+    def make(name: str, *, rank: int = 8, loss: float = 2.0, recorded: bool = True) -> Path:
+        folder = tmp_path / name
+        for place in ("adapter", "epochs/1"):
+            (folder / place).mkdir(parents=True)
+            (folder / place / "adapter_model.safetensors").write_bytes(name.encode())
+        (folder / "adapter" / "adapter_config.json").write_text("{}")
+        (folder / "adapter" / "README.md").write_text(f"# {name}\n")
+        (folder / "config.toml").write_text(f'rank = {rank}\nphase = "{name}"\n')
+        (folder / "optimizer.pt").write_bytes(b"secret")
+        facts: dict[str, Any] = {
+            "status": "completed",
+            "identity": name[-1] * 64,
+            "base": "smollm2-135m-instruct",
+            "base_sha256": "b" * 64,
+            "lora": {"rank": rank, "target_modules": ["q_proj"]},
+            "train_pairs": 3,
+            "epochs": [
+                {"epoch": 1, "train_loss": loss, "val_loss": None, "grad_norm": 1.0, "adapter": "epochs/1"}
+            ],
+        }
+        if recorded:
+            facts["checksums"] = adapter_checksums(folder)
+        (folder / "run.json").write_text(json.dumps(facts))
+        return folder
+
+    return make
+
+
+def test_a_run_as_it_was_written_verifies(write: Write) -> None:
+    write("run1")
+    done = CliRunner().invoke(runs, ["--verify"])
+    assert (done.exit_code, done.output) == (0, "run1: 2 adapters are as training wrote them\n")
+
+
+def test_a_flipped_byte_and_a_missing_file_are_named(write: Write) -> None:
+    folder = write("run1")
+    (folder / "adapter" / "adapter_model.safetensors").write_bytes(b"run2")
+    (folder / "epochs" / "1" / "adapter_model.safetensors").unlink()
+    done = CliRunner().invoke(runs, ["run1", "--verify"])
+    assert done.exit_code == 1
+    assert "adapter/adapter_model.safetensors changed" in done.output
+    assert "epochs/1/adapter_model.safetensors is gone" in done.output
+
+
+def test_a_run_without_checksums_is_said_to_have_none(write: Write) -> None:
+    write("run1", recorded=False)
+    done = CliRunner().invoke(runs, ["--verify"])
+    assert done.exit_code == 0 and "no checksums recorded" in done.output
+
+
+def test_two_runs_are_shown_by_what_differs_and_nothing_else(write: Write) -> None:
+    write("run1")
+    write("run2", rank=16, loss=1.5)
+    done = CliRunner().invoke(runs, ["--compare", "run1", "run2", "--json"])
+    assert {row["what"]: (row["run1"], row["run2"]) for row in json.loads(done.output)} == {
+        "identity": ("1" * 12, "2" * 12),
+        "rank": ("8", "16"),
+        "epoch 1: train, validation": ("2.000, none", "1.500, none"),
+    }
+
+
+def test_one_run_can_not_be_compared(write: Write) -> None:
+    write("run1")
+    done = CliRunner().invoke(runs, ["--compare", "run1"])
+    assert isinstance(done.exception, TimbreError) and "name two" in str(done.exception)
+
+
+def test_a_push_without_yes_sends_nothing_and_shows_what_it_would(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*_: Any, **__: Any) -> None:
+        raise AssertionError("a dry run asked the hub")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", forbidden)
+    write("run1")
+    done = CliRunner().invoke(push, ["run1", "--repo", "me/run1"])
+    assert done.exit_code == 0, done.output
+    assert "adapter_model.safetensors" in done.output and "# run1" in done.output
+    assert "dry run: nothing was sent to me/run1 (private)" in done.output
+
+
+def test_a_push_sends_the_adapter_and_its_card_alone(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: dict[str, Any] = {}
+    monkeypatch.setattr(
+        "huggingface_hub.HfApi.create_repo", lambda self, repo, **kw: sent.update(kw, repo=repo)
+    )
+
+    def upload(self: Any, **kw: Any) -> str:
+        sent.update(kw)
+        return "commit 1"
+
+    monkeypatch.setattr("huggingface_hub.HfApi.upload_folder", upload)
+    write("run1")
+    done = CliRunner().invoke(push, ["run1", "--repo", "me/run1", "--yes"])
+    assert done.exit_code == 0 and "sent to commit 1" in done.output
+    assert sent["repo"] == "me/run1" and sent["private"] is True
+    assert sent["allow_patterns"] == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
+
+
+def test_without_a_token_it_says_how_to_get_one(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub.errors import LocalTokenNotFoundError
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise LocalTokenNotFoundError("none")
+
+    monkeypatch.setattr("huggingface_hub.HfApi.create_repo", refuse)
+    write("run1")
+    done = CliRunner().invoke(push, ["run1", "--repo", "me/run1", "--yes"])
+    assert isinstance(done.exception, TimbreError) and "HF_TOKEN" in str(done.exception)
+
+
+def test_a_repository_without_owner_is_refused(write: Write) -> None:
+    write("run1")
+    done = CliRunner().invoke(push, ["run1", "--repo", "run1"])
+    assert isinstance(done.exception, TimbreError) and "OWNER/NAME" in str(done.exception)

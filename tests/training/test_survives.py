@@ -1,0 +1,116 @@
+"""A training that is killed outright goes on and ends where an uninterrupted one does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Workspace
+from timbre.paths import CHECKOUT
+
+pytestmark = pytest.mark.real
+
+PRESET = """
+target_modules = ["q_proj", "v_proj"]
+rank = 8
+learning_rate = 1e-3
+dropout = 0.1
+epochs = 3
+"""
+PATIENCE_S = 300
+
+
+@pytest.fixture(scope="module")
+def command(workspace: Workspace, short_pairs: Path) -> list[str]:
+    """A short training with dropout, so that the random state matters too; without the run's name."""
+    rows = short_pairs.read_text(encoding="utf-8").splitlines()
+    few = workspace.home / "few.jsonl"
+    few.write_text("\n".join([*rows[:4], rows[-1]]) + "\n", encoding="utf-8")
+    preset = workspace.home / "quick.toml"
+    preset.write_text(PRESET)
+    return ["timbre", "train", str(preset), "--data", str(few), "--name"]
+
+
+def _start(workspace: Workspace, *command: str) -> "subprocess.Popen[str]":
+    program = str(Path(sys.executable).parent / command[0])
+    return subprocess.Popen(
+        [program, *command[1:]],
+        cwd=CHECKOUT,
+        env=workspace.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _wait_for_epoch(partial: Path, process: "subprocess.Popen[str]") -> None:
+    """Until the first epoch is saved and a step of the second is done."""
+    deadline = time.monotonic() + PATIENCE_S
+    metrics = partial / "metrics.jsonl"
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the training ended before it could be killed"
+        rows = metrics.read_text().splitlines() if metrics.is_file() else []
+        if (partial / "epochs" / "1").is_dir() and any(_step(row) > 4 for row in rows):
+            return
+        time.sleep(0.05)
+    raise AssertionError("no epoch in time")
+
+
+def _step(row: str) -> int:
+    try:
+        return int(json.loads(row)["step"])
+    except ValueError:  # a line that is being written
+        return 0
+
+
+def test_kill_9_and_resume_end_with_the_adapter_of_an_uninterrupted_run(
+    workspace: Workspace, command: list[str]
+) -> None:
+    from safetensors.numpy import load_file
+
+    assert workspace.run(*command, "whole").returncode == 0
+    partial = workspace.home / "runs" / ".killed.partial"
+    process = _start(workspace, *command, "killed")
+    _wait_for_epoch(partial, process)
+
+    second = workspace.run(*command, "killed")
+    assert second.returncode == 2
+    assert f"is being trained by process {process.pid}" in second.stderr
+
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert not (workspace.home / "runs" / "killed").exists()
+    resumed = workspace.run(*command, "killed", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    found = [
+        load_file(workspace.home / "runs" / name / "adapter" / "adapter_model.safetensors")
+        for name in ("whole", "killed")
+    ]
+    assert found[0].keys() == found[1].keys()
+    assert max(float(abs(found[0][key] - found[1][key]).max()) for key in found[0]) < 5e-5
+    losses = [
+        [
+            epoch["train_loss"]
+            for epoch in json.loads((workspace.home / "runs" / name / "run.json").read_text())["epochs"]
+        ]
+        for name in ("whole", "killed")
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=5e-5)
+    assert workspace.run("timbre", "runs", "killed", "--verify").returncode == 0
+
+
+def test_ctrl_c_keeps_the_finished_epochs_and_says_how_to_go_on(
+    workspace: Workspace, command: list[str]
+) -> None:
+    process = _start(workspace, *command, "stopped")
+    _wait_for_epoch(workspace.home / "runs" / ".stopped.partial", process)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert "go on with the same command and --resume" in told and "Traceback" not in told
+    assert (workspace.home / "runs" / ".stopped.partial" / "epochs" / "1").is_dir()
