@@ -1,6 +1,8 @@
 """Graders in an Inspect eval: how a panel is pooled, and what is asked when its log is scored again."""
 
 import json
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from inspect_ai import Epochs, Task, eval, score
 from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog
-from inspect_ai.model import GenerateConfig, Model, ModelOutput
+from inspect_ai.model import GenerateConfig, Logprob, Logprobs, Model, ModelOutput, TopLogprob
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
@@ -177,3 +179,23 @@ def test_settings_that_change_what_a_grader_says_are_part_of_its_name(make_grade
     thinking = make_grader(yes_to(), "g", GenerateConfig(reasoning_effort="high")).model
     assert grader_name(plain) == grader_name(patient) == "mockllm/g"
     assert "high" in grader_name(thinking)
+
+
+def test_a_grader_that_is_half_sure_of_every_item_gives_half_the_value(
+    tmp_path: Path, make_grader: MakeGrader
+) -> None:
+    grader = make_grader(yes_to())
+    said = grader.model.api.outputs
+
+    def doubtful(*asked: Any) -> ModelOutput:
+        output: ModelOutput = said(*asked)
+        words = [part for part in re.split(r'(?<=")(no)(?=")', output.completion) if part]
+        even = [TopLogprob(token=word, logprob=math.log(0.5)) for word in ("yes", "no")]
+        content = [Logprob(token=w, logprob=0.0, top_logprobs=even if w == "no" else []) for w in words]
+        output.choices[0].logprobs = Logprobs(content=content)
+        return output
+
+    grader.model.api.outputs = doubtful
+    told = humor(evaluate(tmp_path, [grader.model], make_grader))
+    assert told["value"] == pytest.approx(0.5)
+    assert (told["details"]["items_yes"], told["details"]["items_by_probability"]) == (0.0, 5.0)

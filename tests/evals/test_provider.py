@@ -24,7 +24,8 @@ class Client:
         if self.gone:
             raise APIConnectionError(request=httpx.Request("POST", "http://127.0.0.1:9/v1"))
         message = SimpleNamespace(content=self.name)
-        return SimpleNamespace(choices=[SimpleNamespace(message=message, finish_reason="stop")], usage=None)
+        choice = SimpleNamespace(message=message, finish_reason="stop", logprobs=None)
+        return SimpleNamespace(choices=[choice], usage=None)
 
     async def close(self) -> None:
         self.closed = True
