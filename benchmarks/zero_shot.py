@@ -8,9 +8,9 @@ one question with Yes or No. It is served as for evals: the first question start
 `timbre serve --stop` ends it.
 
 Measured (SmolLM2-135M-Instruct, 150 rows, four minutes on two cores): AUC .39 [.30, .49] by one question,
-.42 [.32, .51] by the rubric's expected value and .43 [.35, .52] by its plain answers, which called 93 % of the
-rows funny where people call 59 % so; 5 of 150 replies weren't understood. The linear judge has .94 [.90, .97]
-on the same rows: a grader of this size is none.
+.42 [.32, .51] by the rubric's expected value and .43 [.35, .52] by its plain answers, which called 93 % of
+the rows funny where people call 59 % so; 5 of 150 replies weren't understood. The linear judge has .94
+[.90, .97] on the same rows: a grader of this size is none.
 """
 
 import asyncio
