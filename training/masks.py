@@ -54,15 +54,40 @@ def build_example(pair: Pair, tokenizer: Any, path: str) -> Example:
         path: The pairs' file, for errors.
 
     Raises:
-        TimbreError: the template does not keep the prompt as a prefix, nothing is left to learn, or
-            the rendered response does not end in the stop token.
+        TimbreError: as ``label_last_turn``.
     """
-    where = f"{path}:{pair.line}"
-    user = {"role": "user", "content": pair.prompt}
-    prompt_text = tokenizer.apply_chat_template([user], tokenize=False, add_generation_prompt=True)
-    full_text = tokenizer.apply_chat_template(
-        [user, {"role": "assistant", "content": pair.response}], tokenize=False
-    )
+    turns = [{"role": "user", "content": pair.prompt}, {"role": "assistant", "content": pair.response}]
+    return Example(pair, *label_last_turn(turns, tokenizer, f"{path}:{pair.line}"))
+
+
+def label_last_turn(
+    turns: Sequence[dict[str, str]], tokenizer: Any, where: str
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Tokens and labels of a conversation, of which the last turn, the assistant's, is learned.
+
+    Args:
+        turns: ``role`` and ``content`` of each, a system message first if there is one.
+        tokenizer: A ``transformers`` tokenizer with a chat template.
+        where: The conversation's place, for errors.
+
+    Returns:
+        ``input_ids`` and ``labels`` of ``Example``.
+
+    Raises:
+        TimbreError: the template refuses the turns or does not keep the prompt as a prefix, nothing
+            is left to learn, or the rendered response does not end in a stop token.
+    """
+    from jinja2 import TemplateError
+
+    try:
+        prompt_text = tokenizer.apply_chat_template(
+            list(turns[:-1]), tokenize=False, add_generation_prompt=True
+        )
+        full_text = tokenizer.apply_chat_template(list(turns), tokenize=False)
+    except TemplateError as error:
+        raise TimbreError(
+            f"the chat template refuses these turns: {error}", where=where, do="leave out what it can't take"
+        ) from error
     if not full_text.startswith(prompt_text):
         raise TimbreError(
             "the chat template renders the prompt differently once the response follows",
@@ -71,23 +96,29 @@ def build_example(pair: Pair, tokenizer: Any, path: str) -> Example:
         )
     # Tokenised apart: at inference too the response begins on a token boundary.
     prompt_ids = tokenizer(prompt_text, add_special_tokens=False)["input_ids"]
-    rest_ids = tokenizer(full_text[len(prompt_text) :], add_special_tokens=False)["input_ids"]
-    full_ids = prompt_ids + _up_to_stop(rest_ids, tokenizer.eos_token_id)
-    labels = [IGNORED] * len(prompt_ids) + full_ids[len(prompt_ids) :]
-    example = Example(pair, tuple(full_ids), tuple(labels))
-    if example.supervised < 2 or full_ids[-1] != tokenizer.eos_token_id:
+    rest = tokenizer(full_text[len(prompt_text) :], add_special_tokens=False)["input_ids"]
+    learned = _up_to_stop(rest, tokenizer)
+    if len(learned) < 2:
         raise TimbreError(
             "the rendered response has no text or no stop token to learn",
             where=where,
             do="check the base's chat template and its eos token",
         )
-    return example
+    return tuple(prompt_ids + learned), tuple([IGNORED] * len(prompt_ids) + learned)
 
 
-def _up_to_stop(ids: list[int], stop: int) -> list[int]:
-    """Cut what the template writes after the last stop token: the newline of ChatML is nobody's voice."""
-    last = max((i for i, token in enumerate(ids) if token == stop), default=len(ids) - 1)
-    return ids[: last + 1]
+def _up_to_stop(ids: list[int], tokenizer: Any) -> list[int]:
+    """The response up to its stop token; what the template writes after that is nobody's voice.
+
+    The stop token is the tokenizer's eos; where the template writes none, as Gemma's, it is the last special
+    token, ``<end_of_turn>``. Without either there is nothing to stop at: an empty list.
+    """
+    special = {i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+    for stops in ({tokenizer.eos_token_id}, special):
+        last = max((at for at, token in enumerate(ids) if token in stops), default=None)
+        if last is not None:
+            return ids[: last + 1]
+    return []
 
 
 def show_masks(examples: Sequence[Example], labels: Sequence[Sequence[int]], tokenizer: Any) -> str:
