@@ -87,7 +87,8 @@ def compare(
     from results.licences import named_table, read_licences
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
-    from results.terminal import show_arms, show_corrected, show_false_alarms
+    from results.self_insertion_recall import recall_of
+    from results.terminal import show_arms, show_corrected, show_false_alarms, show_recall
 
     policy = load_policy(policy_file or DEFAULT_POLICY)
     logs = read_logs(places or (logs_dir(),), runs, suite)
@@ -106,6 +107,7 @@ def compare(
         show_arms(names, scores, warnings)
         show_corrected(corrected)
         show_false_alarms(alarms)
+        show_recall({log.run: found for log in logs if (found := recall_of(log)) is not None})
         for kind, of_kind in kinds.items():
             click.echo(f"\nOnly canaries of kind {kind or '(none)'}:")
             show_arms(names, of_kind, ())

@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -14,6 +14,7 @@ from results.arms import ArmScore
 from results.corrected import CorrectedArm
 from results.false_alarms import FalseAlarms
 from results.power import DimensionPower
+from results.self_insertion_recall import RecallEstimate
 from results.statistics import Interval
 from results.verdicts import DimensionVerdict, GateResult, next_step, summary_sentence
 
@@ -154,6 +155,21 @@ def show_corrected(arms: Sequence[CorrectedArm]) -> None:
 def show_false_alarms(found: Sequence[FalseAlarms]) -> None:
     """Print how often the self-insertion detector flagged what the prompt had licensed."""
     _say(_console(), "False alarms of self_insertion: " + "; ".join(alarms.told for alarms in found) + ".")
+
+
+def show_recall(found: Mapping[str, RecallEstimate]) -> None:
+    """Print, by run, how many claims of a past the detector saw, as the graders of stage 2 say."""
+    for run, estimate in found.items():
+        told = (
+            "no claim was found by anybody"
+            if estimate.recall is None
+            else interval(Interval(estimate.recall, estimate.low, estimate.high))
+        )
+        _say(
+            _console(),
+            f"Estimated recall of self_insertion in {run}: {told} "
+            f"({estimate.missed} missed among {estimate.sampled} sampled sentences).",
+        )
 
 
 def _console() -> Console:

@@ -67,7 +67,10 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
 
+    if not sys.stderr.isatty():
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     print(f"Merging {run.name} into {base.name}", file=sys.stderr, flush=True)
     stored = json.loads((base.path / "config.json").read_text(encoding="utf-8"))
     kept = str(stored.get("dtype") or stored.get("torch_dtype") or "float32")

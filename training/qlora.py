@@ -12,12 +12,12 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
 from timbre.paths import runs_dir
 from training import run_directory
+from training.arguments import training_arguments
 from training.base import Base
 from training.checksums import adapter_checksums
 from training.config import TrainConfig
@@ -113,7 +113,7 @@ class Task:
         collator: Makes the collator.
         facts: What run.json says beside what is said of every run.
         trainer: Gives the Trainer's class; None for transformers' own.
-        arguments: Changes to ``_arguments``.
+        arguments: Changes to ``training.arguments``.
         model_card: Whether the adapter gets the card of a voice.
     """
 
@@ -183,7 +183,7 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
     keeper = KeepEpochs(partial, name, started)
     trainer = (task.trainer() if task.trainer else Trainer)(
         model=model,
-        args=_arguments(config, partial, bool(task.val), task.arguments),
+        args=training_arguments(config, partial, bool(task.val), task.arguments),
         train_dataset=task.train,
         eval_dataset=task.val or None,
         data_collator=task.collator(),
@@ -219,38 +219,6 @@ def _same_identity(name: str, wanted: str) -> bool:
             do="train without --resume to start anew",
         )
     return True
-
-
-def _arguments(config: TrainConfig, partial: Path, has_val: bool, changes: Mapping[str, Any]) -> Any:
-    import torch
-    from transformers import TrainingArguments
-
-    arguments: dict[str, Any] = dict(
-        output_dir=str(partial),
-        num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
-        per_device_eval_batch_size=1,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.scheduler,
-        warmup_steps=config.warmup_steps,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        seed=config.seed,
-        data_seed=config.seed,
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        eval_strategy="epoch" if has_val else "no",
-        save_strategy="epoch",
-        save_total_limit=1,
-        remove_unused_columns=False,
-        label_names=["labels"],
-        report_to=[],
-        disable_tqdm=True,
-        use_cpu=not torch.cuda.is_available(),
-        bf16=torch.cuda.is_available(),
-        dataloader_pin_memory=False,
-    )
-    return TrainingArguments(**{**arguments, **changes})
 
 
 def _facts(

@@ -9,6 +9,7 @@ from training.config import TrainConfig
 from training.prepare import make_collator, prepare
 from training.qlora import Task, run_task
 from training.runs import Run
+from training.supervised_loss import voice_trainer
 
 
 def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace: bool = False) -> Run:
@@ -33,5 +34,6 @@ def _voice(config: TrainConfig) -> Task:
             "collator": config.collator,
             "supervised_tokens": sum(e.supervised for e in train_set),
         },
+        trainer=voice_trainer,
         model_card=True,
     )

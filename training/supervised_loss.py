@@ -1,0 +1,57 @@
+"""The loss of a voice, with logits at the supervised positions alone.
+
+The last layer is a fifth of a small model's work (SmolLM2-135M: 28 million of 135 million parameters), and a
+masked token's logits are thrown away. Here hidden states are gathered where there is a label, and only those
+are turned into logits: the same loss and gradients, less time and memory where prompts are long.
+"""
+
+from typing import Any
+
+from training.masks import IGNORED
+
+
+def supervised_loss(model: Any, inputs: dict[str, Any], items: Any = None) -> Any:
+    """Mean cross-entropy (nats) of the next token over supervised positions, as transformers computes it.
+
+    Args:
+        model: A PEFT model over a causal language model with ``.model`` and ``.lm_head``.
+        inputs: ``input_ids``, ``attention_mask`` and ``labels``, each (pairs, tokens).
+        items: Supervised tokens of the whole optimizer step, where it gathers several batches; else None.
+
+    Returns:
+        A scalar tensor.
+    """
+    from torch.nn.functional import cross_entropy
+
+    inner = model.get_base_model()
+    hidden = inner.model(
+        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
+    ).last_hidden_state
+    targets = inputs["labels"][:, 1:]
+    learned = targets != IGNORED
+    logits = inner.lm_head(hidden[:, :-1][learned]).float()
+    total = cross_entropy(logits, targets[learned], reduction="sum")
+    return total / (learned.sum() if items is None else items)
+
+
+def voice_trainer() -> type:
+    """A ``transformers.Trainer`` that trains and evaluates by ``supervised_loss``."""
+    from transformers import Trainer
+
+    class VoiceTrainer(Trainer):
+        def compute_loss(  # type: ignore[override]
+            self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
+        ) -> Any:
+            loss = supervised_loss(
+                self.accelerator.unwrap_model(model), inputs, kwargs.get("num_items_in_batch")
+            )
+            return (loss, {}) if return_outputs else loss
+
+        def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+            import torch
+
+            with torch.no_grad():
+                loss = self.compute_loss(model, self._prepare_inputs(inputs))
+            return loss.detach(), None, None
+
+    return VoiceTrainer
