@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timbre.errors import TimbreError
-from timbre.paths import models_dir
+from timbre.paths import CHECKOUT, models_dir
 from training.nf4_base import PREFIX, nf4_folder
 
 EMBEDDED = "smollm2-135m-instruct"
@@ -50,7 +50,7 @@ def resolve_base(name: str, *, verify: bool = False) -> Base:
     """Find a base, converting the embedded one on first use.
 
     Args:
-        name: ``EMBEDDED``, a local folder, or a Hugging Face id (taken from its cache or downloaded); with
+        name: ``EMBEDDED``, a local folder (here or below the checkout), or a Hugging Face id (taken from its cache or downloaded); with
             ``nf4:`` before it, the same rounded to nf4 and back (``training.nf4_base``).
         verify: Compute the digest anew instead of trusting one kept for unchanged sizes and dates.
 
@@ -61,10 +61,8 @@ def resolve_base(name: str, *, verify: bool = False) -> Base:
         path = _embedded()
     elif name.startswith(PREFIX):
         path = nf4_folder(resolve_base(name.removeprefix(PREFIX), verify=verify))
-    elif Path(name).expanduser().is_dir():
-        path = Path(name).expanduser().resolve()
     else:
-        path = _from_hub(name)
+        path = _local_folder(name) or _from_hub(name)
     if not any(path.glob("*.safetensors")):
         raise TimbreError(
             "no safetensors in this folder", where=str(path), do="point base at a model saved as safetensors"
@@ -78,6 +76,12 @@ def resolve_base(name: str, *, verify: bool = False) -> Base:
             do="delete the folder and run again",
         )
     return Base(name, path, digest)
+
+
+def _local_folder(name: str) -> Path | None:
+    """The folder of that name, here or below the checkout: Inspect runs a task in the task's own folder."""
+    given = Path(name).expanduser()
+    return next((p.resolve() for p in (given, CHECKOUT / given) if p.is_dir()), None)
 
 
 def _embedded() -> Path:

@@ -1,6 +1,7 @@
 """The matching base: what nf4 training sees, as a folder that a server can load."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +34,15 @@ def test_the_matching_base_is_another_base_with_the_same_template(workspace: Wor
     assert matching.name == f"nf4:{EMBEDDED}"
     template = "chat_template.jinja"
     assert (matching.path / template).read_text() == (stored.path / template).read_text()
+
+
+def test_a_folder_below_the_checkout_is_found_from_any_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    (tmp_path / "models" / "mine" / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr("training.base.CHECKOUT", tmp_path)
+    monkeypatch.setenv("TIMBRE_MODELS", str(tmp_path / "kept"))
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert resolve_base("models/mine").path == tmp_path / "models" / "mine"
