@@ -50,8 +50,9 @@ def resolve_base(name: str, *, verify: bool = False) -> Base:
     """Find a base, converting the embedded one on first use.
 
     Args:
-        name: ``EMBEDDED``, a local folder (here or below the checkout), or a Hugging Face id (taken from its cache or downloaded); with
-            ``nf4:`` before it, the same rounded to nf4 and back (``training.nf4_base``).
+        name: ``EMBEDDED``, a local folder (here or below the checkout), or a Hugging Face id (taken from its
+            cache or downloaded); with ``nf4:`` before it, the same rounded to nf4 and back
+            (``training.nf4_base``).
         verify: Compute the digest anew instead of trusting one kept for unchanged sizes and dates.
 
     Raises:
