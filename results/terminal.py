@@ -26,8 +26,8 @@ _STYLES = {
     "ERROR": "bold red",
 }
 _STARRED = "*: the rate of canaries that show the fault."
-_WIDTH_OF_A_FILE = 150
-"""Columns where there is no terminal to ask; wide enough that no cell is wrapped."""
+_WIDTH_OF_A_FILE = 600
+"""Columns where there is no terminal to ask; enough for ten runs side by side without a cell cut short."""
 
 
 def number(value: float) -> str:

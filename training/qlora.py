@@ -5,6 +5,7 @@ that learned nothing, give the folder its name. torch, transformers and peft are
 functions that use them, so that bad input is told before any of them loads.
 """
 
+import logging as builtin_logging
 import os
 import resource
 import shutil
@@ -48,6 +49,8 @@ def load_base(config: TrainConfig, base: Base) -> Any:
 
     if not sys.stderr.isatty():
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    # It advises a package of compiled kernels at every start; without it the arithmetic is the same.
+    builtin_logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(builtin_logging.ERROR)
     dtype = compute_dtype()
     quantization = None
     if config.quantization == "nf4":

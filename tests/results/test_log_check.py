@@ -75,6 +75,7 @@ def test_two_bases_tuned_and_not_stand_in_one_table_and_one_section(
         done = CliRunner().invoke(compare, [*arms, "--logs", str(logs), "--log", str(page)])
         assert done.exit_code == 0, done.output
     assert all(name in done.output for name in arms)
+    assert "…" not in done.output, "a cell was cut short"
     text = page.read_text()
     assert text.count("side by side") == 1
     assert "| baseline@merged | models/merged (cccccccccccc) |" in text
