@@ -12,6 +12,8 @@ from timbre import __version__
 from timbre.errors import TimbreError
 
 _COMMANDS = {
+    "augment": "timbre.augment_command:augment",
+    "data": "training.data_command:data",
     "train": "training.command:train",
     "runs": "training.runs_command:runs",
     "merge": "training.share_command:merge",

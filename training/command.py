@@ -62,7 +62,10 @@ def train(
     if config.questions:
         from training.judge import train_judge as trained
     else:
+        from training.data_command import data_line
         from training.voice import train_voice as trained
+
+        click.echo(data_line(Path(config.data)), err=True)
     try:
         run = trained(config, name, resume=resume, replace=replace)
     except KeyboardInterrupt:

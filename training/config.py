@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from timbre.errors import TimbreError
+from training.tiers import ORDERS, check_weights
 
 ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 QUANTIZATIONS = ("nf4", "none")
@@ -60,6 +61,10 @@ class TrainConfig:
     """Longest pair, prompt and response together, in tokens; a longer one is refused, never cut."""
     collator: str = "seq2seq"
     """``seq2seq`` keeps the prompt masked; ``language_modeling`` is the log's bug: it overwrites the mask."""
+    tier_weights: tuple[float, ...] = ()
+    """How often a pair of tier 1, 2, 3, 4 is drawn, e.g. [4, 2, 1, 1]; empty: every pair once an epoch."""
+    order: str = "shuffled"
+    """``shuffled``, ``short_first`` (short, irreverent pairs first) or ``tier_first``."""
     questions: tuple[str, ...] = ()
     """For a judge: what is asked of each text, as ``Funny? = column / highest label``; empty for a voice."""
     seed: int = 1234
@@ -70,6 +75,7 @@ class TrainConfig:
             ("quantization", QUANTIZATIONS),
             ("collator", COLLATORS),
             ("scheduler", SCHEDULERS),
+            ("order", ORDERS),
         ):
             if getattr(self, key) not in allowed:
                 raise TimbreError(
@@ -95,6 +101,13 @@ class TrainConfig:
             raise TimbreError(
                 "target_modules is empty", where="target_modules", do="name at least one layer, e.g. q_proj"
             )
+        check_weights(self.tier_weights)
+        if self.tier_weights and self.order != "shuffled":
+            raise TimbreError(
+                "pairs that are drawn by weight have no order",
+                where="order",
+                do="leave out order or tier_weights",
+            )
         if self.collator == "language_modeling" and self.batch_size != 1:
             raise TimbreError(
                 "the language_modeling experiment takes pairs one at a time",
@@ -102,6 +115,9 @@ class TrainConfig:
                 do="set batch_size = 1 or collator = 'seq2seq'",
             )
 
+
+_LATER = {"tier_weights": (), "order": "shuffled"}
+"""Settings that came after the first runs: at these values they leave a run's identity as it was."""
 
 _NOT_IN_IDENTITY = ("data", "parent", "phase", "base")
 
@@ -112,6 +128,9 @@ def identity(config: TrainConfig, data_sha256: str, base_sha256: str) -> str:
     Paths, names and remarks stay out of it, so that a run moved to another machine keeps its identity.
     """
     settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in _NOT_IN_IDENTITY}
+    for key, default in _LATER.items():
+        if settings[key] == default:
+            del settings[key]
     canonical = json.dumps(
         {"config": settings, "data": data_sha256, "base": base_sha256}, sort_keys=True, separators=(",", ":")
     )
@@ -154,6 +173,10 @@ def load_config(path: Path) -> TrainConfig:
 
 def _checked(key: str, value: Any, hint: Any, where: str) -> Any:
     """The value as the field's type, or an error that names both types."""
+    if hint == tuple[float, ...]:
+        if isinstance(value, list) and all(type(item) in (int, float) for item in value):
+            return tuple(map(float, value))
+        raise TimbreError(f"{key} is {value!r}", where=where, do="give a list of numbers")
     if hint == tuple[str, ...]:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)

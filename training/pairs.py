@@ -1,7 +1,8 @@
 """Training pairs out of JSONL, refused with the line of the first mistake before any model loads.
 
-A line is one object with exactly the keys ``prompt, response, tier, source, origin, split``
-(see ``training.types.Pair``). Imports stay light: the command that calls this must fail fast.
+A line is one object with the keys ``prompt, response, tier, source, origin, split`` (see
+``training.types.Pair``) and, if you like, ``span``. Imports stay light: the command that calls this must
+fail fast.
 """
 
 import json
@@ -21,6 +22,9 @@ FIELDS: dict[str, type] = {
     "origin": str,
     "split": str,
 }
+OPTIONAL: dict[str, type] = {"span": str}
+"""Where a response was taken from, as ``timbre augment`` writes it; kept for people, not trained on."""
+
 TIERS = (1, 2, 3, 4)
 
 _JSON_NAMES = {
@@ -178,10 +182,10 @@ def _check_keys(line: int, record: dict[str, object]) -> None:
     missing = [field for field in FIELDS if field not in record]
     if missing:
         raise _Fault(line, f"missing {_listed(missing)}", "add it: every pair has " + ", ".join(FIELDS))
-    unknown = [key for key in record if key not in FIELDS]
+    unknown = [key for key in record if key not in FIELDS | OPTIONAL]
     if unknown:
         raise _Fault(line, f"unknown field {_listed(unknown)}", "remove it: a pair has " + ", ".join(FIELDS))
-    for field, kind in FIELDS.items():
+    for field, kind in (FIELDS | {key: kind for key, kind in OPTIONAL.items() if key in record}).items():
         value = record[field]
         if type(value) is not kind:  # isinstance would let true pass for tier 1
             what = f'"{field}" is {_JSON_NAMES[type(value)]} where {_JSON_NAMES[kind]} should be'

@@ -5,6 +5,7 @@ masked token's logits are thrown away. Here hidden states are gathered where the
 are turned into logits: the same loss and gradients, less time and memory where prompts are long.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from training.masks import IGNORED
@@ -34,8 +35,12 @@ def supervised_loss(model: Any, inputs: dict[str, Any], items: Any = None) -> An
     return total / (learned.sum() if items is None else items)
 
 
-def voice_trainer() -> type:
-    """A ``transformers.Trainer`` that trains and evaluates by ``supervised_loss``."""
+def voice_trainer(sampler: Callable[[], Any] = lambda: None) -> type:
+    """A ``transformers.Trainer`` that trains and evaluates by ``supervised_loss``.
+
+    Args:
+        sampler: Makes the order of the pairs (``training.tiers.sampler``); None for the Trainer's own.
+    """
     from transformers import Trainer
 
     class VoiceTrainer(Trainer):
@@ -46,6 +51,10 @@ def voice_trainer() -> type:
                 self.accelerator.unwrap_model(model), inputs, kwargs.get("num_items_in_batch")
             )
             return (loss, {}) if return_outputs else loss
+
+        def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+            made = sampler()
+            return made if made is not None else super()._get_train_sampler(*args, **kwargs)
 
         def prediction_step(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
             import torch

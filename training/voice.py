@@ -10,6 +10,7 @@ from training.prepare import make_collator, prepare
 from training.qlora import Task, run_task
 from training.runs import Run
 from training.supervised_loss import voice_trainer
+from training.tiers import ordered, sampler, sampling_weights
 
 
 def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace: bool = False) -> Run:
@@ -19,7 +20,8 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
 
 def _voice(config: TrainConfig) -> Task:
     prepared = prepare(config)
-    train_set = prepared.of("train")
+    train_set = ordered(prepared.of("train"), config.order)
+    chances = sampling_weights(train_set, config.tier_weights)
     tokenizer = (prepared.base.path / "tokenizer.json").read_bytes()
     return Task(
         prepared.base,
@@ -34,6 +36,6 @@ def _voice(config: TrainConfig) -> Task:
             "collator": config.collator,
             "supervised_tokens": sum(e.supervised for e in train_set),
         },
-        trainer=voice_trainer,
+        trainer=lambda: voice_trainer(lambda: sampler(chances, config.order, len(train_set), config.seed)),
         model_card=True,
     )

@@ -1,0 +1,184 @@
+"""Pairs out of essays: every response is the writer's own words, and nothing made is made twice or lost."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from timbre.augment_command import augment
+from timbre.errors import TimbreError
+from training.essays import extracts
+from training.pairs import load_pairs
+
+ESSAY = """# Kettles
+
+The kettle in our kitchen was bought in a hurry and has been in one ever since; it boils before it is asked.
+
+## On descaling
+
+Every spring I descale it (a word that sounds like a crime against fish) and every spring it forgives me.[^1]
+It takes eleven minutes, two lemons and a certain lack of interest in the result.
+
+> Somebody else said this, and it should not be learned by anybody at all, ever, in any form.
+
+```
+kettle --boil --now and some more words so that it would be long enough to be taken for prose
+```
+
+[^1]: Forgiveness here means that the element has not yet failed, which the warranty calls a feature.
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two essays."""
+    essays = tmp_path / "essays"
+    essays.mkdir()
+    (essays / "kettles.md").write_text(ESSAY, encoding="utf-8")
+    plain = (
+        "A bus stop is a queue with weather.\nIt has a bench for those who have given up on the bus entirely."
+    )
+    (essays / "bus-stops.txt").write_text(plain, encoding="utf-8")
+    return essays
+
+
+def _run(folder: Path, out: Path, *more: str) -> Any:
+    return CliRunner().invoke(augment, [str(folder), "-o", str(out), *more])
+
+
+def _rows(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+
+
+def test_passages_asides_and_footnotes_are_taken_and_quotations_and_code_are_not() -> None:
+    found = {e.response: e for e in extracts("kettles.md", ESSAY)}
+    assert found["a word that sounds like a crime against fish"].origin == "footnote"
+    note = next(e for r, e in found.items() if r.startswith("Forgiveness here means"))
+    assert note.origin == "footnote" and "every spring it forgives me" in note.prompt
+    passage = next(e for r, e in found.items() if r.startswith("Every spring I descale it ("))
+    assert passage.origin == "extracted" and "On descaling" in passage.prompt
+    assert not any("Somebody else said" in r or "--boil" in r for r in found)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([*ESSAY.split("\n\n"), "(", ")", "[^2]: a note of four words", "\t x"]), max_size=8
+    )
+)
+def test_every_response_is_a_verbatim_span_of_its_source(parts: list[str]) -> None:
+    text = "\n\n".join(parts)
+    for extract in extracts("e.md", text):
+        assert text[extract.start : extract.end] == extract.response
+        assert extract.response == extract.response.strip() != ""
+        assert extract.prompt.strip()
+
+
+def test_what_is_written_is_what_training_reads(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.jsonl"
+    done = _run(folder, out, "--val-share", "0")
+    assert done.exit_code == 0, done.output
+    pairs = load_pairs(out)
+    assert {p.source for p in pairs} == {"kettles", "bus-stops"}
+    texts = {file.name: file.read_text(encoding="utf-8") for file in folder.iterdir()}
+    for row in _rows(out):
+        name, _, span = row["span"].rpartition(":")
+        start, end = map(int, span.split("-"))
+        assert texts[name][start:end] == row["response"]
+
+
+def test_a_second_call_adds_only_what_is_new_and_keeps_edits_and_deletions(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "mine.jsonl"
+    _run(folder, out)
+    rows = _rows(out)
+    rows[0]["prompt"] = "My own question."
+    out.write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]), encoding="utf-8")
+    assert _run(folder, out).exit_code == 0
+    assert len(_rows(out)) == len(rows) - 1 and _rows(out)[0]["prompt"] == "My own question."
+    (folder / "stairs.md").write_text(
+        "Stairs are the only furniture that tells you where to stand and when to leave."
+    )
+    _run(folder, out)
+    assert len(_rows(out)) == len(rows)
+
+
+def test_an_essay_stays_on_one_side_of_the_split(folder: Path, tmp_path: Path) -> None:
+    for at in range(12):
+        (folder / f"note-{at}.txt").write_text(
+            f"Note {at} is about nothing, and it takes its time to get there twice."
+        )
+    out = tmp_path / "mine.jsonl"
+    _run(folder, out, "--val-share", "0.4")
+    sides = {row["source"]: set() for row in _rows(out)}  # type: ignore[var-annotated]
+    for row in _rows(out):
+        sides[row["source"]].add(row["split"])
+    assert all(len(side) == 1 for side in sides.values())
+    assert {next(iter(side)) for side in sides.values()} == {"train", "val"}
+
+
+def test_a_model_writes_prompts_and_never_responses(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from inspect_ai.model import ModelOutput, ModelUsage, get_model
+
+    def answers(count: int) -> list[ModelOutput]:
+        made = []
+        for at in range(count):
+            output = ModelOutput.from_content("mockllm/model", f"“What about the kettle, part {at}?”")
+            output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+            made.append(output)
+        return made
+
+    model = get_model("mockllm/model", custom_outputs=answers(50))
+    monkeypatch.setattr("inspect_ai.model.get_model", lambda name: model)
+    out = tmp_path / "mine.jsonl"
+    done = _run(folder, out, "--writer", "mockllm/model")
+    assert done.exit_code == 0, done.output
+    rows = _rows(out)
+    assert all(row["prompt"].startswith("What about the kettle") for row in rows)
+    assert {row["response"] for row in rows} <= {
+        e.response for file in folder.iterdir() for e in extracts(file.name, file.read_text(encoding="utf-8"))
+    }
+
+
+def test_interrupted_it_keeps_what_it_made_and_goes_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    async def asked(writer: str, extract: Any) -> str:
+        calls.append(extract.span)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return f"Question {len(calls)}?"
+
+    monkeypatch.setattr("timbre.augment_command._asked", asked)
+    out = tmp_path / "mine.jsonl"
+    first = _run(folder, out, "--writer", "some/model")
+    assert isinstance(first.exception, TimbreError) and first.exception.exit_code == 130
+    assert len(_rows(out)) == 2
+    assert _run(folder, out, "--writer", "some/model").exit_code == 0
+    spans = [row["span"] for row in _rows(out)]
+    assert len(spans) == len(set(spans)) and spans[:2] == calls[:2]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"\xff\xfe\x00bad", "not UTF-8 text"), (b"too short", "nothing long enough")]
+)
+def test_bad_input_is_told_and_loses_nothing(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "e.md").write_bytes(content)
+    out = tmp_path / "mine.jsonl"
+    done = _run(tmp_path / "e.md", out)
+    assert isinstance(done.exception, TimbreError) and said in str(done.exception)
+    assert not out.exists()
+
+
+def test_an_empty_folder_says_what_it_looks_for(tmp_path: Path) -> None:
+    done = _run(tmp_path, tmp_path / "mine.jsonl")
+    assert isinstance(done.exception, TimbreError) and ".markdown" in str(done.exception)

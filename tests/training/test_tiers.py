@@ -1,0 +1,88 @@
+"""Tiers as sampling weights, short pairs first, and what of it enters a run's identity."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from timbre.errors import TimbreError
+from timbre.paths import CHECKOUT
+from training.config import TrainConfig, identity, load_config, to_toml
+from training.masks import IGNORED, Example
+from training.tiers import ordered, sampler, sampling_weights
+from training.types import Pair
+
+PRESET = CHECKOUT / "training" / "presets" / "voice.toml"
+
+
+def _example(line: int, tier: int, length: int) -> Example:
+    pair = Pair(line, "p", "r", tier, f"s{line}", "written", "train")
+    return Example(pair, (1,) * (length + 1), (IGNORED, *(2,) * length))
+
+
+EXAMPLES = [_example(1, 2, 30), _example(2, 1, 50), _example(3, 4, 10), _example(4, 1, 20)]
+
+
+def test_short_first_is_by_length_and_tier_first_by_tier_and_then_length() -> None:
+    assert [e.pair.line for e in ordered(EXAMPLES, "short_first")] == [3, 4, 1, 2]
+    assert [e.pair.line for e in ordered(EXAMPLES, "tier_first")] == [4, 2, 1, 3]
+    assert ordered(EXAMPLES, "shuffled") == EXAMPLES
+
+
+def test_a_pair_is_drawn_as_often_as_its_tier_weighs() -> None:
+    chances = sampling_weights(EXAMPLES, (4.0, 2.0, 1.0, 0.0))
+    assert chances == [2.0, 4.0, 0.0, 4.0]
+    drawn = sampler(chances, "shuffled", 4000, seed=1)
+    counts = [0, 0, 0, 0]
+    for at in drawn:
+        counts[at] += 1
+    assert counts[2] == 0
+    assert counts[1] / counts[0] == pytest.approx(2, rel=0.15)
+
+
+def test_each_epoch_draws_anew_and_a_resumed_one_the_same() -> None:
+    first, second = (sampler([1.0, 1.0, 1.0], "shuffled", 50, seed=3) for _ in range(2))
+    one = list(first)
+    first.set_epoch(1)
+    second.set_epoch(1)
+    assert list(first) == list(second) != one
+
+
+def test_pairs_in_order_come_in_that_order() -> None:
+    assert list(sampler(None, "short_first", 4, seed=1)) == [0, 1, 2, 3]
+    assert sampler(None, "shuffled", 4, seed=1) is None
+
+
+def test_what_is_not_set_leaves_the_identity_alone_and_what_is_changes_it() -> None:
+    config = load_config(PRESET)
+    plain = identity(config, "data", "base")
+    assert identity(replace(config, order="short_first"), "data", "base") != plain
+    assert identity(replace(config, tier_weights=(4.0, 2.0, 1.0, 1.0)), "data", "base") != plain
+    assert identity(config, "other order of the data", "base") != plain
+
+
+def test_weights_are_one_line_of_a_preset_and_survive_it(tmp_path: Path) -> None:
+    preset = tmp_path / "p.toml"
+    preset.write_text("tier_weights = [4, 2, 1, 1]\n")
+    config = load_config(preset)
+    assert config.tier_weights == (4.0, 2.0, 1.0, 1.0)
+    preset.write_text(to_toml(config))
+    assert load_config(preset).tier_weights == config.tier_weights
+
+
+@pytest.mark.parametrize("line", ["tier_weights = [1, 2]", "tier_weights = [0, 0, 0, 0]", 'order = "random"'])
+def test_a_wrong_setting_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
+    preset = tmp_path / "p.toml"
+    preset.write_text(f"rank = 8\n{line}\n")
+    with pytest.raises(TimbreError, match=r"p\.toml:2"):
+        load_config(preset)
+
+
+def test_weights_and_an_order_exclude_each_other() -> None:
+    with pytest.raises(TimbreError, match="drawn by weight have no order"):
+        TrainConfig(tier_weights=(1.0, 1.0, 1.0, 1.0), order="short_first")
+
+
+def test_weights_that_leave_no_pair_are_refused() -> None:
+    with pytest.raises(TimbreError, match="no training pair"):
+        sampling_weights(EXAMPLES[2:3], (1.0, 1.0, 1.0, 0.0))

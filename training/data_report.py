@@ -1,0 +1,116 @@
+"""What a file of pairs holds, before anything is trained on it: counts, lengths, likenesses, leaks."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from canaries.contamination import TrainedText, check_contamination
+from canaries.suite import load_suite
+from timbre.errors import TimbreError
+from training.types import Pair
+
+NEAR = 0.8
+"""Cosine of two responses' character 3- to 5-grams (TF-IDF) from which they count as near-duplicates."""
+
+BINS = (10, 25, 50, 100, 200, 400)
+"""Upper ends of the histogram's bins, in words."""
+
+SUITES = ("smoke", "full")
+
+
+@dataclass(frozen=True)
+class NearPair:
+    """Two responses that are nearly the same.
+
+    Attributes:
+        line: Of the later.
+        other: Of the earlier.
+        likeness: Their cosine, in [``NEAR``, 1].
+        leak: Whether they are on different sides of the split: validation then measures what was trained.
+    """
+
+    line: int
+    other: int
+    likeness: float
+    leak: bool
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """All of it.
+
+    Attributes:
+        counts: By what is counted (``split``, ``tier``, ``origin``, ``source``), value -> pairs.
+        words: Histogram of response lengths: bin ("10 to 25") -> pairs.
+        near: Near-duplicates, the most alike first.
+        canaries: By suite, what of it the pairs have already answered; only suites with an overlap.
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    words: Mapping[str, int]
+    near: tuple[NearPair, ...]
+    canaries: Mapping[str, str]
+
+
+def data_report(pairs: Sequence[Pair], file: str) -> DataReport:
+    """Look the pairs over; seconds for thousands.
+
+    Args:
+        pairs: What ``training.pairs.load_pairs`` gave: whole repeats are refused there already.
+        file: Its name, for the canaries' messages.
+    """
+    counts = {
+        "split": _count([p.split for p in pairs]),
+        "tier": _count([str(p.tier) for p in pairs if p.split == "train"]),
+        "origin": _count([p.origin for p in pairs]),
+        "source": _count([p.source for p in pairs]),
+    }
+    trained = [TrainedText(f"{file}:{p.line}", p.prompt, p.response) for p in pairs]
+    overlaps = {}
+    for suite in SUITES:
+        try:
+            check_contamination(load_suite(suite), trained)
+        except TimbreError as error:
+            overlaps[suite] = error.what
+    return DataReport(counts, _histogram(pairs), near_duplicates(pairs), overlaps)
+
+
+def near_duplicates(pairs: Sequence[Pair]) -> tuple[NearPair, ...]:
+    """Pairs of responses with a cosine of ``NEAR`` or more."""
+    if len(pairs) < 2:
+        return ()
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.neighbors import NearestNeighbors
+
+    grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)
+    vectors = grams.fit_transform([p.response for p in pairs])
+    # A radius search hands back blocks of rows, so that 10,000 pairs need no square matrix at once.
+    search = NearestNeighbors(metric="cosine", radius=1 - NEAR).fit(vectors)
+    distances, neighbours = search.radius_neighbors(vectors)
+    found = [
+        NearPair(
+            pairs[at].line,
+            pairs[other].line,
+            float(1 - distance),
+            pairs[at].split != pairs[other].split,
+        )
+        for at, (row, near) in enumerate(zip(distances, neighbours, strict=True))
+        for distance, other in zip(row, near, strict=True)
+        if other < at
+    ]
+    return tuple(sorted(found, key=lambda n: (-n.likeness, n.line)))
+
+
+def _count(values: Sequence[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))
+
+
+def _histogram(pairs: Sequence[Pair]) -> dict[str, int]:
+    made: dict[str, int] = {}
+    lengths = [len(p.response.split()) for p in pairs]
+    low = 0
+    for high in BINS:
+        made[f"{low} to {high}"] = sum(low < n <= high for n in lengths)
+        low = high
+    made[f"over {low}"] = sum(n > low for n in lengths)
+    return made
