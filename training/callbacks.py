@@ -10,6 +10,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from timbre.errors import TimbreError
+from training.processes import is_first
 
 PROGRESS_SECONDS = 60
 """Between two lines that tell how far an epoch has come."""
@@ -36,6 +37,8 @@ class KeepEpochs(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Drop what an interrupted epoch left in metrics.jsonl after its last checkpoint."""
         self._from_step = state.global_step
+        if not is_first():
+            return
         kept = [row for row in self._rows() if row["step"] <= state.global_step]
         text = "".join(json.dumps(row) + "\n" for row in kept)
         self._metrics.write_text(text, encoding="utf-8")
@@ -49,6 +52,8 @@ class KeepEpochs(TrainerCallback):
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
         """One row a step (loss, grad_norm, learning_rate) and one an evaluation (val_loss)."""
+        if not is_first():
+            return
         logs = logs or {}
         row: dict[str, Any] = {"step": state.global_step, "epoch": state.epoch}
         if "loss" in logs:
@@ -73,6 +78,8 @@ class KeepEpochs(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep the adapter of the epoch that has just been saved, and say how it went."""
+        if not is_first():
+            return
         epoch = round(state.epoch)
         target = self._folder / "epochs" / str(epoch)
         target.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,9 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
@@ -22,6 +24,7 @@ from training.arguments import training_arguments
 from training.base import Base
 from training.checksums import adapter_checksums
 from training.config import TrainConfig
+from training.processes import first_goes_first, is_first, wait_for_all
 from training.runs import SCHEMA_VERSION, Run, check_name, read_run
 
 
@@ -151,7 +154,7 @@ def run_task(
         TimbreError: bad data or settings, a name that is taken, or a run that learned nothing.
     """
     check_name(name)
-    with run_directory.hold(name):
+    with run_directory.hold(name) if is_first() else nullcontext():
         task = plan(config)
         existing = read_run(name)
         if existing and existing.identity == task.identity:
@@ -176,8 +179,11 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
     set_seed(config.seed)
     started = time.monotonic()
     resumable = resume and _same_identity(name, task.identity)
-    partial = run_directory.begin(name, config, task.lock, keep=resumable)
-    (partial / "identity").write_text(task.identity)
+    partial = runs_dir() / f".{name}.partial"
+    with first_goes_first():
+        if is_first():
+            run_directory.begin(name, config, task.lock, keep=resumable)
+            (partial / "identity").write_text(task.identity)
     checkpoints = sorted(partial.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
     if resume and not checkpoints:
         print("nothing to resume: training from the start", file=sys.stderr)
@@ -195,9 +201,20 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
 
-    epochs = keeper.epochs()
+    if is_first():
+        _finish(config, name, task, partial, keeper.epochs(), time.monotonic() - started)
+    wait_for_all()
+    done = read_run(name)
+    assert done is not None, "a finished run can be read"
+    return done
+
+
+def _finish(
+    config: TrainConfig, name: str, task: Task, partial: Path, epochs: list[dict[str, Any]], wall_s: float
+) -> None:
+    """Write what is left to write, clear what was for resuming, and give the folder its name."""
     shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
-    facts = _facts(config, name, task, epochs, time.monotonic() - started)
+    facts = _facts(config, name, task, epochs, wall_s)
     facts["checksums"] = adapter_checksums(partial)
     if task.model_card:
         run_directory.write_model_card(partial / "adapter", name, config, facts)
@@ -205,9 +222,6 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
         shutil.rmtree(leftover)
     (partial / "identity").unlink()
     run_directory.finish(partial, name, facts)
-    done = read_run(name)
-    assert done is not None, "a finished run can be read"
-    return done
 
 
 def _same_identity(name: str, wanted: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from training.masks import IGNORED
+from training.processes import launched
 
 
 def supervised_loss(model: Any, inputs: dict[str, Any], items: Any = None) -> Any:
@@ -47,6 +48,9 @@ def voice_trainer(sampler: Callable[[], Any] = lambda: None) -> type:
         def compute_loss(  # type: ignore[override]
             self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
         ) -> Any:
+            # Several processes share gradients in their wrapper's own forward, which this would go around.
+            if launched():
+                return super().compute_loss(model, inputs, return_outputs, **kwargs)
             loss = supervised_loss(
                 self.accelerator.unwrap_model(model), inputs, kwargs.get("num_items_in_batch")
             )
