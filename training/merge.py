@@ -78,7 +78,7 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32)
     merged = PeftModel.from_pretrained(model, str(run.adapter)).merge_and_unload()
     merged.to(getattr(torch, kept)).save_pretrained(partial)
-    AutoTokenizer.from_pretrained(base.path).save_pretrained(partial)
+    AutoTokenizer.from_pretrained(base.path, local_files_only=True).save_pretrained(partial)
     for name in ("chat_template.jinja", "generation_config.json", "tokenizer.model"):
         if (base.path / name).is_file() and not (partial / name).is_file():
             shutil.copyfile(base.path / name, partial / name)

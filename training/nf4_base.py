@@ -66,7 +66,7 @@ def _write(source: "Base", target: Path) -> None:
     save_file(kept, partial / "model.safetensors", metadata={"format": "pt"})
     config = json.loads((source.path / "config.json").read_text(encoding="utf-8"))
     (partial / "config.json").write_text(json.dumps({**config, "dtype": "float32"}, indent=2) + "\n")
-    AutoTokenizer.from_pretrained(source.path).save_pretrained(partial)
+    AutoTokenizer.from_pretrained(source.path, local_files_only=True).save_pretrained(partial)
     for name in _COPIED:
         if (source.path / name).is_file():
             shutil.copyfile(source.path / name, partial / name)

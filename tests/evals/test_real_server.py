@@ -183,6 +183,7 @@ def test_the_stored_judge_is_served_beside_the_run(
     endpoint: Endpoint, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIMBRE_HOME", str(workspace.home))
+    monkeypatch.setenv("TIMBRE_MODELS", workspace.environment()["TIMBRE_MODELS"])
     joke = "I told my plants a joke. They did not laugh, so now I water them out of spite."
     note = "The committee will meet on the second floor at nine and review the budget."
     judged = [judge_answer(Answer(text[:5], "", text))["humor"] for text in (joke, note)]

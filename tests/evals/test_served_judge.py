@@ -11,6 +11,7 @@ from evals import served_judge
 from evals.served_judge import ServedJudge, check_judge, judge_answer, served_judgements, stored_judge
 from judges.types import Answer
 from timbre.errors import TimbreError
+from timbre.paths import models_dir
 
 ANSWER = Answer("a", "Say something.", "The kettle resigned in writing. It cited the water.")
 
@@ -18,6 +19,7 @@ ANSWER = Answer("a", "Say something.", "The kettle resigned in writing. It cited
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[int]:
     """Counts of texts asked; every answer is 4 of 9."""
+    monkeypatch.setenv("TIMBRE_MODELS", str(models_dir()))  # converting the base anew takes a minute
     monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
     counts: list[int] = []
 
