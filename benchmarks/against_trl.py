@@ -1,8 +1,8 @@
 """Timbre's training against TRL's SFTTrainer: the same model, data, precision, LoRA, batch and optimizer.
 
     .venv/bin/pip install --no-deps --target /tmp/trl trl
-    PYTHONPATH=/tmp/trl .venv/bin/python benchmarks/training.py        # three rounds, one thread
-    .venv/bin/python benchmarks/training.py --pairs 500 2000           # Timbre alone: how it grows
+    PYTHONPATH=/tmp/trl .venv/bin/python benchmarks/against_trl.py        # three rounds, one thread
+    .venv/bin/python benchmarks/against_trl.py --pairs 500 2000           # Timbre alone: how it grows
 
 Prompts are as long as responses. The two take turns, each in a process of its own, so that what else the
 machine does falls on both. Printed are samples/s after the first step, seconds from the process's start to
