@@ -2,9 +2,11 @@
 
     .venv/bin/pip install --no-deps --target /tmp/trl trl
     PYTHONPATH=/tmp/trl .venv/bin/python benchmarks/against_trl.py        # three rounds, one thread
-    .venv/bin/python benchmarks/against_trl.py --pairs 500 2000           # Timbre alone: how it grows
+    .venv/bin/python benchmarks/against_trl.py --pairs 24 500 2000 --steps 60   # Timbre alone: how it grows
 
-Prompts are as long as responses. The two take turns, each in a process of its own, so that what else the
+Prompts are as long as responses. TRL is given a chat template that writes nothing after the last stop token:
+under the base's own it learns the line end there too, a token that Timbre leaves out and that costs more than
+the others. The two take turns, each in a process of its own, so that what else the
 machine does falls on both. Printed are samples/s after the first step, seconds from the process's start to
 the end of the first step, the peak resident memory, and the mean training loss.
 """
@@ -23,6 +25,8 @@ from typing import Any
 
 BEGAN = time.monotonic()
 EPOCHS, BATCH = 1, 2
+STOP = "'<|im_end|>' + '\n'"
+STOP_UNLESS_LAST = "'<|im_end|>' + ('' if loop.last and message['role'] == 'assistant' else '\n')"
 ARMS = ("timbre", "trl")
 
 
@@ -42,9 +46,9 @@ def pairs(count: int) -> list[tuple[str, str]]:
     return [(texts[(i + 1 + i // len(texts)) % len(texts)], texts[i % len(texts)]) for i in range(count)]
 
 
-def trainer_of(arm: str, count: int, folder: Path) -> Any:
+def trainer_of(arm: str, count: int, folder: Path, steps: int) -> Any:
     """A transformers Trainer of one arm, ready to train."""
-    from transformers import AutoTokenizer, PrinterCallback
+    from transformers import AutoTokenizer, PrinterCallback, set_seed
 
     from training.arguments import training_arguments
     from training.base import EMBEDDED, resolve_base
@@ -53,6 +57,8 @@ def trainer_of(arm: str, count: int, folder: Path) -> Any:
     config, base = settings(), resolve_base(EMBEDDED)
     tokenizer = AutoTokenizer.from_pretrained(base.path)
     model = load_base(config, base)
+    set_seed(config.seed)
+    changes = {"save_strategy": "no", "max_steps": steps}
     if arm == "timbre":
         from training.masks import build_example
         from training.prepare import make_collator
@@ -63,7 +69,7 @@ def trainer_of(arm: str, count: int, folder: Path) -> Any:
             build_example(Pair(i, *pair, 1, "s", "written", "train"), tokenizer, "pairs").features()
             for i, pair in enumerate(pairs(count), start=1)
         ]
-        arguments = training_arguments(config, folder, False, {"save_strategy": "no"})
+        arguments = training_arguments(config, folder, False, changes)
         made = voice_trainer()(
             model=add_adapter(config, model),
             args=arguments,
@@ -75,6 +81,8 @@ def trainer_of(arm: str, count: int, folder: Path) -> Any:
         from peft import LoraConfig
         from trl import SFTConfig, SFTTrainer
 
+        assert STOP in tokenizer.chat_template, "the base's template is another"
+        tokenizer.chat_template = tokenizer.chat_template.replace(STOP, STOP_UNLESS_LAST)
         rows = [
             {
                 "prompt": [{"role": "user", "content": prompt}],
@@ -82,11 +90,17 @@ def trainer_of(arm: str, count: int, folder: Path) -> Any:
             }
             for prompt, response in pairs(count)
         ]
-        same = training_arguments(config, folder, False, {"save_strategy": "no"}).to_dict()
+        same = training_arguments(config, folder, False, changes).to_dict()
         kept = {
             key: same[key]
             for key in (
-                *("output_dir", "num_train_epochs", "per_device_train_batch_size", "learning_rate"),
+                *(
+                    "output_dir",
+                    "num_train_epochs",
+                    "max_steps",
+                    "per_device_train_batch_size",
+                    "learning_rate",
+                ),
                 *("lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm", "seed", "data_seed"),
                 *(
                     "logging_steps",
@@ -116,7 +130,7 @@ def trainer_of(arm: str, count: int, folder: Path) -> Any:
     return made
 
 
-def one(arm: str, count: int) -> None:
+def one(arm: str, count: int, steps: int) -> None:
     """Train one arm in this process and print its figures as JSON."""
     import torch
     from transformers import TrainerCallback
@@ -133,7 +147,7 @@ def one(arm: str, count: int) -> None:
             losses.extend([float(logs["loss"])] if "loss" in (logs or {}) else [])
 
     with tempfile.TemporaryDirectory() as folder:
-        trainer = trainer_of(arm, count, Path(folder))
+        trainer = trainer_of(arm, count, Path(folder), steps)
         trainer.add_callback(Clock())
         trainer.train()
     found = {
@@ -145,9 +159,9 @@ def one(arm: str, count: int) -> None:
     print(json.dumps(found))
 
 
-def measured(arm: str, count: int) -> dict[str, float]:
+def measured(arm: str, count: int, steps: int) -> dict[str, float]:
     """``one`` in a process of its own."""
-    command = [sys.executable, __file__, "--one", arm, "--pairs", str(count)]
+    command = [sys.executable, __file__, "--one", arm, "--pairs", str(count), "--steps", str(steps)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{arm} failed:\n{done.stderr[-2000:]}")
@@ -161,21 +175,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--one", choices=ARMS)
     parser.add_argument("--pairs", type=int, nargs="+", default=[24])
+    parser.add_argument("--steps", type=int, default=-1, help="end after so many; else after the epoch")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     if given.one:
-        one(given.one, given.pairs[0])
+        one(given.one, given.pairs[0], given.steps)
         return
     if len(given.pairs) > 1:
         for count in given.pairs:
-            measured("timbre", count)
+            measured("timbre", count, given.steps)
         return
     try:
         import trl
     except ImportError:
         sys.exit("skipped: TRL is not installed; see the top of this file")
     print(f"TRL {trl.__version__}, {given.rounds} rounds")
-    rounds = [{arm: measured(arm, given.pairs[0]) for arm in ARMS} for _ in range(given.rounds)]
+    rounds = [{arm: measured(arm, given.pairs[0], given.steps) for arm in ARMS} for _ in range(given.rounds)]
     for key in ("samples_s", "first_step_s", "peak_mb"):
         ratios = sorted(r["timbre"][key] / r["trl"][key] for r in rounds)
         print(f"{key}: Timbre / TRL {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")

@@ -49,7 +49,8 @@ def parity(name: str, as_json: bool) -> None:
 
     Training holds the base in nf4 (4 bit), and the server holds it as it is stored: a slightly different
     model. Both are asked for the log-probability of every token of the validation responses. To serve
-    exactly what is trained, make the matching base (`timbre merge --help` tells of it) and train on that.
+    exactly what is trained, train on a base named `nf4:NAME`: base = "nf4:smollm2-135m-instruct" in the
+    preset.
 
     \b
     Example:

@@ -10,14 +10,23 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT, DEFAULT_VOICE, logs_dir, results_dir, runs_dir
-from training.runs import BASELINE
+from training.runs import BASELINE, find_run
+
+if TYPE_CHECKING:
+    from results.arms import ArmScore
 
 RUNS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}
 """The founding experiment: one change between the two, the collator."""
+
+SHOTS = 4
+FEW_SHOT = f"{BASELINE}+{SHOTS}shot"
+"""The arm to beat: the base with the writer's shortest good pairs in the prompt, and no training."""
 
 
 def main() -> None:
@@ -48,6 +57,9 @@ def run_all() -> None:
             warm_up()
     say(f"2/4  Asking {', '.join(arms)} the smoke canaries (about ten minutes on two cores, once)")
     evaluate(arms, logs)
+    evaluate([BASELINE], logs, "-T", f"shots={SHOTS}")
+    for name in RUNS:
+        measure_parity(name)
     say("3/4  Gate: run2 against baseline")
     sentence = show_results(arms, logs)
     say("4/4  Writing the log and the report")
@@ -82,18 +94,27 @@ def warm_up() -> None:
     )
 
 
-def evaluate(arms: list[str], logs: Path) -> None:
+def evaluate(arms: list[str], logs: Path, *arguments: str) -> None:
     """One eval set: finished evals of the same version are kept, interrupted ones completed."""
     command = [
         *(str(Path(sys.executable).parent / "inspect"), "eval-set", "evals/voice.py"),
         *("--model", ",".join(arms), "--log-dir", str(logs), "--log-dir-allow-dirty"),
-        *("--retry-attempts", "0", "--display", "plain"),
+        *("--retry-attempts", "0", "--display", "plain", *arguments),
     ]
     _step(command, "the eval failed")
 
 
+def measure_parity(name: str) -> None:
+    """How far what is served is from what was trained, into the run's run.json, once a training."""
+    if "parity" not in find_run(name).facts:
+        _step([sys.executable, "-m", "timbre", "parity", name], f"measuring {name}'s parity failed")
+
+
 def show_results(arms: list[str], logs: Path) -> str:
-    """Print the table of all arms and the gate's table; return the verdict in one sentence."""
+    """Print the table of all arms and the gate's table; return the verdict in one sentence.
+
+    The few-shot arm is in the table where it beats the runs.
+    """
     from results.arms import side_by_side
     from results.conditions import differences
     from results.gate import gate_logs
@@ -105,10 +126,31 @@ def show_results(arms: list[str], logs: Path) -> str:
 
     read = read_logs((logs,), arms, "smoke")
     policy = load_policy()
-    show_arms(arms, side_by_side(score_table(read), arms, policy), differences(read))
     result = gate_logs(read[0], read[-1], policy)
+    everyone = [*arms, FEW_SHOT]
+    with_few_shot = (*read, *read_logs((logs,), [FEW_SHOT], "smoke"))
+    scores = side_by_side(score_table(with_few_shot), everyone, policy)
+    wins, told = few_shot_wins(scores)
+    shown = everyone if wins else arms
+    show_arms(shown, [s for s in scores if s.run in shown], differences(with_few_shot if wins else read))
+    print(f"{told}\n")
     show_gate(result)
     return summary_sentence(result)
+
+
+def few_shot_wins(scores: "Sequence[ArmScore]") -> tuple[bool, str]:
+    """Whether pairs in the prompt sound more like the writer than any run does, and a sentence that says so.
+
+    Args:
+        scores: Of all arms; compared are their means of voice_match.
+    """
+    likeness = {s.run: s.mean.estimate for s in scores if s.dimension == "voice_match"}
+    best = max(RUNS, key=lambda name: likeness[name])
+    wins = likeness[FEW_SHOT] > likeness[best]
+    return wins, (
+        f"{SHOTS} pairs in the prompt and no training: voice_match {likeness[FEW_SHOT]:.3f}, "
+        f"{'more' if wins else 'not more'} than the best run's ({best}, {likeness[best]:.3f})"
+    )
 
 
 def write_pages(arms: list[str], logs: Path) -> tuple[Path, Path]:

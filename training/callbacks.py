@@ -10,12 +10,11 @@ from typing import Any
 from transformers import TrainerCallback
 
 from timbre.errors import TimbreError
+from training.checkpoints import keep_adapter
 from training.processes import is_first
 
 PROGRESS_SECONDS = 60
 """Between two lines that tell how far an epoch has come."""
-
-_ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 class KeepEpochs(TrainerCallback):
@@ -35,13 +34,20 @@ class KeepEpochs(TrainerCallback):
         self._from_step = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Drop what an interrupted epoch left in metrics.jsonl after its last checkpoint."""
+        """Drop what an interrupted epoch left in metrics.jsonl after its last checkpoint.
+
+        The checkpoint's adapter is kept again: the interruption may have come between the two.
+        """
         self._from_step = state.global_step
         if not is_first():
             return
         kept = [row for row in self._rows() if row["step"] <= state.global_step]
         text = "".join(json.dumps(row) + "\n" for row in kept)
-        self._metrics.write_text(text, encoding="utf-8")
+        fresh = self._metrics.with_name("metrics.jsonl.tmp")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(self._metrics)
+        if state.global_step:
+            keep_adapter(self._folder, state.global_step, round(state.epoch))
         print(
             f"{self._name}: {state.max_steps} steps, {args.num_train_epochs} epochs",
             file=sys.stderr,
@@ -81,11 +87,7 @@ class KeepEpochs(TrainerCallback):
         if not is_first():
             return
         epoch = round(state.epoch)
-        target = self._folder / "epochs" / str(epoch)
-        target.mkdir(parents=True, exist_ok=True)
-        for file in _ADAPTER_FILES:
-            source = self._folder / f"checkpoint-{state.global_step}" / file
-            (target / file).write_bytes(source.read_bytes())
+        keep_adapter(self._folder, state.global_step, epoch)
         row = self.epochs()[-1]
         val = "none" if row["val_loss"] is None else f"{row['val_loss']:.3f}"
         print(
@@ -121,7 +123,9 @@ class KeepEpochs(TrainerCallback):
     def _rows(self) -> list[dict[str, Any]]:
         if not self._metrics.is_file():
             return []
-        return [json.loads(line) for line in self._metrics.read_text(encoding="utf-8").splitlines()]
+        lines = self._metrics.read_bytes().split(b"\n")
+        # What stands behind the last line end was cut off as it was written.
+        return [json.loads(line) for line in lines[:-1]]
 
 
 class LearningGuard(TrainerCallback):

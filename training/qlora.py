@@ -22,6 +22,7 @@ from timbre.paths import runs_dir
 from training import run_directory
 from training.arguments import training_arguments
 from training.base import Base
+from training.checkpoints import disk_full_told, last_whole
 from training.checksums import adapter_checksums
 from training.config import TrainConfig
 from training.processes import first_goes_first, is_first, wait_for_all
@@ -166,7 +167,8 @@ def run_task(
                 f"this would be {task.identity[:12]})",
                 do="choose another --name, or pass --replace",
             )
-        return _train(config, name, task, resume)
+        with disk_full_told(name, runs_dir()):
+            return _train(config, name, task, resume)
 
 
 def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
@@ -184,8 +186,8 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
         if is_first():
             run_directory.begin(name, config, task.lock, keep=resumable)
             (partial / "identity").write_text(task.identity)
-    checkpoints = sorted(partial.glob("checkpoint-*"), key=lambda p: int(p.name.split("-")[1]))
-    if resume and not checkpoints:
+    checkpoint = last_whole(partial)
+    if resume and checkpoint is None:
         print("nothing to resume: training from the start", file=sys.stderr)
 
     model = add_adapter(config, load_base(config, task.base))
@@ -199,7 +201,7 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
         callbacks=[keeper, LearningGuard(model)],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
     if is_first():
         _finish(config, name, task, partial, keeper.epochs(), time.monotonic() - started)
@@ -212,16 +214,16 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
 def _finish(
     config: TrainConfig, name: str, task: Task, partial: Path, epochs: list[dict[str, Any]], wall_s: float
 ) -> None:
-    """Write what is left to write, clear what was for resuming, and give the folder its name."""
+    """Write what is left to write, give the folder its name, and clear what was for resuming."""
     shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
     facts = _facts(config, name, task, epochs, wall_s)
     facts["checksums"] = adapter_checksums(partial)
     if task.model_card:
         run_directory.write_model_card(partial / "adapter", name, config, facts)
-    for leftover in [*partial.glob("checkpoint-*")]:
+    final = run_directory.finish(partial, name, facts)
+    for leftover in [*final.glob("checkpoint-*")]:
         shutil.rmtree(leftover)
-    (partial / "identity").unlink()
-    run_directory.finish(partial, name, facts)
+    (final / "identity").unlink()
 
 
 def _same_identity(name: str, wanted: str) -> bool:

@@ -1,12 +1,14 @@
-"""The guard that stops a run which learns nothing."""
+"""The guard that stops a run which learns nothing, and what is kept of every epoch."""
 
+import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
 from timbre.errors import TimbreError
-from training.callbacks import LearningGuard
+from training.callbacks import KeepEpochs, LearningGuard
 
 
 class _Adapted(torch.nn.Module):
@@ -47,3 +49,28 @@ def test_a_run_that_learns_goes_on() -> None:
     guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0})
     model.lora_B.data += 0.1
     guard.on_epoch_end(None, STATE, None)
+
+
+def test_a_resumed_run_drops_a_torn_line_and_keeps_the_adapter_that_its_checkpoint_has(
+    tmp_path: Path,
+) -> None:
+    rows = [{"step": n, "epoch": n / 2, "loss": 4.0 - n, "grad_norm": 1.0} for n in (1, 2, 3)]
+    rows.insert(2, {"step": 2, "epoch": 1.0, "val_loss": 3.5})
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "metrics.jsonl").write_text(text + '{"step": 4, "epo')
+    checkpoint = tmp_path / "checkpoint-2"
+    checkpoint.mkdir()
+    for file in ("adapter_config.json", "adapter_model.safetensors"):
+        (checkpoint / file).write_text(file)
+    keeper = KeepEpochs(tmp_path, "mine", 0.0)
+    state = SimpleNamespace(global_step=2, epoch=1.0, max_steps=4)
+    keeper.on_train_begin(SimpleNamespace(num_train_epochs=2), state, None)
+    assert [json.loads(row)["step"] for row in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [
+        1,
+        2,
+        2,
+    ]
+    assert keeper.epochs() == [
+        {"epoch": 1, "train_loss": 2.5, "val_loss": 3.5, "grad_norm": 1.0, "adapter": "epochs/1"}
+    ]
+    assert (tmp_path / "epochs" / "1" / "adapter_model.safetensors").is_file()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from tests.conftest import Workspace
 from timbre.paths import CHECKOUT
+from training.checkpoints import last_whole
 
 pytestmark = pytest.mark.real
 
@@ -36,8 +38,15 @@ def command(workspace: Workspace, short_pairs: Path) -> list[str]:
     return ["timbre", "train", str(preset), "--data", str(few), "--name"]
 
 
-def _start(workspace: Workspace, *command: str) -> "subprocess.Popen[str]":
+def _start(workspace: Workspace, *command: str, largest_file: int = 0) -> "subprocess.Popen[str]":
     program = str(Path(sys.executable).parent / command[0])
+
+    def prepare() -> None:
+        # A test run in a shell's background inherits an ignored SIGINT, and so would its children.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if largest_file:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
     return subprocess.Popen(
         [program, *command[1:]],
         cwd=CHECKOUT,
@@ -45,8 +54,7 @@ def _start(workspace: Workspace, *command: str) -> "subprocess.Popen[str]":
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        # A test run in a shell's background inherits an ignored SIGINT, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=prepare,
     )
 
 
@@ -116,3 +124,20 @@ def test_ctrl_c_keeps_the_finished_epochs_and_says_how_to_go_on(
     assert process.returncode == 130
     assert "go on with the same command and --resume" in told and "Traceback" not in told
     assert (workspace.home / "runs" / ".stopped.partial" / "epochs" / "1").is_dir()
+
+
+def test_a_full_disk_is_one_line_and_the_half_written_checkpoint_is_passed_over(
+    workspace: Workspace, command: list[str]
+) -> None:
+    """A limit on the size of files lets the adapter be written and not the optimizer's state."""
+    partial = workspace.home / "runs" / ".full.partial"
+    process = _start(workspace, *command, "full", largest_file=3_000_000)
+    _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1, told
+    assert "no room left to write 'full'" in told and "--resume" in told and "Traceback" not in told
+    assert [*partial.glob("checkpoint-*/adapter_model.safetensors")]
+    assert last_whole(partial) is None
+    resumed = workspace.run(*command, "full", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "nothing to resume" in resumed.stderr
+    assert not [*(workspace.home / "runs" / "full").glob("checkpoint-*")]

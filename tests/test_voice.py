@@ -1,0 +1,32 @@
+"""What `make voice` says of the arm without training."""
+
+import math
+
+import pytest
+
+from results.arms import ArmScore
+from results.statistics import Interval
+from timbre.voice import FEW_SHOT, few_shot_wins
+
+NOTHING = Interval(math.nan, math.nan, math.nan)
+
+
+def _scores(**voice_match: float) -> list[ArmScore]:
+    """Means of voice_match, and of a dimension on which the few-shot arm is far ahead."""
+    return [
+        ArmScore(run.replace("few", FEW_SHOT), key, 12, 0, Interval(mean, 0.0, 1.0), NOTHING, 12)
+        for run, likeness in voice_match.items()
+        for key, mean in (("voice_match", likeness), ("humor", 0.9 if run == "few" else 0.1))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("run1", "run2", "few", "wins", "best"),
+    [(0.1, 0.2, 0.3, True, "run2"), (0.4, 0.2, 0.3, False, "run1"), (0.3, 0.2, 0.3, False, "run1")],
+)
+def test_the_few_shot_arm_wins_where_it_sounds_more_like_the_writer_than_every_run(
+    run1: float, run2: float, few: float, wins: bool, best: str
+) -> None:
+    won, told = few_shot_wins(_scores(baseline=0.0, run1=run1, run2=run2, few=few))
+    assert won is wins
+    assert f"voice_match {few:.3f}" in told and f"({best}, " in told and ("not more" in told) is not wins

@@ -1,0 +1,71 @@
+"""Which checkpoint an interrupted run goes on from."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from timbre.errors import TimbreError
+from training.checkpoints import disk_full_told, keep_adapter, last_whole
+
+
+def _checkpoint(partial: Path, step: int, state: str | None) -> Path:
+    folder = partial / f"checkpoint-{step}"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text("{}")
+    (folder / "adapter_model.safetensors").write_text(f"weights of step {step}")
+    if state is not None:
+        (folder / "trainer_state.json").write_text(state)
+    return folder
+
+
+@pytest.mark.parametrize("cut_off", [None, "", '{"global_step": 1'])
+def test_a_checkpoint_cut_off_while_written_is_passed_over(tmp_path: Path, cut_off: str | None) -> None:
+    whole = _checkpoint(tmp_path, 9, json.dumps({"global_step": 9}))
+    _checkpoint(tmp_path, 10, cut_off)
+    assert last_whole(tmp_path) == whole
+
+
+def test_the_latest_whole_checkpoint_is_by_step_not_by_name(tmp_path: Path) -> None:
+    _checkpoint(tmp_path, 9, "{}")
+    assert last_whole(tmp_path) == tmp_path / "checkpoint-9"
+    later = _checkpoint(tmp_path, 10, "{}")
+    assert last_whole(tmp_path) == later
+
+
+def test_no_checkpoint(tmp_path: Path) -> None:
+    assert last_whole(tmp_path) is None
+
+
+def test_an_epochs_adapter_replaces_half_a_copy(tmp_path: Path) -> None:
+    _checkpoint(tmp_path, 4, "{}")
+    half = tmp_path / "epochs" / "1"
+    half.mkdir(parents=True)
+    (half / "adapter_model.safetensors").write_text("wei")
+    keep_adapter(tmp_path, 4, 1)
+    assert (half / "adapter_model.safetensors").read_text() == "weights of step 4"
+    assert (half / "adapter_config.json").is_file()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("[enforce fail at inline_container.cc:672] . PytorchStreamWriter failed writing file"),
+        ValueError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_no_room_is_told_with_what_to_do(tmp_path: Path, error: Exception) -> None:
+    with (
+        pytest.raises(TimbreError, match="no room left to write 'mine'") as told,
+        disk_full_told("mine", tmp_path),
+    ):
+        raise error
+    assert "--resume" in str(told.value)
+
+
+def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(PermissionError), disk_full_told("mine", tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied")
