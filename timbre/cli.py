@@ -19,6 +19,7 @@ _COMMANDS = {
     "merge": "training.share_command:merge",
     "push": "training.share_command:push",
     "parity": "timbre.parity_command:parity",
+    "epochs": "timbre.epochs_command:epochs",
     "serve": "evals.command:serve",
     "score": "judges.command:score",
     "calibrate": "timbre.calibrate_command:calibrate",

@@ -1,9 +1,10 @@
 """Runs on disk, read without torch: what there is, whether it is whole, and under which identity."""
 
 import difflib
+import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ BASELINE = "baseline"
 
 SCHEMA_VERSION = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_OF_EPOCH = re.compile(rf"({_NAME.pattern})@([1-9][0-9]{{0,3}})")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Run:
         rank: LoRA rank.
         target_modules: Layers that have an adapter.
         facts: The whole of run.json.
+        epoch: The epoch whose adapter is meant; None for the run's own, the last.
     """
 
     name: str
@@ -41,11 +44,12 @@ class Run:
     rank: int
     target_modules: tuple[str, ...]
     facts: dict[str, Any]
+    epoch: int | None = None
 
     @property
     def adapter(self) -> Path:
         """Folder of the adapter that is served, in PEFT's layout."""
-        return self.path / "adapter"
+        return self.path / ("adapter" if self.epoch is None else f"epochs/{self.epoch}")
 
     @property
     def served_name(self) -> str:
@@ -129,11 +133,13 @@ def list_runs() -> list[Run]:
 
 
 def find_run(name: str) -> Run:
-    """The completed run of that name.
+    """The completed run of that name; ``NAME@3`` is the run as it stood after its third epoch.
 
     Raises:
         TimbreError: there is none; the message lists the known runs and the nearest name.
     """
+    if of_epoch := _OF_EPOCH.fullmatch(name):
+        return _at_epoch(find_run(of_epoch[1]), int(of_epoch[2]))
     run = read_run(name) if _NAME.fullmatch(name) else None
     if run is not None:
         return run
@@ -147,3 +153,15 @@ def find_run(name: str) -> Run:
         do=f"{hint}known: {', '.join(known)}"
         + (f"; finish it with `timbre train … --name {name} --resume`" if unfinished else ""),
     )
+
+
+def _at_epoch(run: Run, epoch: int) -> Run:
+    kept = [int(row["epoch"]) for row in run.facts["epochs"]]
+    if epoch not in kept:
+        raise TimbreError(
+            f"run {run.name!r} has no epoch {epoch}",
+            where=str(run.path),
+            do=f"use {run.name}@1 to {run.name}@{max(kept)}",
+        )
+    identity = hashlib.sha256(f"{run.identity} epoch {epoch}".encode()).hexdigest()
+    return replace(run, name=f"{run.name}@{epoch}", identity=identity, epoch=epoch)

@@ -1,0 +1,84 @@
+"""Which epoch to serve: the choice, and the real thing through server and Inspect."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from canaries.suite import load_suite
+from tests.conftest import Workspace
+from timbre.epochs_command import SHOWN, EpochScore, choose, validation_canaries
+from timbre.errors import TimbreError
+from training.runs import Run, find_run
+
+
+def _score(epoch: int, likeness: float, recited: float, val_loss: float | None) -> EpochScore:
+    means = {**dict.fromkeys(SHOWN, 0.5), "voice_match": likeness, "memorization": recited}
+    return EpochScore(epoch, 2.0, val_loss, means, means, means, 8)
+
+
+def test_judges_choose_the_likest_epoch_of_those_that_recite_least_and_loss_another() -> None:
+    scores = [_score(1, 0.2, 0.0, 3.4), _score(2, 0.5, 0.0, 3.5), _score(3, 0.9, 0.1, 3.9)]
+    chosen = choose(scores)
+    assert (chosen.by_judges, chosen.by_loss) == (2, 1)
+
+
+def test_of_equal_epochs_the_earlier_is_chosen() -> None:
+    chosen = choose([_score(2, 0.5, 0.0, 3.5), _score(1, 0.5, 0.0, 3.5)])
+    assert (chosen.by_judges, chosen.by_loss) == (1, 1)
+
+
+@pytest.mark.parametrize("lacking", [_score(2, math.nan, 0.0, 3.5), _score(2, 0.5, 0.0, None)])
+def test_an_epoch_without_a_figure_is_an_error(lacking: EpochScore) -> None:
+    with pytest.raises(TimbreError, match="epoch 2 has no voice_match or no validation loss"):
+        choose([_score(1, 0.5, 0.0, 3.5), lacking])
+
+
+def _run(folder: Path, splits: str) -> Run:
+    rows = [
+        {"split": split, "prompt": f"What about {split} {n}?", "response": "One two three four."}
+        for n, split in enumerate(splits.split())
+    ]
+    (folder / "data.lock.json").write_text(json.dumps({"pairs": rows}))
+    facts = {"epochs": [{"epoch": 1}, {"epoch": 2}]}
+    return Run("mine", folder, "0" * 64, "base", "0" * 64, 8, ("q_proj",), facts)
+
+
+def test_validation_prompts_are_a_suite_that_loads(tmp_path: Path) -> None:
+    path = tmp_path / "validation.yaml"
+    path.write_text(json.dumps({"canaries": validation_canaries(_run(tmp_path, "train val val"))}))
+    canaries = load_suite(path).canaries
+    assert [c.prompt for c in canaries] == ["What about val 1?", "What about val 2?"]
+    assert canaries[0].target_words == (2, 6)
+
+
+def test_a_run_without_validation_pairs_is_told_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(TimbreError, match="no validation pairs to choose by"):
+        validation_canaries(_run(tmp_path, "train train"))
+
+
+@pytest.mark.real
+def test_every_epoch_answers_and_both_choices_are_recorded(
+    workspace: Workspace, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = workspace.run(
+        *("timbre", "epochs", trained.name, "--answers", "1", "--max-tokens", "32", "--json"),
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout)
+    facts = json.loads((trained / "run.json").read_text(encoding="utf-8"))
+    assert facts["epoch_choice"] == told
+    by_loss = min(facts["epochs"], key=lambda row: row["val_loss"])
+    assert told["by_loss"] == by_loss["epoch"]
+    assert [row["epoch"] for row in told["epochs"]] == [row["epoch"] for row in facts["epochs"]]
+    likeness = {row["epoch"]: row["means"]["voice_match"] for row in told["epochs"]}
+    assert len(set(likeness.values())) > 1, "all epochs answered alike"
+
+    monkeypatch.setenv("TIMBRE_HOME", str(workspace.home))
+    whole, first = find_run(trained.name), find_run(f"{trained.name}@1")
+    assert first.identity != whole.identity and first.adapter == trained / "epochs" / "1"
+    with pytest.raises(TimbreError, match="has no epoch 99"):
+        find_run(f"{trained.name}@99")
+    refused = workspace.run("timbre", "epochs", f"{trained.name}@1")
+    assert refused.returncode == 2 and "is one epoch" in refused.stderr
