@@ -5,7 +5,7 @@ that learned nothing, give the folder its name. torch, transformers and peft are
 functions that use them, so that bad input is told before any of them loads.
 """
 
-import logging as builtin_logging
+import logging
 import os
 import resource
 import shutil
@@ -28,6 +28,9 @@ from training.config import TrainConfig
 from training.processes import first_goes_first, is_first, wait_for_all
 from training.runs import SCHEMA_VERSION, Run, check_name, read_run
 
+# It advises a package of compiled kernels when it is imported; the arithmetic without is the same.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+
 
 def compute_dtype() -> Any:
     """bfloat16 on a GPU; float32 on a CPU.
@@ -49,12 +52,10 @@ def load_base(config: TrainConfig, base: Base) -> Any:
     """
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
     if not sys.stderr.isatty():
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    # It advises a package of compiled kernels at every start; without it the arithmetic is the same.
-    builtin_logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(builtin_logging.ERROR)
+        disable_progress_bar()  # type: ignore[no-untyped-call]
     dtype = compute_dtype()
     quantization = None
     if config.quantization == "nf4":
