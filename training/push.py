@@ -31,8 +31,14 @@ def pack(run: Run, repo: str, private: bool) -> Parcel:
     """See what would be sent; nothing is.
 
     Raises:
-        TimbreError: ``repo`` is no ``owner/name``, or a file is missing.
+        TimbreError: ``repo`` is no ``owner/name``, a file is missing, or one epoch of a run is meant.
     """
+    if run.epoch is not None:
+        raise TimbreError(
+            f"{run.name!r} is one epoch, without a card of its own",
+            where="RUN",
+            do=f"push the run, or make a model of the epoch with `timbre merge {run.name} -o DIR`",
+        )
     owner, slash, name = repo.partition("/")
     if not (owner and slash and name) or "/" in name:
         raise TimbreError(f"{repo!r} is no repository", where="--repo", do="write OWNER/NAME")

@@ -80,5 +80,7 @@ def test_every_epoch_answers_and_both_choices_are_recorded(
     assert first.identity != whole.identity and first.adapter == trained / "epochs" / "1"
     with pytest.raises(TimbreError, match="has no epoch 99"):
         find_run(f"{trained.name}@99")
+    sent = workspace.run("timbre", "push", f"{trained.name}@1", "--repo", "me/mine")
+    assert sent.returncode == 2 and "is one epoch, without a card" in sent.stderr
     refused = workspace.run("timbre", "epochs", f"{trained.name}@1")
     assert refused.returncode == 2 and "is one epoch" in refused.stderr
