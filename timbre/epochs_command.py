@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT, DEFAULT_VOICE
+from timbre.paths import CHECKOUT, DEFAULT_VOICE, home
 
 if TYPE_CHECKING:
     from results.arms import ArmScore
@@ -113,7 +113,7 @@ def choose(scores: Sequence[EpochScore]) -> EpochChoice:
 
 
 def ask_epochs(run: "Run", voice: Path, answers: int, max_tokens: int) -> list[EpochScore]:
-    """Evaluate all epochs on the validation prompts; what was answered before is kept in the run's folder.
+    """Evaluate all epochs on the validation prompts; what was answered before is kept in ``.timbre/epochs/``.
 
     Raises:
         TimbreError: no validation pairs, or a failed eval.
@@ -123,24 +123,16 @@ def ask_epochs(run: "Run", voice: Path, answers: int, max_tokens: int) -> list[E
     from results.policy import load_policy
     from results.table import score_table
 
-    folder = run.path / "epoch_choice"
-    folder.mkdir(exist_ok=True)
+    folder = home() / ".timbre" / "epochs" / run.identity
+    folder.mkdir(parents=True, exist_ok=True)
     suite = folder / "validation.yaml"
     suite.write_text(json.dumps({"canaries": validation_canaries(run)}, indent=1), encoding="utf-8")
     names = {f"{run.name}@{row['epoch']}": row for row in run.facts["epochs"]}
     command = [
         *(str(Path(sys.executable).parent / "inspect"), "eval-set", "evals/voice.py"),
         *("--model", ",".join(names), "--log-dir", str(folder / "logs"), "--log-dir-allow-dirty"),
-        *(
-            "--retry-attempts",
-            "0",
-            "--display",
-            "plain",
-            "-T",
-            f"suite={suite}",
-            "-T",
-            f"voice={voice.resolve()}",
-        ),
+        *("--retry-attempts", "0", "--display", "plain"),
+        *("-T", f"suite={suite}", "-T", f"voice={voice.resolve()}"),
         *("-T", f"epochs={answers}", "-T", f"max_tokens={max_tokens}"),
     ]
     done = subprocess.run(
