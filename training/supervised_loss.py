@@ -1,4 +1,4 @@
-"""The loss of a voice, with logits at the supervised positions alone.
+"""The loss of a voice, with logits at the supervised positions alone, and no padding on the way there.
 
 The last layer is a fifth of a small model's work (SmolLM2-135M: 28 million of 135 million parameters), and a
 masked token's logits are thrown away. Here hidden states are gathered where there is a label, and only those
@@ -10,6 +10,7 @@ from typing import Any
 
 from training.masks import IGNORED
 from training.processes import launched
+from training.unpadded import attend_by_segments, takes_segments, without_padding
 
 
 def supervised_loss(model: Any, inputs: dict[str, Any], items: Any = None) -> Any:
@@ -23,15 +24,17 @@ def supervised_loss(model: Any, inputs: dict[str, Any], items: Any = None) -> An
     Returns:
         A scalar tensor.
     """
-    from torch.nn.functional import cross_entropy
+    from torch.nn.functional import cross_entropy, pad
 
     inner = model.get_base_model()
-    hidden = inner.model(
-        input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
-    ).last_hidden_state
-    targets = inputs["labels"][:, 1:]
+    fed = {key: inputs[key] for key in ("input_ids", "attention_mask")}
+    targets = pad(inputs["labels"][:, 1:], (0, 1), value=IGNORED)
+    if takes_segments(inner, targets.shape[1]):
+        targets = targets[fed["attention_mask"].bool()][None]
+        fed = without_padding(**fed)
+    hidden = inner.model(**fed, use_cache=False).last_hidden_state
     learned = targets != IGNORED
-    logits = inner.lm_head(hidden[:, :-1][learned]).float()
+    logits = inner.lm_head(hidden[learned]).float()
     total = cross_entropy(logits, targets[learned], reduction="sum")
     return total / (learned.sum() if items is None else items)
 
@@ -45,6 +48,10 @@ def voice_trainer(sampler: Callable[[], Any] = lambda: None) -> type:
     from transformers import Trainer
 
     class VoiceTrainer(Trainer):
+        def __init__(self, model: Any, **given: Any) -> None:
+            super().__init__(model, **given)
+            attend_by_segments(model.get_base_model())
+
         def compute_loss(  # type: ignore[override]
             self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
         ) -> Any:

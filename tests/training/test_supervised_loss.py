@@ -7,6 +7,7 @@ import pytest
 from training.base import EMBEDDED, resolve_base
 from training.masks import IGNORED
 from training.supervised_loss import supervised_loss
+from training.unpadded import attend_by_segments, takes_segments
 
 pytestmark = pytest.mark.real
 
@@ -52,7 +53,7 @@ def test_it_is_the_loss_of_transformers_with_its_gradients(model: Any, batch: di
     wanted = _gradients(model, theirs)
     ours = supervised_loss(model, batch)
     found = _gradients(model, ours)
-    assert float(ours) == pytest.approx(float(theirs), abs=1e-5)
+    assert float(ours.detach()) == pytest.approx(float(theirs.detach()), abs=1e-5)
     assert found.keys() == wanted.keys() and len(found) > 100
     largest = max(float(g.abs().max()) for g in wanted.values())
     assert max(float((found[n] - wanted[n]).abs().max()) for n in wanted) < 1e-4 * largest
@@ -63,4 +64,31 @@ def test_over_a_step_of_several_batches_it_is_divided_by_all_their_tokens(
 ) -> None:
     learned = int((batch["labels"][:, 1:] != IGNORED).sum())
     one, half = supervised_loss(model, batch), supervised_loss(model, batch, 2 * learned)
-    assert float(half) == pytest.approx(float(one) / 2, rel=1e-5)
+    assert float(half.detach()) == pytest.approx(float(one.detach()) / 2, rel=1e-5)
+
+
+def test_without_its_padding_a_batch_has_the_same_loss_and_gradients(
+    model: Any, batch: dict[str, Any]
+) -> None:
+    padded = supervised_loss(model, batch)
+    wanted = _gradients(model, padded)
+    inner = model.get_base_model()
+    attend_by_segments(inner)
+    seen = []
+    hook = inner.model.register_forward_pre_hook(lambda _m, _a, given: seen.append(given), with_kwargs=True)
+    ours = supervised_loss(model, batch)
+    hook.remove()
+    found = _gradients(model, ours)
+    assert seen[0]["input_ids"].shape == (1, 24 + 18) and seen[0]["segments"] == [24, 18]
+    assert float(ours.detach()) == pytest.approx(float(padded.detach()), abs=1e-5)
+    largest = max(float(g.abs().max()) for g in wanted.values())
+    assert max(float((found[n] - wanted[n]).abs().max()) for n in wanted) < 1e-4 * largest
+
+
+def test_a_batch_longer_than_the_sliding_window_keeps_its_padding(model: Any) -> None:
+    inner = model.get_base_model()
+    attend_by_segments(inner)
+    assert takes_segments(inner, 5000)
+    inner.config.sliding_window = 4096
+    assert takes_segments(inner, 4096) and not takes_segments(inner, 4097)
+    inner.config.sliding_window = None
