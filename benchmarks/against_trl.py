@@ -8,7 +8,7 @@ Prompts are as long as responses. TRL is given a chat template that writes nothi
 under the base's own it learns the line end there too, a token that Timbre leaves out and that costs more than
 the others. The two take turns, each in a process of its own, so that what else the
 machine does falls on both. Printed are samples/s after the first step, seconds from the process's start to
-the end of the first step, the peak resident memory, and the mean training loss.
+the beginning and the end of the first step, the peak resident memory, and the mean training loss.
 """
 
 import argparse
@@ -135,11 +135,14 @@ def one(arm: str, count: int, steps: int) -> None:
     import torch
     from transformers import TrainerCallback
 
-    torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or 1))
+    begun: list[float] = []
     ends: list[float] = []
     losses: list[float] = []
 
     class Clock(TrainerCallback):
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            begun.append(time.monotonic())
+
         def on_step_end(self, *_: Any, **__: Any) -> None:
             ends.append(time.monotonic())
 
@@ -148,10 +151,13 @@ def one(arm: str, count: int, steps: int) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         trainer = trainer_of(arm, count, Path(folder), steps)
+        # As in training.qlora: the base is loaded on all cores.
+        torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or 1))
         trainer.add_callback(Clock())
         trainer.train()
     found = {
         "samples_s": BATCH * (len(ends) - 1) / (ends[-1] - ends[0]),
+        "start_s": begun[0] - BEGAN,
         "first_step_s": ends[0] - BEGAN,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "loss": statistics.fmean(losses),
@@ -191,7 +197,7 @@ def main() -> None:
         sys.exit("skipped: TRL is not installed; see the top of this file")
     print(f"TRL {trl.__version__}, {given.rounds} rounds")
     rounds = [{arm: measured(arm, given.pairs[0], given.steps) for arm in ARMS} for _ in range(given.rounds)]
-    for key in ("samples_s", "first_step_s", "peak_mb"):
+    for key in ("samples_s", "start_s", "first_step_s", "peak_mb"):
         ratios = sorted(r["timbre"][key] / r["trl"][key] for r in rounds)
         print(f"{key}: Timbre / TRL {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
     print(f"loss: |difference| {max(abs(r['timbre']['loss'] - r['trl']['loss']) for r in rounds):.4f}")

@@ -178,7 +178,6 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
 
     from training.callbacks import KeepEpochs, LearningGuard
 
-    torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
     set_seed(config.seed)
     started = time.monotonic()
     resumable = resume and _same_identity(name, task.identity)
@@ -191,7 +190,10 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
     if resume and checkpoint is None:
         print("nothing to resume: training from the start", file=sys.stderr)
 
-    model = add_adapter(config, load_base(config, task.base))
+    base_model = load_base(config, task.base)
+    # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
+    torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
+    model = add_adapter(config, base_model)
     keeper = KeepEpochs(partial, name, started)
     trainer = (task.trainer() if task.trainer else Trainer)(
         model=model,
