@@ -25,6 +25,7 @@ import yaml
 from results.logs import read_logs
 from results.statistics import mean_interval
 from results.table import score_table
+from timbre.epochs_command import prompts_as_canaries
 from timbre.paths import CHECKOUT, DEFAULT_VOICE, models_dir
 from training.config import load_config, to_toml
 
@@ -57,25 +58,6 @@ def fold_rows(fold: int) -> list[dict[str, Any]]:
     return [{**row, "split": "val" if row["source"] in aside else "train"} for row in rows]
 
 
-def suite_of(rows: Sequence[dict[str, Any]], fold: int) -> dict[str, Any]:
-    """The held-out prompts as a suite; the band is half to one and a half times the writer's words."""
-    held_out = [row for row in rows if row["split"] == "val"]
-    return {
-        "canaries": [
-            {
-                "id": f"fold{fold}-{number}",
-                "kind": "personal",
-                "prompt": row["prompt"],
-                "subjects": [],
-                "first_person_licensed": True,
-                "facts": [],
-                "target_words": [len(row["response"].split()) // 2, len(row["response"].split()) * 3 // 2],
-            }
-            for number, row in enumerate(held_out, start=1)
-        ]
-    }
-
-
 def run(folder: Path, *command: str) -> None:
     """A command of the environment, at home in the folder.
 
@@ -96,7 +78,9 @@ def one_fold(folder: Path, fold: int, recipes: Sequence[str]) -> None:
     rows = fold_rows(fold)
     data, suite = place / "pairs.jsonl", place / f"fold{fold}.yaml"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    suite.write_text(yaml.safe_dump(suite_of(rows, fold)), encoding="utf-8")
+    held_out = [row for row in rows if row["split"] == "val"]
+    canaries = prompts_as_canaries(held_out, f"fold{fold}")
+    suite.write_text(yaml.safe_dump({"canaries": canaries}), encoding="utf-8")
     models = ["baseline"]
     for name in recipes:
         preset, changes = RECIPES[name]

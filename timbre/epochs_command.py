@@ -6,7 +6,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,9 +165,6 @@ def _epoch_score(row: dict[str, Any], found: "Sequence[ArmScore]") -> EpochScore
 def validation_canaries(run: "Run") -> list[dict[str, Any]]:
     """The run's validation prompts as a suite.
 
-    A pair does not say whom it is about, so the answers may tell of a life: self_insertion is left to the
-    canaries. The band of words is half to one and a half times the writer's own response.
-
     Raises:
         TimbreError: the run has none.
     """
@@ -179,10 +176,19 @@ def validation_canaries(run: "Run") -> list[dict[str, Any]]:
             where=str(lock),
             do='give pairs of a source of its own "split": "val" and train again',
         )
+    return prompts_as_canaries(rows, "val")
+
+
+def prompts_as_canaries(rows: Sequence[Mapping[str, Any]], prefix: str) -> list[dict[str, Any]]:
+    """The prompts of pairs as canaries ``<prefix>-1`` and on.
+
+    A pair does not say whom it is about, so the answers may tell of a life: self_insertion is left to the
+    canaries. The band of words is half to one and a half times the writer's own response.
+    """
     lengths = [len(row["response"].split()) for row in rows]
     return [
         {
-            "id": f"val-{number}",
+            "id": f"{prefix}-{number}",
             "kind": "personal",
             "prompt": row["prompt"],
             "subjects": [],
