@@ -26,7 +26,7 @@ def judge(workspace: Workspace) -> Path:
     preset = workspace.home / "judge.toml"
     shipped = Path("training/presets/judge.toml").read_text(encoding="utf-8")
     preset.write_text(
-        shipped.replace("epochs = 2", "epochs = 1").replace("batch_size = 16", "batch_size = 2")
+        shipped.replace("epochs = 2", "epochs = 1").replace("batch_size = 8", "batch_size = 2")
     )
     done = workspace.run(
         *("timbre", "train", str(preset), "--name", "judge", "--data", str(workspace.home / "labels.csv"))
