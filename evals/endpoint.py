@@ -20,6 +20,9 @@ PROBE_PROMPTS = (
 )
 """Asked greedily of base and run; not canaries, and near no canary."""
 
+BUSY_S = 900
+"""Patience with a server that has other arms' answers to write first: on two cores a probe waits for minutes."""
+
 PROBE_TOKENS = 12
 MIN_SHIFT = 1e-3
 """Least change of a log-probability (nats) that counts where the probes' words stay the same."""
@@ -183,7 +186,7 @@ def _greedy(endpoint: Endpoint, model: str, prompt: str) -> tuple[str, dict[str,
         "logprobs": True,
         "top_logprobs": 5,
     }
-    response = endpoint.ask("POST", "/v1/chat/completions", body)
+    response = endpoint.ask("POST", "/v1/chat/completions", body, timeout=BUSY_S)
     if response.status_code != 200:
         raise TimbreError(
             f"the probe of {model!r} failed (HTTP {response.status_code}: {response.text[:200]!r})",

@@ -25,9 +25,7 @@ def judge(workspace: Workspace) -> Path:
     (workspace.home / "labels.csv").write_text(ROWS, encoding="utf-8")
     preset = workspace.home / "judge.toml"
     shipped = Path("training/presets/judge.toml").read_text(encoding="utf-8")
-    preset.write_text(
-        shipped.replace("epochs = 2", "epochs = 1").replace("batch_size = 8", "batch_size = 2")
-    )
+    preset.write_text(shipped.replace("epochs = 2", "epochs = 1").replace("batch_size = 8", "batch_size = 2"))
     done = workspace.run(
         *("timbre", "train", str(preset), "--name", "judge", "--data", str(workspace.home / "labels.csv"))
     )
