@@ -21,7 +21,7 @@ PROBE_PROMPTS = (
 """Asked greedily of base and run; not canaries, and near no canary."""
 
 BUSY_S = 900
-"""Patience with a server that has other arms' answers to write first: on two cores a probe waits for minutes."""
+"""Patience with a server that writes other arms' answers first: on two cores a probe waits for minutes."""
 
 PROBE_TOKENS = 12
 MIN_SHIFT = 1e-3
@@ -134,7 +134,7 @@ def serve_run(endpoint: Endpoint, run: Run) -> str:
 
 def _load(endpoint: Endpoint, name: str, adapter: Path) -> None:
     body = {"lora_name": name, "lora_path": str(adapter.resolve())}
-    response = endpoint.ask("POST", "/v1/load_lora_adapter", body)
+    response = endpoint.ask("POST", "/v1/load_lora_adapter", body, timeout=BUSY_S)
     if response.status_code == 200 or "already been loaded" in response.text:
         return
     raise TimbreError(
