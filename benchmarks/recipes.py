@@ -22,10 +22,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from results.logs import read_logs
+from results.logs import logged_runs, read_logs
 from results.statistics import mean_interval
 from results.table import score_table
 from timbre.epochs_command import prompts_as_canaries
+from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT, DEFAULT_VOICE, models_dir
 from training.config import load_config, to_toml
 
@@ -102,8 +103,13 @@ def scores(folder: Path) -> pd.DataFrame:
     """Mean over epochs of each dimension, one row a recipe and prompt, of all finished folds."""
     found = []
     for place in sorted(folder.glob("fold*")):
-        if (place / "logs").is_dir():
-            table = score_table(read_logs((place / "logs",), None, place.name))
+        logs = place / "logs"
+        for arm in logged_runs((logs,)) if logs.is_dir() else ():
+            try:
+                table = score_table(read_logs((logs,), [arm], place.name))
+            except TimbreError as unfinished:
+                print(f"left out: {unfinished}", file=sys.stderr)
+                continue
             named = table.assign(run=[str(name).replace(f"-{place.name[4:]}", "") for name in table["run"]])
             found.append(named[named["dimension"].isin(SHOWN)])
     if not found:
