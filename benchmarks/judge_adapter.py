@@ -5,7 +5,8 @@
     .venv/bin/python benchmarks/judge_adapter.py judge    # a run
 
 Beside it, on the same rows: the base asked the same questions with no training, the linear judge fitted
-on the same training rows, and the plain mean of adapter and linear judge. 95 % bootstrap intervals.
+on the same training rows, and the mean of adapter and linear judge in which the adapter counts twice, as
+``judges.lora`` has it. 95 % bootstrap intervals.
 """
 
 import sys
@@ -17,6 +18,7 @@ from humor_labels import agreement, held_out, read_labels
 from linear_judges import fitted
 
 from judges.linear import TARGETS, Array
+from judges.lora import WEIGHT
 from timbre.paths import CHECKOUT
 from training import qlora
 from training.base import resolve_base
@@ -76,7 +78,9 @@ def main() -> None:
         "base, untrained": dict(zip(columns, untrained.T, strict=True)),
         "linear": linear,
         "adapter": dict(zip(columns, adapter.T, strict=True)),
-        "mean of both": {t: (linear[t] + adapter[:, columns.index(t)]) / 2 for t in TARGETS},
+        "weighted mean": {
+            t: WEIGHT * adapter[:, columns.index(t)] + (1 - WEIGHT) * linear[t] for t in TARGETS
+        },
     }
     for name, values in judges.items():
         for figure, told in agreement(unseen, **values).items():

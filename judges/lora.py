@@ -1,8 +1,9 @@
 """The LoRA judge as arithmetic: what it is called, and one judgement out of the digits it answered.
 
-Asking it needs a server, which is the caller's business (``evals.served_judge``). Its value is the mean of
-its own and the linear judge's, window by window: on texts that neither was fitted on the mean agreed with
-people better than either (``judges/fitted/lora/README.md``).
+Asking it needs a server, which is the caller's business (``evals.served_judge``). Its value is a mean of its
+own, which counts twice, and the linear judge's, window by window: on texts that neither was fitted on it
+agreed with people on how funny and how offensive they are better than either alone
+(``judges/fitted/lora/README.md``).
 """
 
 import hashlib
@@ -21,12 +22,15 @@ ADAPTER = Path(__file__).with_name("fitted") / "lora"
 LEAST_MASS = 0.5
 """Least probability that the ten digits must have together; below it the judge didn't answer the question."""
 
+WEIGHT = 2 / 3
+"""Share of the LoRA judge in the mean: the best of .5, 2/3 and 1 on half of the rows kept aside."""
+
 _COLUMNS = {"humor": "is_humor", "provocativeness": "offense_rating"}
 DIMENSIONS = tuple(_COLUMNS)
 
 
 def lora_identity(dimension: str, served: Mapping[str, str]) -> JudgeIdentity:
-    """The mean of LoRA and linear judge for ``humor`` or ``provocativeness``.
+    """The weighted mean of LoRA and linear judge for ``humor`` or ``provocativeness``.
 
     Args:
         dimension: One of ``DIMENSIONS``.
@@ -88,7 +92,7 @@ def _judgement(
     if missing:
         return unscored(key, f"the LoRA judge named no digit for {missing} of {len(said)} windows")
     lora, linear = np.array(said, dtype=float), predicted[column]
-    values = (lora + linear) / 2
+    values = WEIGHT * lora + (1 - WEIGHT) * linear
     _, start, end = spans[int(values.argmax())]
     details = {
         "windows": float(len(spans)),

@@ -35,12 +35,12 @@ def test_the_expected_digit_stays_between_nought_and_one(weights: list[float]) -
     assert value is not None and 0 <= value <= 1
 
 
-def test_the_value_is_the_mean_of_both_judges_and_both_are_told() -> None:
+def test_the_lora_judge_counts_twice_in_the_mean_and_both_are_told() -> None:
     judged = lora_judgements(Answer("a", "", LONG), answered(LONG, 0.9), SERVED)["humor"]
     linear = load().predict([text for text, _, _ in windows(LONG)])["is_humor"].mean()
     assert judged.details["lora"] == pytest.approx(0.9)
     assert judged.details["linear"] == pytest.approx(linear)
-    assert judged.value == pytest.approx((0.9 + linear) / 2)
+    assert judged.value == pytest.approx((2 * 0.9 + linear) / 3)
 
 
 def test_a_window_without_a_digit_leaves_the_dimension_unscored_and_says_how_many() -> None:
