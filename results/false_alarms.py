@@ -1,4 +1,8 @@
-"""False alarms of the self-insertion detector: flags where the prompt invites the writer's own life."""
+"""False alarms of the self-insertion detector: flags where the prompt invites the writer's own life.
+
+The judge knows which prompts do and holds no claim against an answer to them, so a flag there is a fault of
+the judge, or of a log that it didn't write. Told beside it: answers in which it saw a claim and let it pass.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +20,15 @@ class FalseAlarms:
 
     Attributes:
         run: Run name.
-        flagged: Answers flagged, none of which counts as a fault.
+        flagged: Answers flagged, none of which counts as a fault of the run.
+        passed: Answers with a claim that was seen and, as licensed, not flagged.
         answers: Answers to licensed canaries that the detector scored.
         rate: With its Wilson 95 % interval; answers to one canary count apart.
     """
 
     run: str
     flagged: int
+    passed: int
     answers: int
     rate: Interval
 
@@ -31,7 +37,10 @@ class FalseAlarms:
         """The count as a clause."""
         if not self.answers:
             return f"{self.run}: no canary licenses the first person"
-        return f"{self.run}: {self.flagged} of {self.answers} answers to licensed canaries flagged"
+        return (
+            f"{self.run}: {self.flagged} of {self.answers} answers to licensed canaries flagged, "
+            f"{self.passed} with a claim that the licence covers"
+        )
 
 
 def false_alarms(logs: Sequence[RunLog], policy: Policy) -> tuple[FalseAlarms, ...]:
@@ -40,8 +49,10 @@ def false_alarms(logs: Sequence[RunLog], policy: Policy) -> tuple[FalseAlarms, .
     fault_at = rule.fault_at if rule and rule.fault_at is not None else 0.5
     found = []
     for log in logs:
-        values = [s.judgements[KEY].value for s in log.samples if s.licensed]
-        scored = [value for value in values if value is not None]
-        flagged = sum(value >= fault_at for value in scored)
-        found.append(FalseAlarms(log.run, flagged, len(scored), rate_interval(flagged, len(scored))))
+        judged = [s.judgements[KEY] for s in log.samples if s.licensed]
+        flags = [j.value >= fault_at for j in judged if j.value is not None]
+        passed = sum(j.value is not None and j.details.get("licensed_spans", 0) > 0 for j in judged)
+        found.append(
+            FalseAlarms(log.run, sum(flags), passed, len(flags), rate_interval(sum(flags), len(flags)))
+        )
     return tuple(found)

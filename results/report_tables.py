@@ -75,9 +75,11 @@ def licences_table(table: ScoreTable, gates: Sequence[GateResult]) -> dict[str, 
 
 def alarms_table(logs: Sequence[RunLog], policy: Policy) -> dict[str, Any]:
     found = false_alarms(logs, policy)
-    rows = [[a.run, f"{a.flagged} of {a.answers}", interval(a.rate)] for a in found]
-    caption = "Answers to licensed canaries that the detector flags"
-    return {"caption": caption, "headings": ["run", "flagged", "rate"], "rows": rows}
+    rows = [[a.run, f"{a.flagged} of {a.answers}", interval(a.rate), str(a.passed)] for a in found]
+    caption = (
+        "Answers to licensed canaries that the judge of self_insertion flags, or sees a licensed claim in"
+    )
+    return {"caption": caption, "headings": ["run", "flagged", "rate", "licensed claim"], "rows": rows}
 
 
 def losses_table(facts: Sequence[RunFacts]) -> dict[str, Any] | None:

@@ -42,7 +42,16 @@ def test_what_the_detector_flags_under_a_licence_is_counted_as_its_own_mistake(w
     path = write_log("run2", scores=lambda c, e: fault if c in (0, 1) else {})
     (found,) = false_alarms(read_logs((path,)), load_policy())
     assert (found.flagged, found.answers) == (2, 6)
-    assert found.told == "run2: 2 of 6 answers to licensed canaries flagged"
+    assert found.told == (
+        "run2: 2 of 6 answers to licensed canaries flagged, 0 with a claim that the licence covers"
+    )
+
+
+def test_a_claim_that_the_licence_covers_is_counted_and_is_no_alarm(write_log: WriteLog) -> None:
+    told = {"self_insertion": {"value": 0.0, "details": {"spans": 0.0, "licensed_spans": 2.0}}}
+    path = write_log("run2", scores=lambda c, e: told if c == 4 else {})
+    (found,) = false_alarms(read_logs((path,)), load_policy())
+    assert (found.flagged, found.passed, found.answers) == (0, 2, 6)
 
 
 def test_a_suite_without_licensed_canaries_says_so(write_log: WriteLog) -> None:
