@@ -1,31 +1,49 @@
-"""How often the self-insertion detector is right, on labelled texts of each fold.
+"""How often self_insertion is right, on labelled texts of each fold.
 
-    .venv/bin/python benchmarks/self_insertion.py
+    .venv/bin/python benchmarks/self_insertion.py            # the detector
+    .venv/bin/python benchmarks/self_insertion.py trained    # beside it, the trained judge: alone, and both
 
 Prints precision and recall with 95 % Wilson intervals. ``tune`` and ``aside`` were seen while the rules
 were written; ``tune2`` and ``blind-tune`` were written blind to the rules, and read since. ``blind-a``,
 ``blind-b`` and ``heldout`` were written blind too, as variously as their writers could, and no rule was
 written after reading them; ``blind-b`` and ``heldout`` are to stay unread. A model wrote texts and labels.
+The trained judge was fitted on ``tune`` to ``blind-tune`` among others, and its threshold was chosen on
+``blind-a``. ``mixed`` is by a writer of the same kind of texts as it was fitted on, who wrote none of those;
+there a request licenses the first person now and then, and no flag says so. ``canaries`` are answers of small
+models to canaries, labelled by a model.
 """
 
 import json
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from adapter_values import expected, load_adapter
 from scipy.stats import binomtest
 
+from judges.licensing.label_file import read_labels
 from judges.self_insertion import self_insertion
+from judges.self_insertion_trained import ADAPTER, MAX_REQUEST, THRESHOLD, groups
 from judges.types import Answer
 from timbre.paths import CHECKOUT
+from training.config import load_config
+from training.judge_data import parse_questions, prompts
 
 _DATA = CHECKOUT / "tests" / "judges" / "data"
-FOLDS = ("tune", "aside", "tune2", "blind-tune", "blind-a", "blind-b", "heldout")
+FOLDS = ("tune", "aside", "tune2", "blind-tune", "blind-a", "blind-b", "heldout", "mixed", "canaries")
 
 
 def labelled(path: Path) -> list[tuple[str, Answer, bool]]:
     """Fold, answer and label of every row."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     return [(row.get("fold", "heldout"), _answer(row), bool(row["label"])) for row in rows]
+
+
+def canaries() -> list[tuple[str, Answer, bool]]:
+    """The answers to canaries with their labels."""
+    read = read_labels(CHECKOUT / "judges" / "labels" / "self_insertion.csv")
+    return [("canaries", a, bool(label)) for a, label in zip(read.answers, read.labels, strict=True)]
 
 
 def _answer(row: dict[str, Any]) -> Answer:
@@ -39,16 +57,36 @@ def share(hits: int, of: int) -> str:
     return f"{hits / of:.3f} [{ci.low:.3f}, {ci.high:.3f}] ({hits} of {of})"
 
 
+def trained(answers: Sequence[Answer]) -> list[float]:
+    """The highest value that the trained judge gives to a sentence of each answer; 0 where it reads none."""
+    config = load_config(ADAPTER / "config.toml")
+    questions = parse_questions(config.questions)
+    model, tokenizer = load_adapter(config, ADAPTER)
+    asked = [[prompts(g, questions, a.prompt[:MAX_REQUEST]) for g in groups(a)] for a in answers]
+    said = iter(expected(model, tokenizer, [group for of_answer in asked for group in of_answer]))
+    return [max((v for _ in of_answer for v in next(said)), default=0.0) for of_answer in asked]
+
+
 def main() -> None:
     """Judge and print."""
-    rows = [row for name in ("dev", "heldout") for row in labelled(_DATA / f"self_insertion_{name}.jsonl")]
+    rows = [
+        row
+        for name in ("dev", "heldout", "mixed")
+        for row in labelled(_DATA / f"self_insertion_{name}.jsonl")
+    ]
+    rows += canaries()
+    found = {"detector": [self_insertion(answer).value == 1.0 for _, answer, _ in rows]}
+    if sys.argv[1:] == ["trained"]:
+        found["trained"] = [value >= THRESHOLD for value in trained([answer for _, answer, _ in rows])]
+        found["both"] = [a or b for a, b in zip(found["detector"], found["trained"], strict=True)]
     for fold in FOLDS:
-        judged = [
-            (self_insertion(answer).value == 1.0, label) for where, answer, label in rows if where == fold
-        ]
-        caught = sum(fired and label for fired, label in judged)
-        print(f"{fold:10} n {len(judged):3}  precision {share(caught, sum(fired for fired, _ in judged))}")
-        print(f"{'':16}  recall    {share(caught, sum(label for _, label in judged))}")
+        labels = [label for where, _, label in rows if where == fold]
+        for name, fired in found.items():
+            flags = [flag for flag, (where, _, _) in zip(fired, rows, strict=True) if where == fold]
+            caught = sum(flag and label for flag, label in zip(flags, labels, strict=True))
+            precision = share(caught, sum(flags)) if any(flags) else "none flagged"
+            print(f"{fold:10} n {len(labels):3}  {name:8}  precision {precision}")
+            print(f"{'':27} recall    {share(caught, sum(labels))}")
 
 
 if __name__ == "__main__":

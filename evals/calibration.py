@@ -17,7 +17,9 @@ from inspect_ai.model import GenerateConfig, Model, get_model
 from evals.graders import GRADED, ask_rubric, grader_name, reply_cache
 from evals.pairwise import ask_duels, no_such_grader
 from evals.self_insertion_confirm import ask
-from evals.served_judge import ask_windows, stored_judge
+from evals.served_judge import ask_judge, by_column, sentences_asked, windows_asked
+from evals.server import tell
+from evals.stored_judges import HUMOR, SELF_INSERTION, stored_judge
 from judges import lora
 from judges.licensing.calibrate_pairs import PairJudge
 from judges.licensing.named_judges import Family, Judging, NamedJudge
@@ -29,6 +31,7 @@ from judges.rubric_file import load_rubric
 from judges.self_insertion import self_insertion
 from judges.self_insertion_confirm import confirm_identity, confirmed, may_be_asked
 from judges.self_insertion_passages import inquiry
+from judges.self_insertion_trained import KEY, trained_identity, trained_judgement
 from judges.types import Answer
 from timbre.errors import TimbreError
 from timbre.paths import DEFAULT_VOICE
@@ -174,24 +177,46 @@ class GraderJudges:
 
 
 def lora_judge(key: str) -> NamedJudge:
-    """The LoRA judge that ships with Timbre, asked over its server; nothing that it says is kept.
+    """A LoRA judge that ships with Timbre, asked over its server; nothing that it says is kept.
 
     Raises:
-        TimbreError: it doesn't judge that dimension, or can't be had.
+        TimbreError: there is none of that dimension, or it can't be had.
     """
+    if key == KEY:
+        return _insertion_judge()
     if key not in lora.DIMENSIONS:
-        raise _no_judge("lora", key, lora.DIMENSIONS)
-    served = stored_judge()
+        raise _no_judge("lora", key, (*lora.DIMENSIONS, KEY))
+    served = stored_judge(HUMOR)
 
     def judge(answers: Sequence[Answer]) -> list[float | None]:
         shown = [[text for text, _, _ in windows(answer.text)] for answer in answers]
-        said = iter(ask_windows(served, [text for texts in shown for text in texts]))
+        asked = windows_asked(served, [text for texts in shown for text in texts])
+        said = iter(by_column(served, ask_judge(served, asked, _telling(len(asked)))))
         return [
             lora.lora_judgements(answer, [next(said) for _ in texts], served.parts)[key].value
             for answer, texts in zip(answers, shown, strict=True)
         ]
 
     return NamedJudge(lora.lora_identity(key, served.parts), judge)
+
+
+def _insertion_judge() -> NamedJudge:
+    served = stored_judge(SELF_INSERTION)
+
+    def judge(answers: Sequence[Answer]) -> list[float | None]:
+        shown = [sentences_asked(served, answer) for answer in answers]
+        asked = [group for groups in shown for group in groups]
+        said = iter(ask_judge(served, asked, _telling(len(asked))))
+        return [
+            trained_judgement(self_insertion(a), a, [next(said) for _ in groups], served.parts).value
+            for a, groups in zip(answers, shown, strict=True)
+        ]
+
+    return NamedJudge(trained_identity(served.parts), judge)
+
+
+def _telling(texts: int) -> Callable[[int], None]:
+    return lambda read: tell(f"{read} of {texts} windows of text read")
 
 
 SERVED: Mapping[str, Family] = {"lora": lora_judge}

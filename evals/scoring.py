@@ -50,7 +50,7 @@ def voice_scorer(voice: str, judge: str = LINEAR) -> Scorer:
         answer = _answer(state)
         panel = _panel(voice, state.model.name)
         judgements = await anyio.to_thread.run_sync(panel.judge, answer)
-        judgements |= await served_judgements(judge, answer)
+        judgements |= await served_judgements(judge, answer, judgements[SELF_INSERTION])
         judgements |= await grade(answer)
         confirmation = await confirm(answer, judgements[SELF_INSERTION])
         truncated = state.output.stop_reason == "max_tokens"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from judges.segments import own_words, sentence_spans
+from judges.segments import Span, own_words, sentence_spans
 from judges.types import Answer, Evidence
 
 MAX_FLAGGED = 6
@@ -52,11 +52,7 @@ def inquiry(answer: Answer, found: Sequence[Evidence]) -> Inquiry:
         answer: Whose text it is.
         found: The detector's evidence.
     """
-    spans = [
-        _trimmed(answer.text, start, end)
-        for start, end in sentence_spans(own_words(answer.text, answer.subjects))
-        if any(c.isalpha() for c in answer.text[start:end])
-    ]
+    spans = sentences_of(answer)
     flagged = [s for s in spans if any(e.start < s[1] and s[0] < e.end for e in found)]
     others = [s for s in spans if s not in flagged]
     seed = hashlib.sha256("\0".join((answer.id, answer.prompt, answer.text)).encode("utf-8", "surrogatepass"))
@@ -67,7 +63,16 @@ def inquiry(answer: Answer, found: Sequence[Evidence]) -> Inquiry:
     return Inquiry(passages, len(flagged), len(others))
 
 
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+def sentences_of(answer: Answer) -> list[Span]:
+    """Its sentences, without outer spaces; those without a letter are left out."""
+    return [
+        _trimmed(answer.text, start, end)
+        for start, end in sentence_spans(own_words(answer.text, answer.subjects))
+        if any(c.isalpha() for c in answer.text[start:end])
+    ]
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
     inside = text[start:end]
     start += len(inside) - len(inside.lstrip())
     return start, start + len(inside.strip())

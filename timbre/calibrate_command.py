@@ -84,7 +84,8 @@ def calibrate(
 
     \b
     JUDGE is one of
-      linear/humor, linear/provocativeness, lora/humor, lora/provocativeness
+      linear/humor, linear/provocativeness
+      lora/humor, lora/provocativeness, lora/self_insertion               the LoRA judges, over a server
       compression, self_insertion, hashtag_slop, specificity, voice_match, memorization   metrics
       rubric/humor, rubric/provocativeness, rubric/warmth                 a grader with a rubric
       pairwise/humor, .../provocativeness, .../warmth, .../voice_match    a grader with two texts

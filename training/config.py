@@ -15,6 +15,7 @@ ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "d
 QUANTIZATIONS = ("nf4", "none")
 COLLATORS = ("seq2seq", "language_modeling")
 SCHEDULERS = ("constant_with_warmup", "linear", "cosine")
+UNITS = ("text", "sentence")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,12 @@ class TrainConfig:
     """``shuffled``, ``short_first`` (short, irreverent pairs first) or ``tier_first``."""
     questions: tuple[str, ...] = ()
     """For a judge: what is asked of each text, as ``Funny? = column / highest label``; empty for a voice."""
+    unit: str = "text"
+    """For a judge: what a row of its data is, and what it is asked behind: ``text`` or ``sentence``."""
+    distractors: float = 0.0
+    """For a judge of texts: share of them that it reads with a line behind that tries to talk to it."""
+    crops: bool = False
+    """For a judge of sentences: whether it reads each text a second time, from a later sentence on."""
     seed: int = 1234
     """Seeds the adapter's initial weights and the order of the pairs."""
 
@@ -76,6 +83,7 @@ class TrainConfig:
             ("collator", COLLATORS),
             ("scheduler", SCHEDULERS),
             ("order", ORDERS),
+            ("unit", UNITS),
         ):
             if getattr(self, key) not in allowed:
                 raise TimbreError(
@@ -90,6 +98,16 @@ class TrainConfig:
             )
         if not 0 <= self.dropout < 1:
             raise TimbreError(f"dropout is {self.dropout}", where="dropout", do="use a share in [0, 1)")
+        if not 0 <= self.distractors <= 1:
+            raise TimbreError(
+                f"distractors is {self.distractors}", where="distractors", do="use a share in [0, 1]"
+            )
+        if self.distractors and self.unit != "text":
+            raise TimbreError(
+                "a line is put behind whole texts alone", where="distractors", do="leave it out, or unit"
+            )
+        if self.crops and self.unit != "sentence":
+            raise TimbreError("there are no sentences to crop", where="crops", do="set unit = 'sentence'")
         if self.max_grad_norm <= 0:
             raise TimbreError(
                 f"max_grad_norm is {self.max_grad_norm}", where="max_grad_norm", do="use e.g. 1.0"
@@ -116,7 +134,7 @@ class TrainConfig:
             )
 
 
-_LATER = {"tier_weights": (), "order": "shuffled"}
+_LATER = {"tier_weights": (), "order": "shuffled", "unit": "text", "distractors": 0.0, "crops": False}
 """Settings that came after the first runs: at these values they leave a run's identity as it was."""
 
 _NOT_IN_IDENTITY = ("data", "parent", "phase", "base")
@@ -184,7 +202,7 @@ def _checked(key: str, value: Any, hint: Any, where: str) -> Any:
     allowed = tuple(t for t in (get_args(hint) or (hint,)) if t is not type(None))
     if float in allowed and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if isinstance(value, bool) or not isinstance(value, allowed):
+    if isinstance(value, bool) != (bool in allowed) or not isinstance(value, allowed):
         raise TimbreError(
             f"{key} is {value!r}", where=where, do=f"give a {' or '.join(t.__name__ for t in allowed)}"
         )

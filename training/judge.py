@@ -2,10 +2,10 @@
 
     timbre train training/presets/judge.toml --name judge --data labelled.csv
 
-A text is followed by the questions; the token after each is a digit, and the judge's value is the
-expected digit over 9. Labels are soft: a normal density around the label over the ten digits (HL-Gauss:
-Imani and White 2018; Farebrother et al. 2024), so that near misses cost less than far ones. Logits are
-computed at the questions alone.
+A text, or each of its sentences, is followed by the questions; the token after each is a digit, and the
+judge's value is the expected digit over 9. Labels are soft: a normal density around the label over the ten
+digits (HL-Gauss: Imani and White 2018; Farebrother et al. 2024), so that near misses cost less than far
+ones. Logits are computed at the questions alone.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from timbre.errors import TimbreError
 from training.base import resolve_base
 from training.config import TrainConfig, identity
 from training.judge_data import JudgeExample, build_examples, load_labelled, parse_questions
+from training.judge_variants import cropped, distracted
 from training.qlora import Task, run_task
 from training.runs import Run
 
@@ -48,24 +49,26 @@ def digit_tokens(tokenizer: Any) -> list[int]:
 
 
 def collate(features: Sequence[dict[str, Any]], pad: int) -> dict[str, Any]:
-    """A batch padded on the right; ``labels`` are soft, (texts, questions, 10), NaN where there is none."""
+    """A batch padded on the right; ``labels`` are soft, (texts, answers, 10), NaN where there is none."""
     import torch
 
     longest = max(len(f["input_ids"]) for f in features)
     ids = [f["input_ids"] + [pad] * (longest - len(f["input_ids"])) for f in features]
     mask = [[1] * len(f["input_ids"]) + [0] * (longest - len(f["input_ids"])) for f in features]
+    most = max(len(f["positions"]) for f in features)
+    targets = [[*f["labels"], *[math.nan] * (most - len(f["labels"]))] for f in features]
     return {
         "input_ids": torch.tensor(ids),
         "attention_mask": torch.tensor(mask),
-        "positions": torch.tensor([f["positions"] for f in features]),
+        "positions": torch.tensor([f["positions"] + [0] * (most - len(f["positions"])) for f in features]),
         "labels": torch.tensor(
-            [[soft_label(t) if t == t else [math.nan] * 10 for t in f["labels"]] for f in features]
+            [[soft_label(t) if t == t else [math.nan] * 10 for t in row] for row in targets]
         ),
     }
 
 
 def answer_logits(model: Any, batch: dict[str, Any]) -> Any:
-    """Logits of the token after each question, shape (texts, questions, vocabulary)."""
+    """Logits of the token after each question, shape (texts, answers, vocabulary)."""
     import torch
 
     inner = model.get_base_model()
@@ -109,7 +112,8 @@ def train_judge(config: TrainConfig, name: str, *, resume: bool = False, replace
 def _judge(config: TrainConfig) -> Task:
     path = Path(config.data)
     questions = parse_questions(config.questions)
-    rows = load_labelled(path, questions)
+    rows = distracted(load_labelled(path, questions, config.unit), config.distractors)
+    rows = cropped(rows) if config.crops else rows
     base = resolve_base(config.base, verify=True)
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from transformers import AutoTokenizer
@@ -142,7 +146,7 @@ def _lock(examples: Sequence[JudgeExample], path: Path) -> dict[str, Any]:
         {
             "id": e.row.id,
             "split": e.row.split,
-            "text_sha256": hashlib.sha256(e.row.text.encode()).hexdigest(),
+            "text_sha256": e.row.digest,
             "targets": [t if t == t else None for t in e.row.targets],
         }
         for e in examples

@@ -1,11 +1,16 @@
-"""Labelled texts for a judge adapter: a CSV in, tokens and targets out; no model, no torch."""
+"""Labelled texts for a judge adapter: a CSV in, tokens and targets out; no model, no torch.
+
+A judge is asked behind each text, or, with ``unit = "sentence"``, behind each sentence of a text: there a row
+is a sentence, rows of one id are one text in order, and a column ``prompt`` may say what the text answers.
+"""
 
 import csv
 import hashlib
+import itertools
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,31 +39,39 @@ class Question:
 
 @dataclass(frozen=True)
 class LabelledText:
-    """One row.
+    """One text.
 
     Attributes:
-        line: Line in the file, from 1.
+        line: Line in the file where it begins, from 1.
         id: From the file.
-        text: What is judged.
-        targets: One a question, in [0, 1]; NaN where the label is empty.
+        parts: What is judged: the whole text, or its sentences.
+        targets: One a part and question, part by part, in [0, 1]; NaN where the label is empty.
         split: ``train`` or ``val``.
+        request: What the text answers, or nothing.
     """
 
     line: int
     id: str
-    text: str
+    parts: tuple[str, ...]
     targets: tuple[float, ...]
     split: str
+    request: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Sha256 of all that the judge reads of it."""
+        shown = [self.request] if self.request else []
+        return hashlib.sha256("\n".join([*shown, *self.parts]).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class JudgeExample:
-    """One row as tokens.
+    """One text as tokens.
 
     Attributes:
-        row: The row.
+        row: The text.
         input_ids: The text and all questions, shape (tokens,).
-        positions: Index of the last token of each question; the answer is read there.
+        positions: Index of the last token of each question asked; the answer is read there.
     """
 
     row: LabelledText
@@ -98,8 +111,13 @@ def split_of(id_: str) -> str:
     return "val" if digest % VAL_SHARE == 0 else "train"
 
 
-def load_labelled(path: Path, questions: Sequence[Question]) -> list[LabelledText]:
-    """Read a CSV with ``id``, ``text``, a column a question and, if you like, ``split``.
+def load_labelled(path: Path, questions: Sequence[Question], unit: str = "text") -> list[LabelledText]:
+    """Read a CSV with ``id``, ``text``, a column a question and, if you like, ``split`` and ``prompt``.
+
+    Args:
+        path: The file.
+        questions: What is asked.
+        unit: What a row holds: ``text`` or ``sentence``.
 
     Raises:
         TimbreError: With file and line, for the first row that can't be used; or there is no row to train on.
@@ -119,6 +137,8 @@ def load_labelled(path: Path, questions: Sequence[Question]) -> list[LabelledTex
         raise TimbreError("no such file", where=str(path), do="give --data a CSV file") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise TimbreError(f"not CSV in UTF-8: {error}", where=str(path), do="mend the file") from error
+    if unit == "sentence":
+        rows = _joined(rows)
     seen: dict[str, int] = {}
     for row in rows:
         if row.id in seen:
@@ -140,9 +160,21 @@ def _row(path: Path, line: int, record: dict[str, Any], questions: Sequence[Ques
     split = record.get("split") or split_of(record["id"])
     if split not in ("train", "val"):
         raise TimbreError(f"split is {split!r}", where=where, do="write 'train' or 'val'")
+    targets = tuple(_target(record, q, where) for q in questions)
     return LabelledText(
-        line, record["id"], record["text"], tuple(_target(record, q, where) for q in questions), split
+        line, record["id"], (record["text"],), targets, split, (record.get("prompt") or "").strip()
     )
+
+
+def _joined(rows: Sequence[LabelledText]) -> list[LabelledText]:
+    """Neighbours of one id as one text, with the split and the request of its first row."""
+    texts = []
+    for _, group in itertools.groupby(rows, key=lambda row: row.id):
+        first, *others = group
+        parts = itertools.chain(first.parts, *(row.parts for row in others))
+        targets = itertools.chain(first.targets, *(row.targets for row in others))
+        texts.append(replace(first, parts=tuple(parts), targets=tuple(targets)))
+    return texts
 
 
 def _target(record: dict[str, Any], question: Question, where: str) -> float:
@@ -161,13 +193,21 @@ def _target(record: dict[str, Any], question: Question, where: str) -> float:
     return value
 
 
-def prompts(text: str, questions: Sequence[Question]) -> list[str]:
-    """What is asked about a text: one prompt a question, each the one before and the next question."""
-    said = text.strip()
+def prompts(parts: Sequence[str], questions: Sequence[Question], request: str = "") -> list[str]:
+    """What is asked about a text: one prompt a part and question, each the one before and what comes next.
+
+    Args:
+        parts: The text, or its sentences.
+        questions: Asked behind each part.
+        request: What the text answers; it is read first.
+    """
+    said = [f"{request.strip()}\n"] if request.strip() else []
     out = []
-    for question in questions:
-        said += f"\n{question.asked}"
-        out.append(said)
+    for part in parts:
+        said.append(part.strip())
+        for question in questions:
+            said.append(question.asked)
+            out.append("\n".join(said))
     return out
 
 
@@ -181,7 +221,7 @@ def build_examples(
     """
     examples = []
     for row in rows:
-        asked = prompts(row.text, questions)
+        asked = prompts(row.parts, questions, row.request)
         ids = [tokenizer.encode(prompt, add_special_tokens=False) for prompt in asked]
         if any(ids[-1][: len(part)] != part for part in ids):
             raise TimbreError("a question changes the tokens before it", where=f"{file}:{row.line}")

@@ -19,9 +19,11 @@ from judges.licensing.attacks import ATTACKS
 from judges.licensing.licence import find_licence
 from judges.licensing.named_judges import FAMILIES, find_judge
 from judges.rubric import load_rubric, rubric_identity
+from judges.self_insertion_trained import trained_identity
 from judges.types import Answer
 from timbre.calibrate_command import calibrate as command
 from timbre.errors import TimbreError
+from training.judge_data import parse_questions
 
 MakeGrader = Callable[..., Any]
 Say = Callable[[str], str]
@@ -204,13 +206,14 @@ def test_every_graded_dimension_can_be_calibrated(asked: Asked, key: str) -> Non
 def test_the_lora_judge_is_calibrated_window_by_window(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def answer(judge: object, texts: list[str]) -> list[dict[str, float]]:
-        asked.extend(texts)
-        return [{"is_humor": float("goat" in text), "offense_rating": 0.0} for text in texts]
+    def answer(judge: object, texts: list[list[str]], told: object) -> list[list[float]]:
+        asked.extend(places[-1] for places in texts)
+        return [[float("goat" in places[-1]), 0.0] for places in texts]
 
-    served = SimpleNamespace(parts={"adapter": "1"})
-    monkeypatch.setattr(calibration, "stored_judge", lambda: served)
-    monkeypatch.setattr(calibration, "ask_windows", answer)
+    questions = parse_questions(["Funny? = is_humor / 1", "Offensive? = offense_rating / 5"])
+    served = SimpleNamespace(parts={"adapter": "1"}, questions=questions)
+    monkeypatch.setattr(calibration, "stored_judge", lambda path: served)
+    monkeypatch.setattr(calibration, "ask_judge", answer)
     judge = find_judge("lora/humor", {**FAMILIES, **calibration.SERVED})
     long = " ".join(["The ladder stood against the barn wall all winter long."] * 12)
     kept, blank, spread = judge.judge(
@@ -220,3 +223,19 @@ def test_the_lora_judge_is_calibrated_window_by_window(monkeypatch: pytest.Monke
     assert blank is None and kept > spread
     assert len(asked) > 3
     assert judge.identity == lora.lora_identity("humor", served.parts)
+
+
+def test_the_trained_judge_of_self_insertion_is_calibrated_with_the_detector_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def answer(judge: object, texts: list[list[str]], told: object) -> list[list[float]]:
+        return [[float(place.endswith("boat.\nOwn?")) for place in places] for places in texts]
+
+    served = SimpleNamespace(parts={"adapter": "1"}, questions=parse_questions(["Own? = claim / 1"]))
+    monkeypatch.setattr(calibration, "stored_judge", lambda path: served)
+    monkeypatch.setattr(calibration, "ask_judge", answer)
+    judge = find_judge("lora/self_insertion", {**FAMILIES, **calibration.SERVED})
+    texts = ("Shared his boat.", "Rivers run.", "My father taught Darwin.", "Shared his boat.")
+    answers = [Answer(str(n), "Note.", t, ("Darwin",), n == 3) for n, t in enumerate(texts)]
+    assert judge.judge(answers) == [1.0, 0.0, 1.0, 0.0]
+    assert judge.identity == trained_identity(served.parts)

@@ -14,7 +14,8 @@ from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 
 from evals import endpoint as endpoints
 from evals.endpoint import PROBE_PROMPTS, Endpoint, serve_base, serve_run
-from evals.served_judge import judge_answer
+from evals.served_judge import judge_answer, judge_insertion
+from judges.self_insertion import self_insertion
 from judges.types import DIMENSIONS, Answer
 from tests.conftest import RUN, Workspace
 from training.runs import Run, read_run
@@ -179,7 +180,7 @@ def test_many_seeded_prompts_at_once_do_not_kill_the_server(endpoint: Endpoint) 
         assert set(pool.map(ask, range(90))) == {200}
 
 
-def test_the_stored_judge_is_served_beside_the_run(
+def test_the_stored_judges_are_served_beside_the_run(
     endpoint: Endpoint, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIMBRE_HOME", str(workspace.home))
@@ -189,7 +190,17 @@ def test_the_stored_judge_is_served_beside_the_run(
     judged = [judge_answer(Answer(text[:5], "", text))["humor"] for text in (joke, note)]
     assert judged[0].details["lora"] > judged[1].details["lora"]
     assert all(j.judge.startswith("lora/humor@") for j in judged)
-    assert any(name.startswith("judge@") for name in endpoint.models())
+    asked, plain = "Who was Ada Lovelace?", "She added notes to a paper that were longer than the paper."
+    claim = f"{plain} Shared a desk with her for two winters and was never told what the machine was for."
+    without, with_claim = (
+        judge_insertion(answer, self_insertion(answer))
+        for answer in (Answer("p", asked, plain), Answer("c", asked, claim))
+    )
+    assert without.value == 0.0 and with_claim.details["highest"] > without.details["highest"]
+    assert with_claim.judge.startswith("lora/self_insertion@")
+    served = endpoint.models()
+    assert any(n.startswith("judge-lora@") for n in served)
+    assert any(n.startswith("judge-lora-self-insertion@") for n in served)
 
 
 def test_results_read_the_logs_and_export_the_run(

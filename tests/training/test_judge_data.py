@@ -1,15 +1,18 @@
 """Labelled texts for a judge: what a file may hold, the line each refusal names, where answers are read."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judges.licensing.attacks import ATTACKS
 from timbre.errors import TimbreError
-from training.judge import soft_label
+from training.judge import collate, soft_label
 from training.judge_data import build_examples, load_labelled, parse_questions, prompts, split_of
+from training.judge_variants import LINES, cropped, distracted
 
 QUESTIONS = parse_questions(["Funny? = funny / 1", "How funny? = rating / 4"])
 HEADER = "id,text,funny,rating,split\n"
@@ -79,7 +82,38 @@ def test_answers_are_read_at_the_last_token_of_each_question(tmp_path: Path) -> 
     example = build_examples(rows, QUESTIONS, Letters(), 100, "labels.csv")[0]
     said = "".join(map(chr, example.input_ids))
     assert said == "One.\nFunny?\nHow funny?"
-    assert [said[: p + 1] for p in example.positions] == prompts("One.", QUESTIONS)
+    assert [said[: p + 1] for p in example.positions] == prompts(["One."], QUESTIONS)
+
+
+def test_sentences_of_one_text_are_read_in_order_behind_their_request(tmp_path: Path) -> None:
+    questions = parse_questions(["Own? = claim / 1"])
+    header = "id,prompt,text,claim,split\n"
+    rows = "a,Who was he?,He sang.,0,train\na,,I played.,1,train\nb,And she?,She drew.,0,val\n"
+    texts = load_labelled(write(tmp_path, rows, header), questions, "sentence")
+    assert [(t.line, t.parts, t.targets, t.request) for t in texts] == [
+        (2, ("He sang.", "I played."), (0.0, 1.0), "Who was he?"),
+        (4, ("She drew.",), (0.0,), "And she?"),
+    ]
+    example = build_examples(texts, questions, Letters(), 100, "labels.csv")[0]
+    said = "".join(map(chr, example.input_ids))
+    assert said == "Who was he?\n\nHe sang.\nOwn?\nI played.\nOwn?"
+    assert [said[p - 3 : p + 1] for p in example.positions] == ["Own?", "Own?"]
+
+
+def test_sentences_of_one_text_stand_together(tmp_path: Path) -> None:
+    rows = "a,He sang.,0,train\nb,She drew.,0,train\na,I played.,1,train\n"
+    with pytest.raises(TimbreError, match=r":4: id 'a' again \(line 2\)"):
+        load_labelled(
+            write(tmp_path, rows, "id,text,claim,split\n"), parse_questions(["Own? = claim / 1"]), "sentence"
+        )
+
+
+def test_texts_with_fewer_answers_are_filled_up_with_none() -> None:
+    one = {"input_ids": [1, 2], "positions": [1], "labels": [1.0]}
+    two = {"input_ids": [1, 2, 3], "positions": [1, 2], "labels": [0.0, 1.0]}
+    batch = collate([one, two], pad=0)
+    assert batch["positions"].tolist() == [[1, 0], [1, 2]]
+    assert batch["labels"][..., 0].isnan().tolist() == [[False, True], [False, False]]
 
 
 def test_a_text_that_is_too_long_is_refused_not_cut(tmp_path: Path) -> None:
@@ -94,3 +128,45 @@ def test_a_soft_label_is_a_distribution_that_peaks_at_the_nearest_digit(target: 
     assert sum(weights) == pytest.approx(1)
     assert abs(weights.index(max(weights)) - 9 * target) <= 0.5 + 1e-9
     assert sum(d * w for d, w in enumerate(weights)) / 9 == pytest.approx(target, abs=0.07)
+
+
+def test_a_share_of_the_training_texts_gets_a_line_behind_and_keeps_its_labels(tmp_path: Path) -> None:
+    rows = load_labelled(
+        write(
+            tmp_path, "".join(f"{n},Text {n}.,1,3,{'val' if n % 4 == 0 else 'train'}\n" for n in range(400))
+        ),
+        QUESTIONS,
+    )
+    found = distracted(rows, 0.25)
+    lines = LINES.read_text(encoding="utf-8").splitlines()
+    changed = [(a, b) for a, b in zip(rows, found[:400], strict=True) if a != b]
+    assert 50 < len(changed) < 100
+    assert all(b.parts[0].removeprefix(a.parts[0] + " ") in lines for a, b in changed)
+    assert all(a.targets == b.targets and a.split == "train" for a, b in changed)
+    assert [(row.parts[0], set(row.targets)) for row in found[400:]] == [(line, {0.0}) for line in lines]
+    assert distracted(rows, 0.0) == rows
+
+
+def test_no_line_behind_a_training_text_is_an_attack_that_licences_try() -> None:
+    def words(text: str) -> set[str]:
+        return set(re.findall(r"[a-z]+", text.lower()))
+
+    for line in LINES.read_text(encoding="utf-8").splitlines():
+        for attack in ATTACKS:
+            shared = len(words(line) & words(attack)) / max(1, len(words(line) | words(attack)))
+            assert shared < 0.5, (line, attack)
+
+
+def test_a_text_is_read_again_from_its_first_find_on(tmp_path: Path) -> None:
+    rows = (
+        "a,,Stone.,0,train\na,,I swam.,1,train\na,,Sand.,0,train\n"
+        "b,,I ran.,1,train\nb,,Sun.,0,train\nc,,Rain.,0,train\nd,,One.,0,val\nd,,Two.,0,val\n"
+    )
+    header, questions = "id,prompt,text,claim,split\n", parse_questions(["Own? = claim / 1"])
+    texts = load_labelled(write(tmp_path, rows, header), questions, "sentence")
+    found = cropped(texts)
+    assert found[:4] == texts
+    assert [(t.id, t.parts, t.targets) for t in found[4:]] == [
+        ("a from 2", ("I swam.", "Sand."), (1.0, 0.0)),
+        ("b from 2", ("Sun.",), (0.0,)),
+    ]
