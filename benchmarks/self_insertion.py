@@ -22,13 +22,14 @@ from typing import Any
 from adapter_values import expected, load_adapter
 from scipy.stats import binomtest
 
+from evals.served_judge import sentences_asked
+from evals.stored_judges import SELF_INSERTION, stored_judge
 from judges.licensing.label_file import read_labels
 from judges.self_insertion import self_insertion
-from judges.self_insertion_trained import ADAPTER, MAX_REQUEST, THRESHOLD, groups
-from judges.types import Answer
+from judges.self_insertion_trained import THRESHOLD, trained_judgement
+from judges.types import Answer, Judgement
 from timbre.paths import CHECKOUT
 from training.config import load_config
-from training.judge_data import parse_questions, prompts
 
 _DATA = CHECKOUT / "tests" / "judges" / "data"
 FOLDS = ("tune", "aside", "tune2", "blind-tune", "blind-a", "blind-b", "heldout", "mixed", "canaries")
@@ -57,14 +58,16 @@ def share(hits: int, of: int) -> str:
     return f"{hits / of:.3f} [{ci.low:.3f}, {ci.high:.3f}] ({hits} of {of})"
 
 
-def trained(answers: Sequence[Answer]) -> list[float]:
-    """The highest value that the trained judge gives to a sentence of each answer; 0 where it reads none."""
-    config = load_config(ADAPTER / "config.toml")
-    questions = parse_questions(config.questions)
-    model, tokenizer = load_adapter(config, ADAPTER)
-    asked = [[prompts(g, questions, a.prompt[:MAX_REQUEST]) for g in groups(a)] for a in answers]
-    said = iter(expected(model, tokenizer, [group for of_answer in asked for group in of_answer]))
-    return [max((v for _ in of_answer for v in next(said)), default=0.0) for of_answer in asked]
+def trained(answers: Sequence[Answer]) -> list[Judgement]:
+    """Detector and trained judge together, read in transformers."""
+    judge = stored_judge(SELF_INSERTION)
+    model, tokenizer = load_adapter(load_config(judge.run.path / "config.toml"), judge.run.adapter)
+    asked = [sentences_asked(judge, answer) for answer in answers]
+    said = iter(expected(model, tokenizer, [group for groups in asked for group in groups]))
+    return [
+        trained_judgement(self_insertion(a), a, [next(said) for _ in groups], judge.parts)
+        for a, groups in zip(answers, asked, strict=True)
+    ]
 
 
 def main() -> None:
@@ -77,8 +80,9 @@ def main() -> None:
     rows += canaries()
     found = {"detector": [self_insertion(answer).value == 1.0 for _, answer, _ in rows]}
     if sys.argv[1:] == ["trained"]:
-        found["trained"] = [value >= THRESHOLD for value in trained([answer for _, answer, _ in rows])]
-        found["both"] = [a or b for a, b in zip(found["detector"], found["trained"], strict=True)]
+        judged = trained([answer for _, answer, _ in rows])
+        found["trained"] = [j.details["highest"] >= THRESHOLD for j in judged]
+        found["both"] = [j.value == 1.0 for j in judged]
     for fold in FOLDS:
         labels = [label for where, _, label in rows if where == fold]
         for name, fired in found.items():

@@ -53,7 +53,7 @@ class ServedJudge:
 
 
 @lru_cache(maxsize=len(ADAPTERS))
-def stored_judge(path: Path = HUMOR) -> ServedJudge:
+def stored_judge(path: Path) -> ServedJudge:
     """The judge whose adapter is in a folder.
 
     Raises:

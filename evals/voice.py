@@ -49,7 +49,8 @@ def voice(
         max_tokens: Most new tokens of an answer. Small limits hide a lack of compression.
         seed: Epoch e is sampled with seed + e - 1.
         judge: Who judges humor and provocativeness where no grader does: ``linear``, or ``lora``, the mean
-            of linear and served LoRA judge. That agrees better with people, and on a CPU costs time.
+            of linear and served LoRA judge; that one also has a trained judge read every sentence for
+            self_insertion. It agrees better with labels, and on a CPU costs time.
     """
     with prerequisite():
         model = get_model()

@@ -8,6 +8,7 @@ after the request and what stands before it (``judges/fitted/lora_self_insertion
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from judges.identity import JudgeIdentity
@@ -40,10 +41,15 @@ def trained_identity(served: Mapping[str, str]) -> JudgeIdentity:
         served: What the answers depend on: digests of the base and the adapter, the question, the number
             type of the served weights.
     """
+    return JudgeIdentity(f"lora/{KEY}", KEY, {**served, "reading": _reading()})
+
+
+@lru_cache(maxsize=1)
+def _reading() -> str:
+    """Digest of the rules, and of how sentences are parted and read: one for all answers of a process."""
     room = Path(__file__).parent
     sources = [*sorted(room.glob("self_insertion*.py")), room / "segments.py"]
-    reading = hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
-    return JudgeIdentity(f"lora/{KEY}", KEY, {**served, "reading": reading})
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
 
 
 def groups(answer: Answer) -> list[list[str]]:
