@@ -1,7 +1,8 @@
 """Agreement of the linear judges with people on unseen rows, by 5-fold cross-validation.
 
 .venv/bin/python benchmarks/linear_judges.py            # 5 folds, and the fixed split of the LoRA judge
-.venv/bin/python benchmarks/linear_judges.py --ship     # also fit on all rows into judges/fitted/
+.venv/bin/python benchmarks/linear_judges.py --ship     # also store those of the fixed split
+.venv/bin/python benchmarks/linear_judges.py --labels FOLDER    # also the rows kept aside, to calibrate on
 """
 
 import sys

@@ -2,6 +2,8 @@
 
     .venv/bin/python benchmarks/self_insertion.py            # the detector
     .venv/bin/python benchmarks/self_insertion.py trained    # beside it, the trained judge: alone, and both
+    .venv/bin/python benchmarks/self_insertion.py --labels unread.csv    # the unread folds, for a licence:
+    timbre calibrate lora/self_insertion unread.csv --labelled-by model --domain "short answers to requests"
 
 Prints precision and recall with 95 % Wilson intervals. ``tune`` and ``aside`` were seen while the rules
 were written; ``tune2`` and ``blind-tune`` were written blind to the rules, and read since. ``blind-a``,
@@ -13,6 +15,7 @@ there a request licenses the first person now and then, and no flag says so. ``c
 models to canaries, labelled by a model.
 """
 
+import csv
 import json
 import sys
 from collections.abc import Sequence
@@ -32,6 +35,7 @@ from timbre.paths import CHECKOUT
 from training.config import load_config
 
 _DATA = CHECKOUT / "tests" / "judges" / "data"
+UNREAD = ("blind-b", "heldout")
 FOLDS = ("tune", "aside", "tune2", "blind-tune", "blind-a", "blind-b", "heldout", "mixed", "canaries")
 
 
@@ -70,14 +74,28 @@ def trained(answers: Sequence[Answer]) -> list[Judgement]:
     ]
 
 
+def write_labels(rows: Sequence[tuple[str, Answer, bool]], path: Path) -> None:
+    """The unread folds as `timbre calibrate` takes them."""
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        out = csv.writer(handle)
+        out.writerow(["id", "prompt", "text", "label", "subjects", "first_person_licensed"])
+        for fold, a, label in rows:
+            if fold in UNREAD:
+                licensed = str(a.first_person_licensed).lower()
+                out.writerow([a.id, a.prompt, a.text, int(label), ";".join(a.subjects), licensed])
+
+
 def main() -> None:
-    """Judge and print."""
+    """Judge and print, or write labels."""
     rows = [
         row
         for name in ("dev", "heldout", "mixed")
         for row in labelled(_DATA / f"self_insertion_{name}.jsonl")
     ]
     rows += canaries()
+    if sys.argv[1:2] == ["--labels"]:
+        write_labels(rows, Path(sys.argv[2]))
+        return
     found = {"detector": [self_insertion(answer).value == 1.0 for _, answer, _ in rows]}
     if sys.argv[1:] == ["trained"]:
         judged = trained([answer for _, answer, _ in rows])

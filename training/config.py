@@ -71,7 +71,7 @@ class TrainConfig:
     unit: str = "text"
     """For a judge: what a row of its data is, and what it is asked behind: ``text`` or ``sentence``."""
     distractors: float = 0.0
-    """For a judge of texts: share of them that it reads with a line behind that tries to talk to it."""
+    """For a judge of texts: share of them that it reads again, with a line behind that talks to it."""
     crops: bool = False
     """For a judge of sentences: whether it reads each text a second time, from a later sentence on."""
     seed: int = 1234

@@ -9,6 +9,7 @@ the front, the same sentences stand first.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,31 +19,46 @@ from training.judge_data import LabelledText
 LINES = Path(__file__).with_name("data") / "distractors.txt"
 """One a line, written for this."""
 
+JOINTS = (" ", "\n", "\n\n")
+"""What may stand between a text and the line behind it."""
+
 
 def distracted(rows: Sequence[LabelledText], share: float) -> list[LabelledText]:
-    """The rows with a line behind some of those to train on, and every line once by itself with labels of 0.
+    """The rows, some of those to train on once again with a line behind, and every line once by itself.
+
+    A line by itself has labels of 0, and none where the rows have gaps: what is asked of some texts only
+    (how funny a joke is) isn't asked of a line.
 
     Args:
         rows: Texts, read whole.
-        share: Of the rows to train on that get a line, in [0, 1]; at 0 the rows come back as they are. Which
-            row gets which is decided by its id.
+        share: Of the rows to train on that are read again, in [0, 1]; at 0 the rows come back as they are.
+            Which those are, with which line and which of ``JOINTS``, is decided by their ids.
     """
     if not share:
         return list(rows)
     lines = LINES.read_text(encoding="utf-8").splitlines()
+    again = [
+        _behind(row, lines) for row in rows if row.split == "train" and _drawn(row) % 1000 < 1000 * share
+    ]
+    labels = tuple(
+        math.nan if any(map(math.isnan, said)) else 0.0
+        for said in zip(*(r.targets for r in rows), strict=True)
+    )
     alone = [
-        LabelledText(0, f"distractor-{number}", (line,), (0.0,) * len(rows[0].targets), "train")
+        LabelledText(0, f"distractor-{number}", (line,), labels, "train")
         for number, line in enumerate(lines, start=1)
     ]
-    return [*(_behind(row, share, lines) for row in rows), *alone]
+    return [*rows, *again, *alone]
 
 
-def _behind(row: LabelledText, share: float, lines: Sequence[str]) -> LabelledText:
-    drawn = _draw("distractor", row)
-    if row.split != "train" or drawn % 1000 >= 1000 * share:
-        return row
-    line = lines[drawn // 1000 % len(lines)]
-    return replace(row, parts=(f"{row.parts[-1].rstrip()} {line}",))
+def _behind(row: LabelledText, lines: Sequence[str]) -> LabelledText:
+    number, drawn = _drawn(row) // 1000 % len(lines), _drawn(row) // 1000 // len(lines)
+    text = f"{row.parts[-1].rstrip()}{JOINTS[drawn % len(JOINTS)]}{lines[number]}"
+    return replace(row, id=f"{row.id} with line {number + 1}", parts=(text,))
+
+
+def _drawn(row: LabelledText) -> int:
+    return _draw("distractor", row)
 
 
 def cropped(rows: Sequence[LabelledText]) -> list[LabelledText]:

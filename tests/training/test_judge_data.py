@@ -12,7 +12,7 @@ from judges.licensing.attacks import ATTACKS
 from timbre.errors import TimbreError
 from training.judge import collate, soft_label
 from training.judge_data import build_examples, load_labelled, parse_questions, prompts, split_of
-from training.judge_variants import LINES, cropped, distracted
+from training.judge_variants import JOINTS, LINES, cropped, distracted
 
 QUESTIONS = parse_questions(["Funny? = funny / 1", "How funny? = rating / 4"])
 HEADER = "id,text,funny,rating,split\n"
@@ -130,21 +130,27 @@ def test_a_soft_label_is_a_distribution_that_peaks_at_the_nearest_digit(target: 
     assert sum(d * w for d, w in enumerate(weights)) / 9 == pytest.approx(target, abs=0.07)
 
 
-def test_a_share_of_the_training_texts_gets_a_line_behind_and_keeps_its_labels(tmp_path: Path) -> None:
-    rows = load_labelled(
-        write(
-            tmp_path, "".join(f"{n},Text {n}.,1,3,{'val' if n % 4 == 0 else 'train'}\n" for n in range(400))
-        ),
-        QUESTIONS,
-    )
+def test_a_share_of_the_training_texts_is_read_again_with_a_line_behind(tmp_path: Path) -> None:
+    written = (f"{n},Text {n}.,1,3,{'val' if n % 4 == 0 else 'train'}\n" for n in range(400))
+    rows = load_labelled(write(tmp_path, "".join(written)), QUESTIONS)
     found = distracted(rows, 0.25)
     lines = LINES.read_text(encoding="utf-8").splitlines()
-    changed = [(a, b) for a, b in zip(rows, found[:400], strict=True) if a != b]
-    assert 50 < len(changed) < 100
-    assert all(b.parts[0].removeprefix(a.parts[0] + " ") in lines for a, b in changed)
-    assert all(a.targets == b.targets and a.split == "train" for a, b in changed)
-    assert [(row.parts[0], set(row.targets)) for row in found[400:]] == [(line, {0.0}) for line in lines]
+    again, alone = found[400 : -len(lines)], found[-len(lines) :]
+    assert found[:400] == rows and 50 < len(again) < 100
+    clean = {row.line: row for row in rows}
+    behind = [row.parts[0].removeprefix(clean[row.line].parts[0]) for row in again]
+    assert {text.removesuffix(text.lstrip()) for text in behind} == set(JOINTS)
+    assert all(text.lstrip() in lines for text in behind)
+    assert all(row.targets == clean[row.line].targets and row.split == "train" for row in again)
+    assert [(row.parts[0], row.targets) for row in alone] == [(line, (0.0, 0.0)) for line in lines]
+    assert len({row.id for row in found}) == len(found)
     assert distracted(rows, 0.0) == rows
+
+
+def test_a_line_by_itself_is_not_asked_what_some_texts_are_not(tmp_path: Path) -> None:
+    rows = load_labelled(write(tmp_path, "a,One.,1,3,train\nb,Two.,0,,train\n"), QUESTIONS)
+    funny, rating = distracted(rows, 0.5)[-1].targets
+    assert funny == 0 and math.isnan(rating)
 
 
 def test_no_line_behind_a_training_text_is_an_attack_that_licences_try() -> None:
