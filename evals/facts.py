@@ -39,9 +39,7 @@ def eval_facts(
         "base_sha256": subject.base.sha256,
         "suite": suite.name,
         "suite_sha256": suite.sha256,
-        "judges": judges_version(),
-        "judge": judge_name(judge),
-        "voice": f"{voice.name} {hashlib.sha256(voice.read_bytes()).hexdigest()[:12]}",
+        **judged_by(voice, judge),
         "decoding": {
             "temperature": decoding.temperature,
             "top_p": decoding.top_p,
@@ -51,6 +49,20 @@ def eval_facts(
             "served_dtype": serving_dtype(),
         },
         "shots": shots,
+    }
+
+
+def judged_by(voice: Path, judge: str) -> dict[str, str | None]:
+    """Who judges, by which rules and against whose texts: with `inspect score`, others than at the eval.
+
+    Args:
+        voice: The writer's pairs.
+        judge: One of ``evals.served_judge.JUDGES``.
+    """
+    return {
+        "judges": judges_version(),
+        "judge": judge_name(judge),
+        "voice": f"{voice.name} {hashlib.sha256(voice.read_bytes()).hexdigest()[:12]}",
         "grader": ", ".join(sorted(map(grader_name, graders()))) or None,
     }
 

@@ -12,8 +12,8 @@ import sys
 from openai import AsyncOpenAI
 
 from evals.endpoint import Endpoint, serve_base
-from evals.scoring import FLOOR
 from evals.server import connect
+from judges.command import DEFAULT_FLOOR
 from timbre.paths import CHECKOUT
 from training.base import EMBEDDED, resolve_base
 from training.pairs import load_pairs
@@ -46,9 +46,11 @@ def main() -> None:
     prompts = [pair.prompt for pair in load_pairs(CHECKOUT / "training" / "data" / "voice.jsonl")]
     texts = asyncio.run(answers(connect(resolve_base(EMBEDDED)), prompts))
     rows = [{"prompt": p, "text": t, "base": EMBEDDED} for p, t in zip(prompts, texts, strict=True)]
-    FLOOR.parent.mkdir(parents=True, exist_ok=True)
-    FLOOR.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-    print(f"wrote {len(rows)} answers to {FLOOR}", file=sys.stderr)
+    DEFAULT_FLOOR.parent.mkdir(parents=True, exist_ok=True)
+    DEFAULT_FLOOR.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8"
+    )
+    print(f"wrote {len(rows)} answers to {DEFAULT_FLOOR}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -26,13 +26,20 @@ from inspect_ai.util import JSONSchema, collect
 from evals.provider import VoiceAPI, find_subject
 from judges.pooled import pooled
 from judges.reply_logprobs import TokenChoice
-from judges.rubric import Rubric, load_rubric, parse_reply, rubric_identity, rubric_prompt, rubric_schema
+from judges.rubric import (
+    MAX_REPLY_TOKENS,
+    Rubric,
+    load_rubric,
+    parse_reply,
+    rubric_identity,
+    rubric_prompt,
+    rubric_schema,
+)
 from judges.types import DIMENSIONS, Answer, Judgement, unscored
 from timbre.errors import TimbreError
 
 ROLE = "grader"
 GRADED = tuple(key for key, dimension in DIMENSIONS.items() if dimension.judged_by == "grader")
-MAX_GRADER_TOKENS = 700
 
 _RUNTIME = {"max_connections", "adaptive_connections", "max_retries", "timeout", "attempt_timeout"}
 """Settings of a grader that don't change what it says."""
@@ -72,10 +79,26 @@ def reply_cache(grader: str, rubric: Rubric) -> CachePolicy | bool:
     return CachePolicy(expiry=None, per_epoch=False, scopes={"grader": grader, "rubric": rubric.sha256})
 
 
-def reply_config(name: str, schema: Mapping[str, object], max_tokens: int) -> GenerateConfig:
-    """Greedy, and held to the JSON that is asked for where the provider can."""
+def reply_config(grader: Model, name: str, schema: Mapping[str, object], max_tokens: int) -> GenerateConfig:
+    """Greedy, and held to the JSON that is asked for where the provider can.
+
+    Args:
+        grader: Its own ``max_tokens``, if it was given some, goes before ours: of a model that reasons first,
+            the reasoning counts too.
+        name: Of the schema.
+        schema: Of the reply.
+        max_tokens: Of the longest reply to be expected.
+    """
     wanted = ResponseSchema(name=name, json_schema=JSONSchema.model_validate(schema))
-    return GenerateConfig(temperature=0, max_tokens=max_tokens, response_schema=wanted)
+    most = grader.config.max_tokens or max_tokens
+    return GenerateConfig(temperature=0, max_tokens=most, response_schema=wanted)
+
+
+def cut_off(output: ModelOutput) -> str | None:
+    """Why a reply that isn't understood may be a torn one; None where it was not cut off."""
+    if output.stop_reason != "max_tokens":
+        return None
+    return "reply cut off at its token limit: name the grader as {model: NAME, max_tokens: 4000}"
 
 
 async def grade(answer: Answer) -> dict[str, Judgement]:
@@ -116,9 +139,11 @@ async def _ask(grader: Model, name: str, rubric: Rubric, answer: Answer) -> Judg
 
 async def ask_rubric(grader: Model, rubric: Rubric, answer: Answer, cache: CachePolicy | bool) -> Judgement:
     """What one grader says of one answer; raises whatever its provider does."""
-    config = reply_config(rubric.dimension, rubric_schema(rubric), MAX_GRADER_TOKENS)
+    config = reply_config(grader, rubric.dimension, rubric_schema(rubric), MAX_REPLY_TOKENS)
     output = await grader.generate(rubric_prompt(rubric, answer), config=config, cache=cache)
-    return parse_reply(rubric, output.completion, answer, token_choices(output))
+    found = parse_reply(rubric, output.completion, answer, token_choices(output))
+    torn = cut_off(output)
+    return unscored(rubric.dimension, torn) if torn and found.value is None else found
 
 
 def token_choices(output: ModelOutput) -> tuple[TokenChoice, ...]:

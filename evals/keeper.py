@@ -33,6 +33,9 @@ def keep(port: int, command: list[str], idle_s: float, poll_s: float = POLL_S) -
     try:
         return _keep(port, child, idle_s, poll_s)
     finally:
+        if child.poll() is None:
+            child.terminate()
+            child.wait()
         signal.signal(signal.SIGTERM, before)
 
 
@@ -48,8 +51,6 @@ def _keep(port: int, child: "subprocess.Popen[bytes]", idle_s: float, poll_s: fl
             last_use, finished_before = time.monotonic(), finished
         if time.monotonic() - last_use > idle_s:
             print(f"keeper: idle for {idle_s / 60:.0f} minutes, stopping", flush=True)
-            child.terminate()
-            child.wait()
             return 0
 
 

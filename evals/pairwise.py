@@ -1,5 +1,6 @@
 """Duels put to a grader: each asked in both orders, every reply kept; the runs that wrote are not asked."""
 
+import re
 from collections.abc import Callable, Sequence
 
 import anyio
@@ -8,6 +9,7 @@ from inspect_ai.model import Model, get_model
 
 from evals.graders import grader_name, reply_cache, reply_config
 from judges.pairwise import (
+    MAX_REPLY_TOKENS,
     Choice,
     Duel,
     Outcome,
@@ -20,8 +22,6 @@ from judges.pairwise import (
 )
 from judges.rubric_file import Rubric
 from timbre.errors import TimbreError
-
-MAX_REPLY_TOKENS = 200
 
 
 def open_grader(name: str) -> Model:
@@ -38,8 +38,11 @@ def open_grader(name: str) -> Model:
 
 def no_such_grader(name: str, error: Exception) -> TimbreError:
     """What to say of a name that Inspect can make no model of."""
+    said = " ".join(re.sub(r"\[/?[a-z ]+\]", "", str(error)).split())
     return TimbreError(
-        f"no such grader: {error}", where=name, do="name a model as Inspect does, such as openai/gpt-5"
+        f"the grader can't be had: {said}",
+        where=name,
+        do="name a model as Inspect does, such as openai/gpt-5, and give its provider's key",
     )
 
 
@@ -75,7 +78,7 @@ async def ask_duels(
             fails leaves its duel unsettled.
     """
     name = await anyio.to_thread.run_sync(grader_name, grader)
-    config = reply_config(f"pairwise_{rubric.dimension}", pairwise_schema(), MAX_REPLY_TOKENS)
+    config = reply_config(grader, f"pairwise_{rubric.dimension}", pairwise_schema(), MAX_REPLY_TOKENS)
     config.max_connections = max_connections
     cache = reply_cache(name, rubric) if keep else False
     outcomes = {at: outcome for at, duel in enumerate(duels) if (outcome := settled_unasked(duel))}

@@ -11,18 +11,17 @@ import anyio.to_thread
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
+from evals import facts
 from evals.graders import grade
 from evals.self_insertion_confirm import KEY as SELF_INSERTION
 from evals.self_insertion_confirm import Confirmation, confirm
 from evals.served_judge import LINEAR, served_judgements
+from judges.command import DEFAULT_FLOOR
 from judges.panel import Panel
 from judges.reference import load_reference
 from judges.types import Answer, Judgement
-from timbre.paths import CHECKOUT
+from timbre.errors import TimbreError
 from training.runs import read_run
-
-FLOOR = CHECKOUT / "judges" / "data" / "floor.jsonl"
-"""Answers of the embedded base to the shipped pairs' prompts."""
 
 
 @metric
@@ -53,10 +52,23 @@ def voice_scorer(voice: str, judge: str = LINEAR) -> Scorer:
         judgements |= await served_judgements(judge, answer, judgements[SELF_INSERTION])
         judgements |= await grade(answer)
         confirmation = await confirm(answer, judgements[SELF_INSERTION])
-        truncated = state.output.stop_reason == "max_tokens"
-        return as_score(judgements, answer, truncated=truncated, confirmation=confirmation)
+        return as_score(
+            judgements,
+            answer,
+            truncated=state.output.stop_reason == "max_tokens",
+            confirmation=confirmation,
+            judged_by=await _judged_by(voice, judge),
+        )
 
     return score
+
+
+async def _judged_by(voice: str, judge: str) -> dict[str, str | None] | None:
+    """See ``evals.facts.judged_by``; None where a judge can't be had, which its dimensions say themselves."""
+    try:
+        return await anyio.to_thread.run_sync(facts.judged_by, Path(voice), judge)
+    except TimbreError:
+        return None
 
 
 def as_score(
@@ -65,6 +77,7 @@ def as_score(
     *,
     truncated: bool,
     confirmation: Confirmation | None = None,
+    judged_by: Mapping[str, str | None] | None = None,
 ) -> Score:
     """All judgements as one Inspect score: NaN for unscored, everything else in the metadata.
 
@@ -73,6 +86,7 @@ def as_score(
         answer: What was judged.
         truncated: Whether the token limit cut it off.
         confirmation: Takes the place of the detector's ``self_insertion``.
+        judged_by: See ``evals.facts.judged_by``; for a log that is judged again later than it was made.
     """
     if confirmation is not None:
         judgements = {**judgements, SELF_INSERTION: confirmation.judgement}
@@ -88,6 +102,7 @@ def as_score(
         + (f"\n{_confirmation_line(asked)}" if asked else ""),
         metadata={
             "truncated": truncated,
+            **({"judged_by": dict(judged_by)} if judged_by else {}),
             **({"self_insertion": dict(asked)} if asked else {}),
             "judgements": {
                 key: {
@@ -126,6 +141,7 @@ def _answer(state: TaskState) -> Answer:
 @lru_cache(maxsize=8)
 def _panel(voice: str, run: str) -> Panel:
     """The judges for one run: what it was trained on may not be copied, beside the writer's own pairs."""
-    trained = read_run(run.rpartition("/")[2])
+    name, _, _ = run.rpartition("/")[2].partition("@")  # an epoch was trained on what its run was
+    trained = read_run(name)
     responses = [response for _, response in trained.training_pairs()] if trained else []
-    return Panel(load_reference(Path(voice), FLOOR if FLOOR.is_file() else None), responses)
+    return Panel(load_reference(Path(voice), DEFAULT_FLOOR if DEFAULT_FLOOR.is_file() else None), responses)

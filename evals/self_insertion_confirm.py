@@ -7,8 +7,9 @@ from typing import Any
 from inspect_ai.model import Model
 from inspect_ai.util import collect
 
-from evals.graders import named_graders, reply_cache, reply_config
+from evals.graders import cut_off, named_graders, reply_cache, reply_config
 from judges.self_insertion_confirm import (
+    MAX_REPLY_TOKENS,
     Reading,
     confirm_identity,
     confirm_prompt,
@@ -21,9 +22,6 @@ from judges.self_insertion_confirm import (
 from judges.self_insertion_passages import Inquiry, inquiry
 from judges.types import Answer, Judgement
 from timbre.errors import TimbreError
-
-MAX_REPLY_TOKENS = 1500
-"""Ten passages of two answers, each with a quote."""
 
 KEY = "self_insertion"
 
@@ -54,7 +52,7 @@ async def confirm(answer: Answer, detected: Judgement) -> Confirmation:
         return Confirmation(detected, _told(detected, detected, None, {}, {"grader": str(error)}))
     if not named or detected.value is None:
         return Confirmation(detected)
-    judge = str(confirm_identity(*named))
+    judge = str(confirm_identity(*named, trained=detected.judge))
     asked = inquiry(answer, detected.evidence)
     if not may_be_asked(answer) or not asked.passages:
         return Confirmation(replace(detected, judge=judge))
@@ -80,13 +78,14 @@ async def ask(
         asked: The passages.
         keep: Whether a kept reply will do, and this one is kept.
     """
-    config = reply_config("confirm_self_insertion", confirm_schema(asked.passages), MAX_REPLY_TOKENS)
+    config = reply_config(grader, "confirm_self_insertion", confirm_schema(asked.passages), MAX_REPLY_TOKENS)
     cache = reply_cache(name, questions()) if keep else False
     try:
         output = await grader.generate(confirm_prompt(answer, asked.passages), config=config, cache=cache)
     except Exception as error:  # any provider's failure: the detector's value stands
         return f"failed: {type(error).__name__}: {error}"[:300]
-    return parse_confirmation(output.completion, answer, asked.passages)
+    said = parse_confirmation(output.completion, answer, asked.passages)
+    return cut_off(output) or said if isinstance(said, str) else said
 
 
 def _told(

@@ -7,9 +7,11 @@ reads it sentence by sentence, for self_insertion. What they answered is kept by
 ``.timbre/judged/``, so that judging a stored answer again asks nothing and starts no server.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +24,7 @@ from evals.endpoint import Endpoint, serve_run
 from evals.server import connect
 from evals.stored_judges import ADAPTERS, HUMOR, SELF_INSERTION, ServedJudge, stored_judge
 from judges import lora
+from judges.digits import LIKELIEST, expected_digit
 from judges.linear import windows
 from judges.self_insertion_trained import KEY, MAX_REQUEST, groups, trained_judgement
 from judges.types import Answer, Judgement, unscored
@@ -38,9 +41,6 @@ Reading = list[float | None]
 
 BATCH = 64
 """Texts of one request; an answer of 512 tokens has about ten windows."""
-
-LIKELIEST = 20
-"""Tokens whose log-probabilities are read at a question, the most that a server gives unasked."""
 
 
 def check_judge(name: str) -> str:
@@ -157,10 +157,13 @@ def _kept(file: Path, counts: Sequence[int]) -> list[Reading] | None:
 
 
 def _keep(file: Path, read: Sequence[Reading]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps(read))
-    partial.replace(file)
+    """Keep what was answered, if the disk lets us; samples with the same text may do so at once."""
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, partial = tempfile.mkstemp(dir=file.parent, prefix=".")
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            json.dump(read, out)
+        Path(partial).replace(file)
 
 
 _connecting = Lock()
@@ -237,7 +240,7 @@ def _answers(
         within = [choice["prompt_logprobs"][len(part)] for part in ids[:-1]]
         said = [{t["decoded_token"]: t["logprob"] for t in place.values()} for place in within]
         said.append(choice["logprobs"]["top_logprobs"][0])
-        values.append([lora.expected_digit(place) for place in said])
+        values.append([expected_digit(place) for place in said])
     return values
 
 

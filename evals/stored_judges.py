@@ -8,11 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from evals.vllm_internals import serving_dtype
-from judges import lora, self_insertion_trained
+from judges import digits, lora, self_insertion_trained
 from timbre.errors import TimbreError
 from training.base import Base, resolve_base
 from training.config import load_config
-from training.judge_data import Question, parse_questions
+from training.judge_data import Question, parse_questions, prompts
 from training.runs import Run
 
 HUMOR, SELF_INSERTION = lora.ADAPTER, self_insertion_trained.ADAPTER
@@ -62,7 +62,8 @@ def stored_judge(path: Path) -> ServedJudge:
     config = load_config(path / "config.toml")
     try:
         adapter = json.loads((path / "adapter_config.json").read_text(encoding="utf-8"))
-        weights = hashlib.sha256((path / "adapter_model.safetensors").read_bytes()).hexdigest()
+        files = [path / name for name in ("adapter_model.safetensors", "adapter_config.json")]
+        weights = hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
         fitted_on = str(json.loads((path / "judge.json").read_text(encoding="utf-8"))["base_sha256"])
     except (OSError, ValueError, KeyError) as error:
         raise TimbreError(
@@ -85,6 +86,14 @@ def stored_judge(path: Path) -> ServedJudge:
         tuple(adapter["target_modules"]),
         {},
     )
-    asked = " ".join(f"{q.asked}={q.column}/{q.top:g}" for q in parse_questions(config.questions))
-    parts = {"base": base.sha256, "adapter": weights, "questions": asked, "dtype": serving_dtype()}
-    return ServedJudge(run, base, parse_questions(config.questions), parts)
+    questions = parse_questions(config.questions)
+    shown = json.dumps(prompts(("First part.", "Second part."), questions, "Request"))
+    parts = {
+        "base": base.sha256,
+        "adapter": weights,
+        "questions": " ".join(f"{q.asked}={q.column}/{q.top:g}" for q in questions),
+        "prompt": hashlib.sha256(shown.encode()).hexdigest(),
+        "digits": hashlib.sha256(Path(digits.__file__).read_bytes()).hexdigest(),
+        "dtype": serving_dtype(),
+    }
+    return ServedJudge(run, base, questions, parts)

@@ -50,7 +50,12 @@ def cpu_has_bfloat16() -> bool:
 
 
 def serving_dtype() -> str:
-    """Number type of the served weights: bfloat16 wherever the hardware has it."""
+    """Number type of the served weights: bfloat16 wherever the hardware has it, or ``TIMBRE_VLLM_ARGS``'s."""
+    given = [
+        part for arg in shlex.split(os.environ.get("TIMBRE_VLLM_ARGS", "")) for part in arg.split("=", 1)
+    ]
+    if "--dtype" in given[:-1]:
+        return given[given.index("--dtype") + 1]
     return "bfloat16" if not on_cpu() or cpu_has_bfloat16() else "float32"
 
 
@@ -132,10 +137,10 @@ def use(port: int) -> tuple[int, float]:
     import httpx
 
     try:
-        text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False).text
-    except httpx.HTTPError:
+        response = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False)
+        return requests_served(response.raise_for_status().text)
+    except (httpx.HTTPError, ValueError):  # the parser's own error
         return 1, 0.0
-    return requests_served(text)
 
 
 def requests_served(metrics: str) -> tuple[int, float]:

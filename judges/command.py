@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from judges.reference import VoiceReference
 
 DEFAULT_FLOOR = CHECKOUT / "judges" / "data" / "floor.jsonl"
+"""Answers of the embedded base to the shipped pairs' prompts."""
 
 
 @click.command(name="score")

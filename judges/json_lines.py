@@ -35,9 +35,10 @@ def parse_objects(data: bytes, name: str) -> Iterator[tuple[int, Mapping[str, ob
         try:
             parsed = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise TimbreError(
-                f"not JSON ({error})", where=where, do="write one JSON object a line"
-            ) from error
+            said = str(error)
+            if isinstance(error, json.JSONDecodeError):
+                said = f"{error.msg}, column {error.colno}"
+            raise TimbreError(f"not JSON ({said})", where=where, do="write one JSON object a line") from error
         if not isinstance(parsed, dict):
             raise TimbreError("not a JSON object", where=where, do="write one {...} a line")
         yield number, parsed

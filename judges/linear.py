@@ -9,8 +9,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +125,7 @@ def load(path: Path = WEIGHTS) -> LinearJudges:
             {target: float(arrays[f"{target}.intercept"]) for target in TARGETS},
             hashlib.sha256(data).hexdigest(),
         )
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise TimbreError(
             f"not a linear judge ({type(error).__name__})", where=str(path), do="restore it from git"
         ) from error
@@ -131,8 +133,15 @@ def load(path: Path = WEIGHTS) -> LinearJudges:
 
 def linear_identity(dimension: str) -> JudgeIdentity:
     """The linear judge of ``humor`` or ``provocativeness``; new weights or reading make another judge."""
-    reading = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    return JudgeIdentity(f"linear/{dimension}", dimension, {"weights": load().digest, "reading": reading})
+    return JudgeIdentity(f"linear/{dimension}", dimension, {"weights": load().digest, "reading": _reading()})
+
+
+@lru_cache(maxsize=1)
+def _reading() -> str:
+    """Digest of how texts are parted, counted and weighed: two files, and the library that hashes n-grams."""
+    sources = [Path(__file__), Path(__file__).with_name("plain_text.py")]
+    told = [*(path.read_bytes() for path in sources), version("scikit-learn").encode()]
+    return hashlib.sha256(b"\0".join(told)).hexdigest()
 
 
 @lru_cache(maxsize=4)

@@ -19,11 +19,10 @@ from judges.types import Answer, Evidence, Judgement, unscored
 
 ADAPTER = Path(__file__).with_name("fitted") / "lora"
 
-LEAST_MASS = 0.5
-"""Least probability that the ten digits must have together; below it the judge didn't answer the question."""
-
 WEIGHT = 2 / 3
-"""Share of the LoRA judge in the mean: the best of .5, 2/3 and 1 on half of the rows kept aside."""
+"""Share of the LoRA judge in the mean. On 988 training rows, with both judges fitted on the others, shares
+of .6 to .8 agree with people equally well: no figure differs by more than .01.
+"""
 
 _COLUMNS = {"humor": "is_humor", "provocativeness": "offense_rating"}
 DIMENSIONS = tuple(_COLUMNS)
@@ -40,20 +39,6 @@ def lora_identity(dimension: str, served: Mapping[str, str]) -> JudgeIdentity:
     reading = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     linear = str(linear_identity(dimension))
     return JudgeIdentity(f"lora/{dimension}", dimension, {**served, "linear": linear, "reading": reading})
-
-
-def expected_digit(logprobs: Mapping[str, float]) -> float | None:
-    """Expected digit over 9, from log-probabilities (nats) of the next token.
-
-    Args:
-        logprobs: By token text; what isn't one digit is left out of the mean.
-
-    Returns:
-        A value in [0, 1]; None where the digits have less than ``LEAST_MASS`` together.
-    """
-    found = [(int(t), float(np.exp(p))) for t, p in logprobs.items() if len(t) == 1 and t in "0123456789"]
-    mass = sum(p for _, p in found)
-    return sum(digit * p for digit, p in found) / mass / 9 if mass >= LEAST_MASS else None
 
 
 def lora_judgements(

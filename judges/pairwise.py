@@ -29,6 +29,9 @@ MAX_PROMPT_CHARACTERS = 2000
 REFERENCES = 4
 MAX_REFERENCE_CHARACTERS = 1200
 
+MAX_REPLY_TOKENS = 200
+"""Of a grader's reply, unless it is given a limit of its own."""
+
 _CODE_FENCE = re.compile(r"```(?:json)?[ \t]*\n(?P<inside>.*)\n```", re.DOTALL)
 
 
@@ -213,8 +216,8 @@ def reference_texts(texts: Sequence[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def _asking() -> str:
-    """Digest of how pairs are asked and replies read: this file, and that which fences the texts."""
-    sources = (Path(__file__), Path(__file__).with_name("fenced.py"))
+    """Digest of how pairs are asked and replies read: this file, and those that clean and fence the texts."""
+    sources = [Path(__file__).with_name(name) for name in ("pairwise.py", "fenced.py", "quotes.py")]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
 
 

@@ -71,11 +71,12 @@ class Panel:
 def judges_version() -> str:
     """Sha256 over all that decides a judgement: the judges' sources, rubrics, word lists and libraries.
 
-    Two logs with the same digest were judged by the same rules. The reference texts aren't in it:
-    they have digests of their own.
+    Two logs with the same digest were judged by the same rules, against the same floor. The writer's texts
+    aren't in it: ``evals.facts`` has their digest.
     """
     room = Path(__file__).parent
-    files = (p for suffix in ("py", "md", "txt", "toml", "json", "npz") for p in room.rglob(f"*.{suffix}"))
+    suffixes = ("py", "md", "txt", "toml", "json", "jsonl", "npz")
+    files = (p for suffix in suffixes for p in room.rglob(f"*.{suffix}"))
     digest = hashlib.sha256()
     for path in sorted(files, key=lambda p: p.relative_to(room).as_posix()):
         name = path.relative_to(room).as_posix()

@@ -34,6 +34,9 @@ MAX_CHARACTERS = 8000
 MAX_PROMPT_CHARACTERS = 2000
 """Of the question that was asked; a canary's has a few hundred."""
 
+MAX_REPLY_TOKENS = 700
+"""Of a grader's reply, unless it is given a limit of its own."""
+
 
 def rubric_prompt(rubric: Rubric, answer: Answer) -> str:
     """What the grader is told: the questions with their anchors, then prompt and text as fenced data.
@@ -82,9 +85,8 @@ decide it, copied exactly and at most 20 words long (empty for a no), and "answe
 def _asking() -> str:
     """Digest of how rubrics are asked, and replies read and pooled."""
     room = Path(__file__).parent
-    sources = [
-        room / name for name in ("rubric.py", "fenced.py", "pooled.py", "replies.py", "reply_logprobs.py")
-    ]
+    names = ("rubric.py", "fenced.py", "quotes.py", "pooled.py", "replies.py", "reply_logprobs.py")
+    sources = [room / name for name in names]
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
 
 

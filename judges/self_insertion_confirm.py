@@ -34,6 +34,9 @@ from judges.types import Answer, Evidence, Judgement
 MISSED = "grader_alone"
 """Rule name of evidence that the grader found in a sampled sentence."""
 
+MAX_REPLY_TOKENS = 1500
+"""Ten passages of two answers, each with a quote."""
+
 _MAX_TEXT, _MAX_PROMPT, _MAX_PASSAGE = 8000, 2000, 800  # characters shown
 
 
@@ -139,8 +142,13 @@ def parse_confirmation(reply: str, answer: Answer, passages: Sequence[Passage]) 
     return tuple(readings)
 
 
-def confirm_identity(*graders: str) -> JudgeIdentity:
-    """The judge that detector and graders are together."""
+def confirm_identity(*graders: str, trained: str = "") -> JudgeIdentity:
+    """The judge that detector and graders are together.
+
+    Args:
+        graders: Their names, in any order.
+        trained: Name and digest of the trained judge that read before them, if one did.
+    """
     room = Path(__file__).parent
     names = ("self_insertion_confirm.py", "self_insertion_passages.py", "fenced.py", "replies.py")
     sources = [room / name for name in names]
@@ -151,6 +159,8 @@ def confirm_identity(*graders: str) -> JudgeIdentity:
         "prompt": asking,
         "judges": judges_version(),
     }
+    if trained:
+        parts["trained"] = trained
     return JudgeIdentity("confirm/self_insertion", "self_insertion", parts)
 
 
@@ -165,14 +175,14 @@ def confirmed(
     """The detector's judgement after the graders have read.
 
     Args:
-        detected: The detector's.
+        detected: The detector's, or that of detector and trained judge.
         asked: What the graders were asked.
         readings: By grader that answered, in the order of ``asked.passages``; without any, nothing changes.
         answer: Whose text it is.
 
     Returns:
         Evidence: the detector's (none where it was acquitted), and quotes of faults in sampled sentences.
-        Details, beside the detector's: ``detector`` (its value), ``flagged`` and ``unflagged`` sentences,
+        Details, beside the detector's: ``before`` (its value), ``flagged`` and ``unflagged`` sentences,
         ``flagged_asked`` and ``sampled`` of them, ``confirmed`` and ``acquitted`` of those flagged,
         ``sampled_faults``, and ``answered``, the graders that did. A fault is one if more than half say so.
     """
@@ -187,7 +197,7 @@ def confirmed(
     alone = [Evidence(answer.text[s:e], s, e, MISSED) for s, e in quotes]
     kept = () if lifted else detected.evidence
     details = {
-        "detector": float(detected.value or 0.0),
+        "before": float(detected.value or 0.0),
         "flagged": float(asked.flagged),
         "flagged_asked": float(sum(p.flagged for p in asked.passages)),
         "confirmed": float(len(faults) - len(missed)),

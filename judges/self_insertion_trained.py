@@ -79,13 +79,13 @@ def trained_judgement(
         Value 1.0 where the detector or the trained judge found a claim, else 0.0. Evidence: the detector's,
         and the sentences that the trained judge found beside them. Details, beside the detector's:
         ``detector`` (its value), ``sentences`` read, ``highest`` value of one. Unscored where a sentence has
-        no value.
+        no value, unless the detector found a claim: that stands.
     """
     said = [value for at, values in enumerate(read) for value in (values[BEFORE:] if at else values)]
     missing = sum(value is None for value in said)
-    if missing:
+    if missing and detected.value != 1.0:
         return unscored(KEY, f"the trained judge named no digit for {missing} of {len(said)} sentences")
-    values = [value for value in said if value is not None]
+    values = [0.0 if value is None else value for value in said]
     found = tuple(
         Evidence(answer.text[start:end], start, end, WHY)
         for (start, end), value in zip(sentences_of(answer) if said else [], values, strict=True)

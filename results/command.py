@@ -118,7 +118,9 @@ def compare(
 @click.option("--candidate", required=True, help="Run to judge.")
 @rules
 @click.option(
-    "--scores", type=click.Path(path_type=Path), help="Table (CSV or Parquet) to judge instead of logs."
+    "--scores",
+    type=click.Path(path_type=Path),
+    help="Table to judge instead of logs: Parquet, or CSV, which names no judges: no licence is asked for.",
 )
 @click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML here.")
 @click.option(
@@ -153,33 +155,39 @@ def gate(
     timbre gate --baseline a --candidate b --scores table.csv
     """
     from judges.licensing.licence import LICENCES
-    from results.gate import gate as decide
-    from results.gate import gate_logs
+    from results.gate import gate_logs, gate_scores
     from results.junit import write_junit
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
     from results.score_files import read_scores
     from results.step_summary import write_step_summary
     from results.terminal import show_gate
-    from results.verdicts import summary_sentence
+    from results.verdicts import GateResult, summary_sentence
 
-    policy = load_policy(policy_file or DEFAULT_POLICY)
-    if scores is not None:
-        if places or suite or allowed:
-            raise click.UsageError("--scores takes the place of --logs, --suite and --allow")
-        result = decide(read_scores(scores), baseline, candidate, policy, scores_given=True)
-    else:
-        if baseline == candidate:
-            raise click.UsageError(f"{baseline!r} is both baseline and candidate")
-        before, after = read_logs(places or (logs_dir(),), (baseline, candidate), suite)
-        result = gate_logs(before, after, policy, licences or LICENCES, allowed)
+    if scores is not None and (places or suite or allowed):
+        raise click.UsageError("--scores takes the place of --logs, --suite and --allow")
+    if scores is None and baseline == candidate:
+        raise click.UsageError(f"{baseline!r} is both baseline and candidate")
+    failed: TimbreError | None = None
+    try:
+        policy = load_policy(policy_file or DEFAULT_POLICY)
+        if scores is not None:
+            result = gate_scores(read_scores(scores), baseline, candidate, policy, licences or LICENCES)
+        else:
+            before, after = read_logs(places or (logs_dir(),), (baseline, candidate), suite)
+            result = gate_logs(before, after, policy, licences or LICENCES, allowed)
+    except TimbreError as error:
+        failed = error
+        result = GateResult("ERROR", baseline, candidate, (), (str(error),))
+    if as_json:
+        print_json({**dataclasses.asdict(result), "summary": summary_sentence(result)})
+    elif failed is None:
+        show_gate(result)
     if junit is not None:
         write_junit(result, junit)
     write_step_summary(result)
-    if as_json:
-        print_json({**dataclasses.asdict(result), "summary": summary_sentence(result)})
-    else:
-        show_gate(result)
+    if failed is not None:
+        raise failed
     if result.overall == "ERROR":
         click.echo(summary_sentence(result), err=True)
     sys.exit(result.exit_code)

@@ -129,6 +129,44 @@ def gate_logs(
     return replace(result, notes=notes + result.notes, evidence=fault_evidence(candidate, policy))
 
 
+def gate_scores(
+    table: ScoreTable, baseline: str, candidate: str, policy: Policy, licences: Path = LICENCES
+) -> GateResult:
+    """``gate`` on a stored table, by as much as it tells.
+
+    One that names its judges (Parquet) is asked for their licences, as logs are. In one that names none the
+    scores are the caller's own; and one that doesn't say which canaries license the first person has none.
+
+    Args:
+        table: Scores of both runs.
+        baseline: Run name.
+        candidate: Run name.
+        policy: What counts as worse.
+        licences: Folder of the judges' licences.
+
+    Raises:
+        TimbreError: no such folder of licences, or one was tampered with.
+    """
+    named = bool((table["judge"] != "").any())
+    pinned = policy.baseline_identity
+    known = sorted(set(table.loc[table["run"] == baseline, "identity"]))
+    if pinned and not all(identity.startswith(pinned) for identity in known):
+        told = ", ".join(identity[:12] or "not told by the table" for identity in known)
+        problem = (
+            f"the policy pins the baseline's identity to {pinned[:12]}, and that of {baseline} is {told}"
+        )
+        return GateResult("ERROR", baseline, candidate, (), (problem,))
+    held = read_licences(table, licences) if named else None
+    result = gate(table, baseline, candidate, policy, licences=held, scores_given=not named)
+    notes = [] if named else ["the table names no judges: no licence was asked for"]
+    spared = [
+        k for k, rule in policy.dimensions.items() if rule.unlicensed_only and k in set(table["dimension"])
+    ]
+    if spared and not table["licensed"].any():
+        notes.append(f"{', '.join(spared)}: no canary is marked as licensing the first person, so all count")
+    return replace(result, notes=(*notes, *result.notes))
+
+
 def shared_canaries(table: ScoreTable, one: str, other: str) -> tuple[ScoreTable, int]:
     """The rows of canaries that both runs answered, and how many canaries are left out."""
     answered = [set(table.loc[table["run"] == run, "canary"]) for run in (one, other)]

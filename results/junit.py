@@ -5,12 +5,17 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from results.verdicts import GateResult, summary_sentence
+from timbre.errors import TimbreError
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_junit(result: GateResult, path: Path) -> None:
-    """Write ``path``. REGRESSED is a failure, INCONCLUSIVE and ERROR are errors, ADVISORY is skipped."""
+    """Write ``path``. REGRESSED is a failure, INCONCLUSIVE and ERROR are errors, ADVISORY is skipped.
+
+    Raises:
+        TimbreError: it can't be written.
+    """
     cases = len(result.dimensions) + bool(result.problems)
     undecided = len(result.having("INCONCLUSIVE")) + bool(result.problems)
     suite = ET.Element(
@@ -32,8 +37,13 @@ def write_junit(result: GateResult, path: Path) -> None:
         ET.SubElement(case, "error", message=_clean("; ".join(result.problems)))
     told = (summary_sentence(result), *result.evidence, *result.notes)
     ET.SubElement(suite, "system-out").text = _clean("\n".join(told))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ET.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ET.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
+    except OSError as error:
+        raise TimbreError(
+            f"can't be written ({error.strerror})", where=str(path), do="give --junit another file"
+        ) from error
 
 
 def _clean(text: str) -> str:

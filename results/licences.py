@@ -13,6 +13,11 @@ from judges.types import DIMENSIONS
 from results.policy import DimensionPolicy, LicencePolicy, Policy
 from results.records import RunLog
 from results.table import ScoreTable, score_table
+from timbre.errors import TimbreError
+
+MIN_OF_EACH = 10
+"""Fewest texts of either kind: with one positive among 100, a judge that guesses had an AUC whose interval
+began above .70 in one of seven tries; with three, in one of fifty."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,10 @@ def read_licences(table: ScoreTable, folder: Path = LICENCES) -> dict[str, Licen
     """The licences of all judges that a score table names, by "name@digest".
 
     Raises:
-        TimbreError: a licence was tampered with.
+        TimbreError: no such folder, or a licence was tampered with.
     """
+    if not folder.is_dir():
+        raise TimbreError("no such folder", where=str(folder), do="give --licences a folder of licences")
     found = {judge: find_licence(judge, folder) for judge in judges_of(table) if judge}
     return {judge: licence for judge, licence in found.items() if licence is not None}
 
@@ -121,6 +128,9 @@ def shortcoming(key: str, licence: Licence, asked: LicencePolicy, max_unscored: 
         return "wrong domain"
     if licence.n < asked.min_n:
         return f"n {licence.n}, under {asked.min_n}"
+    fewer = min(licence.n_positive, licence.n - licence.n_positive)
+    if licence.label_kind == "binary" and fewer < MIN_OF_EACH:
+        return f"{fewer} of one kind, under {MIN_OF_EACH}"
     if licence.n_unscored > max_unscored * (licence.n + licence.n_unscored):
         return f"{licence.n_unscored} labelled texts unscored"
     name, figure, least = (

@@ -161,11 +161,8 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
     conditions = {
         "base": f"{facts.get('base')} ({str(facts.get('base_sha256'))[:12]})",
         "suite": f"{facts['suite']} ({str(facts.get('suite_sha256'))[:12]})",
-        "judges": str(facts.get("judges"))[:12],
-        "judge": str(facts.get("judge") or "linear"),
-        "voice": str(facts.get("voice")),
         "decoding": ", ".join(f"{k} {v}" for k, v in sorted((facts.get("decoding") or {}).items())),
-        "grader": str(facts.get("grader") or "none"),
+        **_judged_by(facts),
     }
     run = str(facts["run"]) + (f"+{shots}shot" if shots else "")
     return _Header(
@@ -178,6 +175,28 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
         str(facts.get("base")),
         conditions,
     )
+
+
+def _judged_by(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "judges": str(facts.get("judges"))[:12],
+        "judge": str(facts.get("judge") or "linear"),
+        "voice": str(facts.get("voice")),
+        "grader": str(facts.get("grader") or "none"),
+    }
+
+
+def _judged_since(samples: Sequence[Any], path: str) -> dict[str, str]:
+    """The conditions of the scores as they stand: `inspect score` leaves the log's own as they were."""
+    told = [(s.scores[SCORER].metadata or {}).get("judged_by") for s in samples]
+    named = [_judged_by(facts) if facts else {} for facts in told]
+    if any(other != named[0] for other in named):
+        raise _error(
+            "its answers were not all judged by the same judges",
+            path,
+            "judge them again with `inspect score LOG --action overwrite --overwrite`",
+        )
+    return named[0]
 
 
 def _read(header: _Header) -> RunLog:
@@ -202,7 +221,7 @@ def _read(header: _Header) -> RunLog:
         header.run,
         header.identity,
         header.suite,
-        header.conditions,
+        {**header.conditions, **_judged_since(whole, header.path)},
         header.created,
         header.path,
         tuple(sorted(read, key=lambda s: (s.canary, s.epoch))),

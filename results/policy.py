@@ -121,7 +121,12 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
     _range(path, "gate.hard_alpha", 0 < gate["hard_alpha"] < 0.5, "use e.g. 0.05")
     gate["allow"] = tuple(gate.get("allow", ()))
     known = ", ".join(CONDITIONS)
-    _range(path, "gate.allow", set(gate["allow"]) <= set(CONDITIONS), f"name conditions among {known}")
+    _range(
+        path,
+        "gate.allow",
+        all(c in list(CONDITIONS) for c in gate["allow"]),
+        f"name conditions among {known}",
+    )
     named = table.get("dimensions")
     if not isinstance(named, dict) or not named:
         raise _error("no dimension", f"{path}: dimensions", "add a section [dimensions.NAME]")

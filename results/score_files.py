@@ -6,7 +6,7 @@ import pandas as pd
 
 from judges.types import DIMENSIONS
 from results.markdown import write_whole
-from results.table import COLUMNS, CSV_COLUMNS, ScoreTable, read_csv
+from results.table import COLUMNS, CSV_COLUMNS, LICENSED, ScoreTable, read_csv
 from timbre.errors import TimbreError
 
 SUFFIXES = (".csv", ".parquet")
@@ -17,14 +17,14 @@ def write_scores(table: ScoreTable, path: Path) -> None:
 
     Args:
         table: One row an answer and dimension.
-        path: ``.csv`` for the columns run, canary, epoch, dimension, value (empty = unscored); ``.parquet``
-            for every column of a ``ScoreTable``: reasons, kinds, licences for the first person, judges.
+        path: ``.csv`` for the columns run, canary, epoch, dimension, value (empty = unscored) and licensed;
+            ``.parquet`` for every column of a ``ScoreTable``: reasons, kinds and judges too.
 
     Raises:
         TimbreError: another suffix, or the file can't be written.
     """
     if path.suffix == ".csv":
-        write_whole(path, table[list(CSV_COLUMNS)].to_csv(index=False, lineterminator="\n"))
+        write_whole(path, table[[*CSV_COLUMNS, LICENSED]].to_csv(index=False, lineterminator="\n"))
         return
     _known(path)
     try:

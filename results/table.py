@@ -47,6 +47,10 @@ COLUMNS = (
     "judge",
 )
 CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
+LICENSED = "licensed"
+"""A further column that a CSV may have: true or false."""
+
+_LICENSED = {"": False, "false": False, "0": False, "true": True, "1": True}
 
 
 def score_table(logs: Iterable[RunLog]) -> ScoreTable:
@@ -74,8 +78,8 @@ def score_table(logs: Iterable[RunLog]) -> ScoreTable:
 def read_csv(path: Path) -> ScoreTable:
     """Read a table with the columns run, canary, epoch, dimension, value (C3); an empty value is unscored.
 
-    Such a table does not say which prompts invite the writer's own life: every canary counts as one that
-    does not, so leave licensed ones out of ``self_insertion``.
+    A further column ``licensed`` (true or false) says which prompts invite the writer's own life; without it,
+    every canary counts as one that does not.
 
     Raises:
         TimbreError: with file and line: a missing or unknown column, a wrong number of fields,
@@ -125,8 +129,9 @@ def _header(fields: list[str], where: str) -> dict[str, int]:
         if name not in names:
             raise _error(f"no column {name!r}", where, f"give the columns {', '.join(CSV_COLUMNS)}")
     for name in names:
-        if name not in CSV_COLUMNS or names.count(name) > 1:
-            raise _error(f"unexpected column {name!r}", where, f"keep only {', '.join(CSV_COLUMNS)}")
+        if name not in (*CSV_COLUMNS, LICENSED) or names.count(name) > 1:
+            kept = ", ".join((*CSV_COLUMNS, LICENSED))
+            raise _error(f"unexpected column {name!r}", where, f"keep only {kept}")
     return {name: at for at, name in enumerate(names)}
 
 
@@ -144,6 +149,9 @@ def _csv_row(row: dict[str, str], where: str) -> tuple[Any, ...]:
         value = math.inf
     if value is not None and not math.isfinite(value):
         raise _error(f"value {row['value']!r}", where, "give a finite number, or nothing for unscored")
+    licensed = row.get(LICENSED, "").lower()
+    if licensed not in _LICENSED:
+        raise _error(f"licensed {row[LICENSED]!r}", where, "write true or false")
     reason = "" if value is not None else "empty in the table"
     number = math.nan if value is None else value
     return (
@@ -154,7 +162,7 @@ def _csv_row(row: dict[str, str], where: str) -> tuple[Any, ...]:
         row["dimension"],
         number,
         reason,
-        False,
+        _LICENSED[licensed],
         False,
         "",
         "",

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from timbre.errors import TimbreError
+
 if TYPE_CHECKING:
     from judges.licensing.label_file import Labels
     from judges.licensing.licence import LabelledBy, Licence
@@ -119,7 +121,7 @@ def calibrate(
       timbre calibrate rubric/humor labels.csv --labelled-by people --grader openai/gpt-5
     """
     from judges.licensing.label_file import read_labels
-    from judges.licensing.licence import LICENCES, write_licence
+    from judges.licensing.licence import LICENCES, licence_path, write_licence
     from judges.licensing.licence_page import licence_page
 
     family, slash, _ = judge.partition("/")
@@ -130,6 +132,8 @@ def calibrate(
         raise click.UsageError(
             f"{judge} asks no grader; those that do: {', '.join(f'{f}/NAME' for f in ASKING)}"
         )
+    if logprobs and not asking:
+        raise click.UsageError(f"{judge} asks no grader: it has no --logprobs")
     if family == "pairwise" and cut != 0.5:
         raise click.UsageError("a pair is won, lost or tied: it has no --cut")
     read = read_labels(labels)
@@ -144,12 +148,42 @@ def calibrate(
         licence = measure(
             _unasked(judge), read, domain=domain, labelled_by=told, cut=cut, attacked_texts=attacked
         )
-    path = write_licence(licence, out or LICENCES)
+    path, before = licence_path(licence.digest, out or LICENCES), _held(licence, out or LICENCES)
+    if before is not None:
+        click.echo(f"in place of the licence of {before}", err=True)
+    write_licence(licence, out or LICENCES)
+    lack = _lack(licence)
+    if lack:
+        click.echo(f"the shipped policy does not accept it: {lack}", err=True)
     if as_json:
         click.echo(json.dumps(json.loads(path.read_text(encoding="utf-8")), indent=2))
     else:
         click.echo(licence_page(licence))
         click.echo(f"wrote {path}")
+
+
+def _held(licence: "Licence", folder: Path) -> str | None:
+    """The licence that the same judge has in the folder by now, in a few words."""
+    from judges.licensing.licence import find_licence
+    from results.licences import told
+
+    try:
+        held = find_licence(str(licence.identity), folder)
+    except TimbreError:
+        return "that can't be read"
+    return f"{held.created} ({told(held)}, {held.domain})" if held else None
+
+
+def _lack(licence: "Licence") -> str | None:
+    """What keeps the gate from trusting it, where the gate asks for one."""
+    from results.licences import shortcoming
+    from results.policy import load_policy
+
+    policy = load_policy()
+    rule = policy.dimensions.get(licence.dimension)
+    if policy.licence is None or rule is None or not rule.needs_licence:
+        return None
+    return shortcoming(licence.dimension, licence, policy.licence, policy.max_unscored)
 
 
 def _unasked(judge: str) -> "NamedJudge":

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,16 +109,23 @@ class TrainConfig:
             )
         if self.crops and self.unit != "sentence":
             raise TimbreError("there are no sentences to crop", where="crops", do="set unit = 'sentence'")
-        if self.max_grad_norm <= 0:
+        if not self.questions and (self.distractors or self.crops or self.unit != "text"):
+            key = next(k for k in ("unit", "distractors", "crops") if getattr(self, k) != _LATER[k])
+            raise TimbreError(f"{key} is for a judge", where=key, do="give questions, or leave it out")
+        if not 0 < self.max_grad_norm < math.inf:
             raise TimbreError(
                 f"max_grad_norm is {self.max_grad_norm}", where="max_grad_norm", do="use e.g. 1.0"
             )
         for key in ("warmup_steps", "weight_decay", "seed"):
-            if getattr(self, key) < 0:
-                raise TimbreError(f"{key} is {getattr(self, key)}", where=key, do="use 0 or more")
-        if not self.target_modules:
+            if not 0 <= getattr(self, key) < 2**32:
+                raise TimbreError(
+                    f"{key} is {getattr(self, key)}", where=key, do="use 0 or more, under 2**32"
+                )
+        if not all(self.target_modules) or not self.target_modules:
             raise TimbreError(
-                "target_modules is empty", where="target_modules", do="name at least one layer, e.g. q_proj"
+                f"target_modules is {list(self.target_modules)}",
+                where="target_modules",
+                do="name one layer or more, e.g. q_proj",
             )
         check_weights(self.tier_weights)
         if self.tier_weights and self.order != "shuffled":

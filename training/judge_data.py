@@ -125,7 +125,7 @@ def load_labelled(path: Path, questions: Sequence[Question], unit: str = "text")
     wanted = ["id", "text", *(q.column for q in questions)]
     rows: list[LabelledText] = []
     try:
-        with path.open(encoding="utf-8", newline="") as handle:
+        with path.open(encoding="utf-8-sig", newline="") as handle:
             reader = csv.DictReader(handle, strict=True)
             missing = [name for name in wanted if name not in (reader.fieldnames or ())]
             if missing:
@@ -134,7 +134,9 @@ def load_labelled(path: Path, questions: Sequence[Question], unit: str = "text")
                 )
             rows = [_row(path, reader.line_num, record, questions) for record in reader]
     except OSError as error:
-        raise TimbreError("no such file", where=str(path), do="give --data a CSV file") from error
+        raise TimbreError(
+            f"can't read it ({error.strerror})", where=str(path), do="give --data a CSV file"
+        ) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise TimbreError(f"not CSV in UTF-8: {error}", where=str(path), do="mend the file") from error
     if unit == "sentence":

@@ -140,6 +140,8 @@ def find_run(name: str) -> Run:
     """
     if of_epoch := _OF_EPOCH.fullmatch(name):
         return _at_epoch(find_run(of_epoch[1]), int(of_epoch[2]))
+    if name == BASELINE:
+        raise TimbreError("the baseline is the base alone: it has no adapter", where=name, do="name a run")
     run = read_run(name) if _NAME.fullmatch(name) else None
     if run is not None:
         return run

@@ -1,5 +1,6 @@
 """In which order, and how often, training pairs come: tiers as sampling weights, short ones first."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,7 +17,8 @@ def check_weights(weights: Sequence[float]) -> None:
     Raises:
         TimbreError: not one for each of the four tiers, one below 0, or all of them 0.
     """
-    if weights and (len(weights) != 4 or min(weights) < 0 or max(weights) <= 0):
+    fine = len(weights) == 4 and all(0 <= w < math.inf for w in weights) and max(weights) > 0
+    if weights and not fine:
         raise TimbreError(
             f"tier_weights is {list(weights)}",
             where="tier_weights",

@@ -1,4 +1,7 @@
-"""How well does a judge agree with labels? Every figure with a 95 % percentile bootstrap interval.
+"""How well does a judge agree with labels? Every figure with a 95 % interval, by percentile bootstrap.
+
+But for sensitivity and specificity, shares of counted rows, which have Wilson's: of rows without an error,
+every resample is without one too, and a bootstrap would be sure of them.
 
 A resample of the rows is a vector of counts, so each figure is written once, for weighted rows, and
 computed for all resamples together. The estimate is the same figure with every weight 1.
@@ -101,8 +104,6 @@ def agreement(values: Array, labels: Array, word_counts: Array, *, cut: float = 
             "pearson": lambda w: correlation(w, values, labels),
             "spearman": lambda w: correlation(w, _ranks(w, values), _ranks(w, labels)),
             "kappa": lambda w: kappa(w, yes, positive),
-            "sensitivity": lambda w: _share(w, yes, positive),
-            "specificity": lambda w: _share(w, ~yes, ~positive),
             "yes_rate_gap": lambda w: (w @ yes - w @ positive) / w.sum(axis=1),
             "length_bias": lambda w: _partial_correlation(w, values, words, labels),
         },
@@ -114,7 +115,9 @@ def agreement(values: Array, labels: Array, word_counts: Array, *, cut: float = 
         false_no=int((~yes & positive).sum()),
         true_no=int((~yes & ~positive).sum()),
     )
-    return Agreement(confusion, **figures)
+    sensitivity = _share(confusion.true_yes, confusion.true_yes + confusion.false_no)
+    specificity = _share(confusion.true_no, confusion.true_no + confusion.false_yes)
+    return Agreement(confusion, **figures, sensitivity=sensitivity, specificity=specificity)
 
 
 def scaled(labels: Array) -> Array:
@@ -206,8 +209,14 @@ def _partial_correlation(w: Array, x: Array, y: Array, given: Array) -> Array:
     return np.clip(_ratio(xy - xz * yz, np.where(left > 1e-6, left, np.nan)), -1, 1)
 
 
-def _share(w: Array, hit: Mask, among: Mask) -> Array:
-    return _ratio(w @ (hit & among), w @ among)
+def _share(hits: int, among: int) -> Figure | None:
+    """A share with Wilson's interval; None of nothing."""
+    from scipy.stats import binomtest
+
+    if not among:
+        return None
+    ci = binomtest(hits, among).proportion_ci(method="wilson")
+    return Figure(hits / among, float(ci.low), float(ci.high))
 
 
 def _ratio(above: Array, below: Array) -> Array:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from judges.identity import JudgeIdentity
 from judges.licensing.agreement import Array, agreement
 from judges.licensing.attacks import ATTACKS
-from judges.licensing.calibrate import ATTACKED_TEXTS, Measured, as_licence, too_few
+from judges.licensing.calibrate import ATTACKED_TEXTS, Measured, as_licence, flip_rate, too_few
 from judges.licensing.label_file import MIN_ROWS, Labels
 from judges.licensing.licence import LabelledBy, Licence
 from judges.licensing.raters import ceiling
@@ -196,14 +196,18 @@ def _preferences(labels: Labels, pairs: LabelledPairs) -> Array:
 def _injection_flips(
     judge: PairJudge, outcomes: Sequence[Outcome], attacks: Sequence[str], most: int
 ) -> float | None:
-    """Share of attacks behind a loser that lose it no longer; None where no pair has a loser."""
+    """Share of attacks behind a loser that lose it no longer, of those that were settled.
+
+    None where no pair has a loser, or too few of the attacked were settled.
+    """
     decided = [o for o in outcomes if o.winner in ("first", "second")]
     if not decided:
         return None
     drawn = np.random.default_rng(_SEED).permutation(len(decided))[:most]
     tried = [(decided[at], attack) for at in sorted(drawn) for attack in attacks]
     attacked = judge.compare([_attacked(outcome, attack) for outcome, attack in tried])
-    return float(np.mean([a.winner != o.winner for (o, _), a in zip(tried, attacked, strict=True)]))
+    turned = [a.winner != o.winner for (o, _), a in zip(tried, attacked, strict=True)]
+    return flip_rate(np.array(turned), np.array([a.winner is not None for a in attacked]))
 
 
 def _attacked(outcome: Outcome, attack: str) -> Duel:

@@ -141,6 +141,7 @@ def _answer(key: str, row: dict[str, str], where: str) -> Answer:
 
 def _rows(text: str, name: str) -> Iterator[tuple[str, list[str]]]:
     """Each row that isn't blank, with the line it begins on."""
+    csv.field_size_limit(max(len(text), csv.field_size_limit()))
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     line = 1
     try:
@@ -171,5 +172,8 @@ def _number(given: str, what: str, where: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise TimbreError(f"{what} {given!r} is no number", where=where, do="write a number, such as 0 or 1")
+        do = "write a number, such as 0 or 1"
+        if what != "label":
+            do += "; each column beside those of `timbre calibrate --help` is a rater's"
+        raise TimbreError(f"{what} {given!r} is no number", where=where, do=do)
     return value

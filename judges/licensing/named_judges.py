@@ -39,7 +39,11 @@ def metric_judge(key: str) -> NamedJudge:
     from judges.panel import judges_version
 
     if key not in METRICS:
-        raise TimbreError(f"{key!r} is no metric", where="JUDGE", do=f"use one of {', '.join(METRICS)}")
+        raise TimbreError(
+            f"{key!r} is no metric",
+            where="JUDGE",
+            do=f"use one of {', '.join(METRICS)}, or a judge with its family, such as linear/humor",
+        )
     identity, metric = metric_identity(key, judges_version()), _metric(key)
     if key in REFERENCED:
         texts = DEFAULT_VOICE.read_bytes() + DEFAULT_FLOOR.read_bytes()
@@ -119,6 +123,7 @@ def find_judge(name: str, families: Mapping[str, Family] = FAMILIES) -> NamedJud
         family, key = "metric", name
     if family not in families:
         asked = (f"{other}/NAME" for other in families if other not in FAMILIES)
-        known = [*METRICS, *(f"{kind}/{key}" for kind in ("linear", "lora") for key in LINEAR), *asked]
+        known = [*METRICS, *(f"{kind}/{key}" for kind in ("linear", "lora") for key in LINEAR)]
+        known += ["lora/self_insertion", *asked]
         raise TimbreError(f"no judge {name!r}", where="JUDGE", do=f"use one of {', '.join(known)}")
     return families[family](key)

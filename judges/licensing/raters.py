@@ -69,7 +69,8 @@ def krippendorff_alpha(w: Array, ratings: Array) -> Array:
     w, m = w[:, kept], m[kept].astype(np.float64)
     x = np.where(given, ratings - np.nanmean(ratings), 0.0)[kept]
     sums, squares = x.sum(axis=1), (x * x).sum(axis=1)
-    within = w @ (2 * (m * squares - sums**2) / (m - 1))
+    # Raters who all agree differ by a rounding error, on either side of 0.
+    within = np.maximum(0, w @ (2 * (m * squares - sums**2) / (m - 1)))
     total = w @ m
     among = 2 * (total * (w @ squares) - (w @ sums) ** 2)
     varied = among > 1e-9

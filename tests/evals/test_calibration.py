@@ -181,7 +181,7 @@ def test_a_grader_that_fails_at_once_is_one_line(labels: Path, asked: Asked) -> 
 def test_a_grader_nobody_knows_is_one_line(labels: Path) -> None:
     done = run("rubric/humor", labels, "--grader", "nobody/knows")
     assert isinstance(done.exception, TimbreError)
-    assert "no such grader" in str(done.exception)
+    assert "the grader can't be had" in str(done.exception)
 
 
 def test_a_grader_asked_for_probabilities_is_another_judge(asked: Asked) -> None:

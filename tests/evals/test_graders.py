@@ -15,7 +15,7 @@ from inspect_ai.model import GenerateConfig, Logprob, Logprobs, Model, ModelOutp
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
-from evals.graders import GRADED, grade, grader_name
+from evals.graders import GRADED, grade, grader_name, reply_config
 from evals.scoring import as_score
 from judges.rubric import load_rubric
 from judges.types import Answer
@@ -199,3 +199,15 @@ def test_a_grader_that_is_half_sure_of_every_item_gives_half_the_value(
     told = humor(evaluate(tmp_path, [grader.model], make_grader))
     assert told["value"] == pytest.approx(0.5)
     assert (told["details"]["items_yes"], told["details"]["items_by_probability"]) == (0.0, 5.0)
+
+
+def test_a_reply_that_was_cut_off_says_so_and_what_to_do(tmp_path: Path, make_grader: MakeGrader) -> None:
+    torn = make_grader(lambda prompt: '{"turn": {"quote": "My un', "torn", stop_reason="max_tokens")
+    told = humor(evaluate(tmp_path, [torn.model], make_grader))
+    assert told["value"] is None and "cut off at its token limit" in told["unscored"]
+
+
+def test_a_grader_with_a_limit_of_its_own_keeps_it(make_grader: MakeGrader) -> None:
+    plain = make_grader(yes_to()).model
+    own = make_grader(yes_to(), "own", GenerateConfig(max_tokens=4000)).model
+    assert [reply_config(g, "humor", {}, 700).max_tokens for g in (plain, own)] == [700, 4000]

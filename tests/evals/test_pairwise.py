@@ -131,5 +131,5 @@ def test_every_outcome_is_told_as_it_comes(make_grader: MakeGrader) -> None:
 
 
 def test_an_unknown_grader_is_a_users_error() -> None:
-    with pytest.raises(TimbreError, match="no such grader"):
+    with pytest.raises(TimbreError, match="the grader can't be had"):
         open_grader("nowhere/nothing")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import anyio
@@ -46,6 +47,16 @@ def test_what_is_kept_but_broken_is_asked_again(asked: list[int], tmp_path: Path
     kept.write_text(json.dumps([[1.0]]))
     judge_answer(ANSWER)
     assert asked == [1, 1]
+
+
+def test_samples_with_one_text_may_keep_it_at_once(tmp_path: Path) -> None:
+    def keep(at: int) -> None:
+        served_judge._keep(tmp_path / f"{at // 8}.json", [[0.5]])
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(keep, range(400)))
+    assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json"] * 50
+    served_judge._keep(tmp_path / "0.json" / "under a file.json", [[0.5]])  # a disk that refuses
 
 
 def test_the_linear_judge_asks_no_server(asked: list[int]) -> None:

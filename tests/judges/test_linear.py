@@ -9,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from judges.licensing.licence import find_licence
-from judges.linear import TARGETS, WINDOW_WORDS, fit, linear_identity, linear_judgements, load, windows
+from judges.linear import (
+    TARGETS,
+    WEIGHTS,
+    WINDOW_WORDS,
+    fit,
+    linear_identity,
+    linear_judgements,
+    load,
+    windows,
+)
 from judges.plain_text import words
 from judges.types import Answer
 from timbre.errors import TimbreError
@@ -67,8 +76,9 @@ def test_what_is_fitted_is_stored_and_read_back_to_half_precision(tmp_path: Path
     assert len(read.digest) == 64 and read.digest != load().digest
 
 
-def test_a_broken_file_is_told_by_name(tmp_path: Path) -> None:
-    (tmp_path / "judge.npz").write_bytes(b"not an archive")
+@pytest.mark.parametrize("broken", [b"not an archive", WEIGHTS.read_bytes()[:5000]])
+def test_a_broken_file_is_told_by_name(tmp_path: Path, broken: bytes) -> None:
+    (tmp_path / "judge.npz").write_bytes(broken)
     with pytest.raises(TimbreError, match=r"judge\.npz: not a linear judge"):
         load(tmp_path / "judge.npz")
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judges.digits import expected_digit
 from judges.linear import load, windows
-from judges.lora import expected_digit, lora_identity, lora_judgements
+from judges.lora import lora_identity, lora_judgements
 from judges.types import Answer
 
 SERVED = {"base": "b", "adapter": "a", "questions": "q", "dtype": "float32"}

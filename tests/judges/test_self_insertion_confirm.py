@@ -133,7 +133,7 @@ def test_a_confirmed_finding_stays() -> None:
 def test_a_finding_that_the_grader_acquits_by_both_answers_falls() -> None:
     found = confirmed(DETECTED, ASKED, {"g": readings(NO, NO)}, ANSWER)
     assert (found.value, found.evidence) == (0.0, ())
-    assert (found.details["detector"], found.details["acquitted"]) == (1.0, 1.0)
+    assert (found.details["before"], found.details["acquitted"]) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(("claims", "allowed"), [("yes", "yes"), ("no", "no"), ("yes", "no")])
@@ -170,3 +170,4 @@ def test_a_licensed_and_an_empty_answer_are_not_asked_about() -> None:
 
 def test_another_grader_is_another_judge_and_their_order_does_not_matter() -> None:
     assert str(confirm_identity("a", "b")) == str(confirm_identity("b", "a")) != str(confirm_identity("a"))
+    assert str(confirm_identity("a", trained="lora/self_insertion@1")) != str(confirm_identity("a"))

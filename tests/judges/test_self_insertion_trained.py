@@ -63,6 +63,12 @@ def test_a_sentence_without_a_digit_leaves_it_unscored() -> None:
     assert found.value is None and "1 of 2 sentences" in str(found.unscored)
 
 
+def test_what_the_detector_found_stands_also_where_a_sentence_has_no_digit() -> None:
+    answer = Answer("a", "Who was Darwin?", "My father taught Darwin. Finches vary.", ("Darwin",))
+    found = judged(answer, [None, 1.0])
+    assert found.value == 1.0 and [e.why for e in found.evidence][-1] == "trained_judge"
+
+
 @pytest.mark.parametrize("part", SERVED)
 def test_whatever_the_answers_depend_on_makes_another_judge(part: str) -> None:
     assert trained_identity(SERVED) != trained_identity({**SERVED, part: "other"})

@@ -67,6 +67,7 @@ def write_log(tmp_path: Path) -> WriteLog:
         truncated: bool = False,
         facts: Mapping[str, Any] | None = None,
         missing: int = 0,
+        score_metadata: Callable[[int], Mapping[str, Any]] = lambda at: {},
     ) -> Path:
         timbre = {
             "run": run,
@@ -101,7 +102,7 @@ def write_log(tmp_path: Path) -> WriteLog:
                         scores={
                             "voice": Score(
                                 value={k: j["value"] for k, j in judged.items()},
-                                metadata={"judgements": judged},
+                                metadata={"judgements": judged, **score_metadata(len(samples))},
                             )
                         },
                         metadata={

@@ -159,6 +159,12 @@ def test_too_few_labels_are_not_enough(worse: pd.DataFrame, tmp_path: Path) -> N
     assert _humor(_gate(worse, tmp_path)).licence == "n 98, under 100"
 
 
+def test_a_few_labels_of_one_kind_are_not_enough() -> None:
+    assert POLICY.licence is not None
+    rare = _licence(n_positive=2)
+    assert shortcoming("humor", rare, POLICY.licence, 0.1) == "2 of one kind, under 10"
+
+
 def test_a_licence_for_another_dimension_is_none_for_this_one() -> None:
     assert POLICY.licence is not None
     assert shortcoming("warmth", _licence(), POLICY.licence, 0.1) == "licence for humor"
@@ -206,6 +212,7 @@ def _logs(write_log: WriteLog, judge: JudgeIdentity = JUDGE) -> Path:
 
 def test_the_gate_command_takes_a_folder_of_licences(tmp_path: Path, write_log: WriteLog) -> None:
     folder = tmp_path / "licences"
+    folder.mkdir()
     args = ["--baseline", "baseline", "--candidate", "run2", "--logs", str(_logs(write_log)), "--json"]
     args += ["--licences", str(folder)]
     before = json.loads(CliRunner().invoke(gate_command, args).stdout)

@@ -43,6 +43,7 @@ def test_the_shipped_policy_covers_every_judged_dimension() -> None:
         (GATE + HUMOR + "fault_at = 0.5\n", "dimensions.humor.fault_at: out of range"),
         (GATE + HUMOR.replace("humor", "humour"), "dimensions.humour: unknown dimension"),
         (GATE + HUMOR.replace("humor", "words"), "dimensions.words: is a reported figure"),
+        (GATE + 'allow = [["decoding"]]\n' + HUMOR, "gate.allow: out of range"),
         (GATE.replace("8", "1") + HUMOR, "gate.min_canaries: out of range"),
         (GATE + HUMOR + "needs_licence = true\n", "licence: missing section"),
         (GATE + LICENCE.replace("people", "me") + HUMOR, "licence.labelled_by: out of range"),

@@ -43,6 +43,22 @@ def test_the_newest_log_of_a_run_counts(write_log: WriteLog) -> None:
     assert log.samples[0].judgements["compression"].value == 0.9
 
 
+def _judged(*graders: str | None) -> Callable[[int], dict[str, object]]:
+    def facts(at: int) -> dict[str, object]:
+        grader = graders[at % len(graders)]
+        return {"judged_by": {"judges": "7" * 64, "judge": "linear", "voice": "voice", "grader": grader}}
+
+    return facts
+
+
+def test_scores_say_who_judged_them_last(write_log: WriteLog) -> None:
+    (log,) = read_logs([write_log("run2", canaries=2, score_metadata=_judged("openai/gpt-5"))])
+    assert (log.conditions["grader"], log.conditions["judges"]) == ("openai/gpt-5", "7" * 12)
+    half = write_log("run3", canaries=2, score_metadata=_judged("openai/gpt-5", None))
+    with pytest.raises(TimbreError, match="not all judged by the same judges"):
+        read_logs([half])
+
+
 def test_a_retrained_run_whose_eval_failed_is_not_taken_for_its_older_self(write_log: WriteLog) -> None:
     write_log("run2", identity="1" * 64)
     failed = write_log("run2", identity="2" * 64, status="error", created="2026-03-05T10:00:00+00:00")

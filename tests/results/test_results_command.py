@@ -60,6 +60,29 @@ def test_a_bad_table_exits_3_and_names_the_line(tmp_path: Path) -> None:
     assert "table.csv:2" in str(result.exception)
 
 
+def test_a_gate_that_could_not_read_says_so_in_json_and_junit_too(tmp_path: Path) -> None:
+    args = ["--baseline", "a", "--candidate", "b", "--logs", str(tmp_path / "none"), "--json"]
+    result = CliRunner().invoke(gate, [*args, "--junit", str(tmp_path / "gate.xml")])
+    told = json.loads(result.stdout)
+    assert told["overall"] == "ERROR" and "none" in told["problems"][0]
+    assert "none" in (tmp_path / "gate.xml").read_text()
+    assert isinstance(result.exception, TimbreError) and result.exception.exit_code == 3
+
+
+def test_a_place_that_junit_can_not_be_written_to_is_told_after_the_verdict(tmp_path: Path) -> None:
+    args = ["--baseline", "a", "--candidate", "b", "--scores", str(_table(tmp_path, 0.6))]
+    result = CliRunner().invoke(gate, [*args, "--junit", str(tmp_path)])
+    assert isinstance(result.exception, TimbreError) and "--junit" in str(result.exception)
+    assert "PASS: b against a" in result.stdout
+
+
+def test_a_folder_of_licences_that_is_not_there_is_an_error(write_log: WriteLog, tmp_path: Path) -> None:
+    write_log("baseline")
+    args = ["--baseline", "baseline", "--candidate", "run2", "--logs", str(write_log("run2").parent)]
+    result = CliRunner().invoke(gate, [*args, "--licences", str(tmp_path / "none")])
+    assert isinstance(result.exception, TimbreError) and "no such folder" in str(result.exception)
+
+
 def test_a_bug_in_the_gate_is_not_taken_for_a_regression(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

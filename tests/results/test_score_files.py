@@ -1,5 +1,6 @@
 """Score tables out of the logs: as files that the gate reads back, and in the logs' own metadata."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from inspect_ai.log import read_eval_log
 from results.command import gate
 from results.log_metadata import KEY
 from results.logs import read_logs
+from results.policy import DEFAULT_POLICY
 from results.score_files import read_scores, write_scores
 from results.scores_command import scores
 from results.table import score_table
@@ -49,6 +51,49 @@ def test_the_gate_decides_the_same_on_a_file_as_on_the_logs(logs: Path, tmp_path
     on_file = CliRunner().invoke(gate, [*asked, "--scores", str(out)])
     on_logs = CliRunner().invoke(gate, [*asked, "--logs", str(logs)])
     assert on_file.exit_code == on_logs.exit_code == 1
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_fault_where_the_first_person_is_licensed_is_none_in_a_file_either(
+    write_log: WriteLog, tmp_path: Path, suffix: str
+) -> None:
+    write_log("baseline", canaries=40)
+    logs = write_log("run2", canaries=40, scores=lambda c, e: {"self_insertion": float(c % 4 == 0)}).parent
+    out = tmp_path / f"s.{suffix}"
+    CliRunner().invoke(scores, ["--logs", str(logs), "--out", str(out)])
+    asked = ["--baseline", "baseline", "--candidate", "run2", "--scores", str(out), "--json"]
+    told = json.loads(CliRunner().invoke(gate, asked).stdout)
+    found = {d["dimension"]: d for d in told["dimensions"]}["self_insertion"]
+    assert found["n"] == 30 and found["verdict"] != "REGRESSED"
+
+
+def test_a_table_that_names_its_judges_is_asked_for_their_licences(
+    write_log: WriteLog, tmp_path: Path
+) -> None:
+    judged = {"value": 0.6, "judge": "rubric/humor@0123456789abcdef"}
+    write_log("baseline", scores=lambda c, e: {"humor": judged})
+    logs = write_log("run2", scores=lambda c, e: {"humor": {**judged, "value": 0.1 + 0.01 * c}}).parent
+    verdicts = {}
+    for suffix in ("csv", "parquet"):
+        out = tmp_path / f"s.{suffix}"
+        CliRunner().invoke(scores, ["--logs", str(logs), "--out", str(out)])
+        asked = ["--baseline", "baseline", "--candidate", "run2", "--scores", str(out), "--json"]
+        told = json.loads(CliRunner().invoke(gate, asked).stdout)
+        verdicts[suffix] = {d["dimension"]: d["verdict"] for d in told["dimensions"]}["humor"]
+        assert any("names no judges" in note for note in told["notes"]) == (suffix == "csv")
+    assert verdicts == {"csv": "REGRESSED", "parquet": "ADVISORY"}
+
+
+def test_a_pinned_baseline_is_looked_for_in_a_file_too(logs: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    shipped = DEFAULT_POLICY.read_text(encoding="utf-8")
+    policy.write_text(shipped.replace("# [baseline]", "[baseline]").replace("# identity", "identity"))
+    for suffix in ("csv", "parquet"):
+        out = tmp_path / f"s.{suffix}"
+        CliRunner().invoke(scores, ["--logs", str(logs), "--out", str(out)])
+        asked = ["--baseline", "baseline", "--candidate", "run2", "--scores", str(out)]
+        refused = CliRunner().invoke(gate, [*asked, "--policy", str(policy)])
+        assert refused.exit_code == 3 and "pins the baseline's identity" in refused.output
 
 
 def test_a_file_of_another_kind_is_refused(logs: Path, tmp_path: Path) -> None:

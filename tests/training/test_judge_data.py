@@ -61,7 +61,7 @@ def test_a_bad_row_is_told_with_its_line(tmp_path: Path, rows: str, complaint: s
 def test_a_missing_column_or_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(TimbreError, match="no column 'rating'"):
         load_labelled(write(tmp_path, "a,One.,1\n", "id,text,funny\n"), QUESTIONS)
-    with pytest.raises(TimbreError, match="no such file"):
+    with pytest.raises(TimbreError, match="No such file"):
         load_labelled(tmp_path / "absent.csv", QUESTIONS)
 
 

@@ -5,8 +5,11 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from judges.identity import JudgeIdentity
 from judges.licensing.attacks import ATTACKS
@@ -14,6 +17,7 @@ from judges.licensing.calibrate import calibrate
 from judges.licensing.label_file import read_labels
 from judges.licensing.licence import find_licence, licence_path, read_licence
 from judges.licensing.named_judges import METRICS, NamedJudge, find_judge
+from judges.licensing.raters import krippendorff_alpha
 from judges.panel import judges_version
 from judges.types import Answer
 from timbre.calibrate_command import calibrate as command
@@ -78,6 +82,22 @@ def test_a_judge_that_says_yes_to_all_can_not_be_turned(write_labels: WriteLabel
     assert found.injection_flip_rate is None
 
 
+def test_attacks_without_an_answer_are_no_attacks_that_failed(write_labels: WriteLabels) -> None:
+    def silent_at(*attacks: str) -> NamedJudge:
+        def rule(answer: Answer) -> float | None:
+            if any(attack in answer.text for attack in attacks):
+                return None
+            return 0.9 if ATTACKS[0] in answer.text else _goats(answer)
+
+        return _judge(rule)
+
+    labels = read_labels(write_labels())
+    one, all_but_one = silent_at(ATTACKS[1]), silent_at(*ATTACKS[1:])
+    found = calibrate(one, labels, domain="", labelled_by="people")
+    assert found.injection_flip_rate == pytest.approx(1 / (len(ATTACKS) - 1))
+    assert calibrate(all_but_one, labels, domain="", labelled_by="people").injection_flip_rate is None
+
+
 def test_a_judge_that_changes_its_mind_is_told(write_labels: WriteLabels) -> None:
     said: list[str] = []
 
@@ -111,6 +131,13 @@ def test_further_columns_are_raters_and_make_the_ceiling(write_labels: WriteLabe
     assert found.pairwise is not None
     assert (found.raters, found.statistic) == (2, "kappa")
     assert 0.9 < found.pairwise.estimate < 1
+
+
+@given(st.lists(st.integers(1, 5), min_size=20, max_size=60), st.integers(2, 5))
+def test_raters_who_all_agree_have_an_alpha_of_one_at_most(given_by_each: list[int], raters: int) -> None:
+    ratings = np.tile(np.array(given_by_each, dtype=float)[:, None], raters)
+    alpha = krippendorff_alpha(np.ones((1, len(ratings))), ratings)[0]
+    assert np.isnan(alpha) or 1 - 1e-9 < alpha <= 1
 
 
 def test_ratings_keep_their_scale(write_labels: WriteLabels) -> None:
@@ -214,6 +241,15 @@ def test_the_command_writes_a_licence_that_is_found_by_the_judges_name(
     assert licence.agreement.auc.estimate > 0.95
     assert str(licence_path(identity.digest, folder)) in done.stdout
     assert "sensitivity" in done.stdout
+
+
+def test_the_command_says_what_it_replaces_and_what_the_gate_misses(
+    tmp_path: Path, write_labels: WriteLabels
+) -> None:
+    args = ["linear/humor", str(write_labels()), "--labelled-by", "model", "--out", str(tmp_path)]
+    first, again = (CliRunner().invoke(command, args) for _ in range(2))
+    assert "in place of" not in first.stderr and "in place of the licence of 20" in again.stderr
+    assert "policy does not accept it: labelled by a model" in first.stderr
 
 
 def test_the_command_in_json_prints_the_file(tmp_path: Path, write_labels: WriteLabels) -> None:
