@@ -1,43 +1,74 @@
-"""Agreement of a trained judge adapter with people on rows it was not trained on.
+"""Agreement of a trained judge adapter with labels it was not fitted on: people's, and a model's of answers.
 
     .venv/bin/python benchmarks/judge_adapter.py          # the one in judges/fitted/lora/
     .venv/bin/timbre train training/presets/judge.toml --name judge --data LABELS.csv
     .venv/bin/python benchmarks/judge_adapter.py judge    # a run
 
-Beside it, on the same rows: the base asked the same questions with no training, the linear judge fitted
-on the same training rows, and the mean of adapter and linear judge in which the adapter counts twice, as
-``judges.lora`` has it. 95 % bootstrap intervals.
+On the labelled answers to canaries (``judges/labels/``, a model's labels), and, where they are at hand, on
+the tweets and jokes kept aside. Beside it, on the latter: the base asked the same questions with no training,
+the linear judge fitted on the same training rows, and the mean of adapter and linear judge in which the
+adapter counts twice, as ``judges.lora`` has it. 95 % bootstrap intervals.
 """
 
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from adapter_values import expected, load_adapter
-from humor_labels import agreement, held_out, read_labels
+from humor_labels import agreement, held_out, interval, read_labels
 from linear_judges import fitted
 
-from judges.linear import TARGETS
-from judges.lora import WEIGHT
+from judges.licensing.label_file import read_labels as read_answers
+from judges.linear import TARGETS, windows
+from judges.lora import DIMENSIONS, WEIGHT, lora_judgements
 from timbre.paths import CHECKOUT
 from training.config import load_config
-from training.judge_data import parse_questions, prompts
+from training.judge_data import Question, parse_questions, prompts
 from training.runs import find_run
 
 SHIPPED = CHECKOUT / "judges" / "fitted" / "lora"
 
 
+def on_canaries(model: Any, tokenizer: Any, questions: Sequence[Question]) -> None:
+    """Print the AUC of a label of 1 or more on the answers to canaries."""
+    from sklearn.metrics import roc_auc_score
+
+    for dimension in DIMENSIONS:
+        read = read_answers(CHECKOUT / "judges" / "labels" / f"{dimension}.csv")
+        shown = [[text for text, _, _ in windows(answer.text)] for answer in read.answers]
+        asked = [prompts([text], questions) for texts in shown for text in texts]
+        said = (
+            dict(zip([q.column for q in questions], values, strict=True))
+            for values in expected(model, tokenizer, asked)
+        )
+        judged = [
+            lora_judgements(answer, [next(said) for _ in texts], {})[dimension]
+            for answer, texts in zip(read.answers, shown, strict=True)
+        ]
+        truth = read.labels >= 1
+        for name, values in (
+            ("adapter", np.array([j.details["lora"] for j in judged])),
+            ("linear", np.array([j.details["linear"] for j in judged])),
+            ("weighted mean", np.array([j.value for j in judged], dtype=float)),
+        ):
+            auc = interval(lambda rows, v=values, t=truth: float(roc_auc_score(t[rows], v[rows])), len(truth))
+            print(f"{name:16} canary answers, {int(truth.sum())} of {len(truth)}: {dimension}, AUC {auc}")
+
+
 def main() -> None:
     """Measure and print."""
-    labels = read_labels()
     settings, weights = SHIPPED, SHIPPED
     if len(sys.argv) > 1:
         run = find_run(sys.argv[1])
         settings, weights = run.path, run.adapter
     config = load_config(settings / "config.toml")
     questions = parse_questions(config.questions)
+    model, tokenizer = load_adapter(config, weights)
+    on_canaries(model, tokenizer, questions)
+    labels = read_labels()
     train, test = held_out(labels)
     unseen = labels.of(test)
-    model, tokenizer = load_adapter(config, weights)
     asked = [prompts([text], questions) for text in unseen.texts]
     adapter = np.array(expected(model, tokenizer, asked))
     with model.disable_adapter():
