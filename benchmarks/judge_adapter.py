@@ -34,18 +34,20 @@ def on_canaries(model: Any, tokenizer: Any, questions: Sequence[Question]) -> No
     """Print the AUC of a label of 1 or more on the answers to canaries."""
     from sklearn.metrics import roc_auc_score
 
-    for dimension in DIMENSIONS:
-        read = read_answers(CHECKOUT / "judges" / "labels" / f"{dimension}.csv")
-        shown = [[text for text, _, _ in windows(answer.text)] for answer in read.answers]
-        asked = [prompts([text], questions) for texts in shown for text in texts]
-        said = (
-            dict(zip([q.column for q in questions], values, strict=True))
-            for values in expected(model, tokenizer, asked)
+    labels = {key: read_answers(CHECKOUT / "judges" / "labels" / f"{key}.csv") for key in DIMENSIONS}
+    answers = labels["humor"].answers  # every file labels the same ones
+    shown = [[text for text, _, _ in windows(answer.text)] for answer in answers]
+    asked = [prompts([text], questions) for texts in shown for text in texts]
+    columns = [q.column for q in questions]
+    said = (dict(zip(columns, values, strict=True)) for values in expected(model, tokenizer, asked))
+    both = [
+        lora_judgements(a, [next(said) for _ in texts], {}) for a, texts in zip(answers, shown, strict=True)
+    ]
+    for dimension, read in labels.items():
+        assert [a.text for a in read.answers] == [a.text for a in answers], (
+            f"{dimension} labels other answers"
         )
-        judged = [
-            lora_judgements(answer, [next(said) for _ in texts], {})[dimension]
-            for answer, texts in zip(read.answers, shown, strict=True)
-        ]
+        judged = [judgements[dimension] for judgements in both]
         truth = read.labels >= 1
         for name, values in (
             ("adapter", np.array([j.details["lora"] for j in judged])),

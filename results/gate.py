@@ -112,12 +112,7 @@ def gate_logs(
     """
     allowed = {*allowed, *policy.allow}
     problems, notes = comparability((baseline, candidate), allowed)
-    pinned = policy.baseline_identity
-    if pinned and not baseline.identity.startswith(pinned):
-        problems += (
-            f"the policy pins the baseline's identity to {pinned[:12]}, and {baseline.run} is "
-            f"{baseline.identity[:12]}",
-        )
+    problems += _not_the_pinned(policy, baseline.run, [baseline.identity])
     if problems:
         return GateResult("ERROR", baseline.run, candidate.run, (), problems, notes)
     table = named_table((baseline, candidate))
@@ -148,23 +143,26 @@ def gate_scores(
         TimbreError: no such folder of licences, or one was tampered with.
     """
     named = bool((table["judge"] != "").any())
-    pinned = policy.baseline_identity
-    known = sorted(set(table.loc[table["run"] == baseline, "identity"]))
-    if pinned and not all(identity.startswith(pinned) for identity in known):
-        told = ", ".join(identity[:12] or "not told by the table" for identity in known)
-        problem = (
-            f"the policy pins the baseline's identity to {pinned[:12]}, and that of {baseline} is {told}"
-        )
-        return GateResult("ERROR", baseline, candidate, (), (problem,))
+    problems = _not_the_pinned(policy, baseline, set(table.loc[table["run"] == baseline, "identity"]))
+    if problems:
+        return GateResult("ERROR", baseline, candidate, (), problems)
     held = read_licences(table, licences) if named else None
     result = gate(table, baseline, candidate, policy, licences=held, scores_given=not named)
     notes = [] if named else ["the table names no judges: no licence was asked for"]
-    spared = [
-        k for k, rule in policy.dimensions.items() if rule.unlicensed_only and k in set(table["dimension"])
-    ]
+    present = set(table["dimension"])
+    spared = [k for k, rule in policy.dimensions.items() if rule.unlicensed_only and k in present]
     if spared and not table["licensed"].any():
         notes.append(f"{', '.join(spared)}: no canary is marked as licensing the first person, so all count")
     return replace(result, notes=(*notes, *result.notes))
+
+
+def _not_the_pinned(policy: Policy, run: str, identities: Collection[str]) -> tuple[str, ...]:
+    """What to say of a baseline with another identity than the pinned one, or none; nothing where it fits."""
+    pinned = policy.baseline_identity
+    if not pinned or all(identity.startswith(pinned) for identity in identities):
+        return ()
+    told = ", ".join(sorted(identity[:12] or "not told by the table" for identity in identities))
+    return (f"the policy pins the baseline's identity to {pinned[:12]}, and that of {run} is {told}",)
 
 
 def shared_canaries(table: ScoreTable, one: str, other: str) -> tuple[ScoreTable, int]:

@@ -27,6 +27,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from judges.licensing.label_file import YES_OR_NO
 from judges.types import DIMENSIONS
 from results.records import RunLog
 from timbre.errors import TimbreError
@@ -49,8 +50,6 @@ COLUMNS = (
 CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
 LICENSED = "licensed"
 """A further column that a CSV may have: true or false."""
-
-_LICENSED = {"": False, "false": False, "0": False, "true": True, "1": True}
 
 
 def score_table(logs: Iterable[RunLog]) -> ScoreTable:
@@ -150,7 +149,7 @@ def _csv_row(row: dict[str, str], where: str) -> tuple[Any, ...]:
     if value is not None and not math.isfinite(value):
         raise _error(f"value {row['value']!r}", where, "give a finite number, or nothing for unscored")
     licensed = row.get(LICENSED, "").lower()
-    if licensed not in _LICENSED:
+    if licensed not in YES_OR_NO:
         raise _error(f"licensed {row[LICENSED]!r}", where, "write true or false")
     reason = "" if value is not None else "empty in the table"
     number = math.nan if value is None else value
@@ -162,7 +161,7 @@ def _csv_row(row: dict[str, str], where: str) -> tuple[Any, ...]:
         row["dimension"],
         number,
         reason,
-        _LICENSED[licensed],
+        YES_OR_NO[licensed],
         False,
         "",
         "",

@@ -121,7 +121,7 @@ def calibrate(
       timbre calibrate rubric/humor labels.csv --labelled-by people --grader openai/gpt-5
     """
     from judges.licensing.label_file import read_labels
-    from judges.licensing.licence import LICENCES, licence_path, write_licence
+    from judges.licensing.licence import LICENCES, write_licence
     from judges.licensing.licence_page import licence_page
 
     family, slash, _ = judge.partition("/")
@@ -148,10 +148,11 @@ def calibrate(
         licence = measure(
             _unasked(judge), read, domain=domain, labelled_by=told, cut=cut, attacked_texts=attacked
         )
-    path, before = licence_path(licence.digest, out or LICENCES), _held(licence, out or LICENCES)
+    folder = out or LICENCES
+    before = _held(licence, folder)
     if before is not None:
         click.echo(f"in place of the licence of {before}", err=True)
-    write_licence(licence, out or LICENCES)
+    path = write_licence(licence, folder)
     lack = _lack(licence)
     if lack:
         click.echo(f"the shipped policy does not accept it: {lack}", err=True)

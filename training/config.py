@@ -109,9 +109,9 @@ class TrainConfig:
             )
         if self.crops and self.unit != "sentence":
             raise TimbreError("there are no sentences to crop", where="crops", do="set unit = 'sentence'")
-        if not self.questions and (self.distractors or self.crops or self.unit != "text"):
-            key = next(k for k in ("unit", "distractors", "crops") if getattr(self, k) != _LATER[k])
-            raise TimbreError(f"{key} is for a judge", where=key, do="give questions, or leave it out")
+        for key in ("unit", "distractors", "crops"):
+            if getattr(self, key) != _LATER[key] and not self.questions:
+                raise TimbreError(f"{key} is for a judge", where=key, do="give questions, or leave it out")
         if not 0 < self.max_grad_norm < math.inf:
             raise TimbreError(
                 f"max_grad_norm is {self.max_grad_norm}", where="max_grad_norm", do="use e.g. 1.0"

@@ -20,6 +20,9 @@ COLUMNS = ("id", "prompt", "text", "label")
 OPTIONAL = ("subjects", "first_person_licensed", "target_words")
 """What a canary tells of its prompt, where labels tell it too; never a rater's column."""
 
+YES_OR_NO = {"": False, "false": False, "0": False, "true": True, "1": True}
+"""What a cell of a CSV may say, in lower case, of a prompt that licenses the first person."""
+
 MIN_ROWS = 20
 """Fewer rows than this say nothing of agreement; what a gate asks for is in its policy."""
 
@@ -119,9 +122,8 @@ def read_labels(path: Path) -> Labels:
 
 def _answer(key: str, row: dict[str, str], where: str) -> Answer:
     told = {name: row.get(name, "").strip() for name in OPTIONAL}
-    licensed = {"": False, "false": False, "0": False, "true": True, "1": True}
     given = told["first_person_licensed"].lower()
-    if given not in licensed:
+    if given not in YES_OR_NO:
         raise TimbreError(f"first_person_licensed {given!r}", where=where, do="write true or false")
     band = _BAND.fullmatch(told["target_words"])
     low, high = (int(band[1]), int(band[2])) if band else (1, 1)
@@ -134,7 +136,7 @@ def _answer(key: str, row: dict[str, str], where: str) -> Answer:
         prompt=row["prompt"],
         text=row["text"],
         subjects=tuple(name for part in told["subjects"].split(";") if (name := part.strip())),
-        first_person_licensed=licensed[given],
+        first_person_licensed=YES_OR_NO[given],
         target_words=(low, high) if band else None,
     )
 
