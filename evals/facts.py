@@ -13,7 +13,6 @@ from canaries.types import Suite
 from evals.graders import grader_name, graders
 from evals.inspect_internals import PrerequisiteError
 from evals.provider import Subject
-from evals.served_judge import judge_name
 from evals.vllm_internals import serving_dtype
 from judges.panel import judges_version
 from timbre.errors import TimbreError
@@ -29,7 +28,13 @@ def prerequisite() -> Iterator[None]:
 
 
 def eval_facts(
-    subject: Subject, suite: Suite, voice: Path, decoding: GenerateConfig, epochs: int, shots: int, judge: str
+    subject: Subject,
+    suite: Suite,
+    voice: Path,
+    decoding: GenerateConfig,
+    epochs: int,
+    shots: int,
+    impostors: Path | None,
 ) -> dict[str, Any]:
     """The log's ``eval.metadata["timbre"]``."""
     return {
@@ -39,7 +44,7 @@ def eval_facts(
         "base_sha256": subject.base.sha256,
         "suite": suite.name,
         "suite_sha256": suite.sha256,
-        **judged_by(voice, judge),
+        **judged_by(voice, impostors),
         "decoding": {
             "temperature": decoding.temperature,
             "top_p": decoding.top_p,
@@ -52,19 +57,23 @@ def eval_facts(
     }
 
 
-def judged_by(voice: Path, judge: str) -> dict[str, str | None]:
+def judged_by(voice: Path, impostors: Path | None) -> dict[str, str | None]:
     """Who judges, by which rules and against whose texts: with `inspect score`, others than at the eval.
 
     Args:
         voice: The writer's pairs.
-        judge: One of ``evals.served_judge.JUDGES``.
+        impostors: Further writers, or None.
     """
     return {
         "judges": judges_version(),
-        "judge": judge_name(judge),
-        "voice": f"{voice.name} {hashlib.sha256(voice.read_bytes()).hexdigest()[:12]}",
+        "voice": _named(voice),
+        "impostors": _named(impostors) if impostors else None,
         "grader": ", ".join(sorted(map(grader_name, graders()))) or None,
     }
+
+
+def _named(path: Path) -> str:
+    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
 
 def facts_version(facts: dict[str, Any]) -> str:

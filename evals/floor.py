@@ -13,8 +13,7 @@ from openai import AsyncOpenAI
 
 from evals.endpoint import Endpoint, serve_base
 from evals.server import connect
-from judges.command import DEFAULT_FLOOR
-from timbre.paths import CHECKOUT
+from timbre.paths import CHECKOUT, DEFAULT_FLOOR
 from training.base import EMBEDDED, resolve_base
 from training.pairs import load_pairs
 

@@ -15,40 +15,46 @@ provider takes the setting, so it is the user's, and makes another judge:
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import TypeVar
 
+import anyio
 import anyio.to_thread
 from inspect_ai.model import CachePolicy, GenerateConfig, Model, ModelOutput, ResponseSchema, model_roles
 from inspect_ai.util import JSONSchema, collect
 
 from evals.provider import VoiceAPI, find_subject
-from judges.pooled import pooled
-from judges.reply_logprobs import TokenChoice
+from judges.grading import TokenChoice
 from judges.rubric import (
     MAX_REPLY_TOKENS,
     Rubric,
     load_rubric,
     parse_reply,
+    pooled,
     rubric_identity,
     rubric_prompt,
     rubric_schema,
 )
-from judges.types import DIMENSIONS, Answer, Judgement, unscored
+from judges.text import is_blank
+from judges.types import DIMENSIONS, FAULT_AT, Answer, Judgement, unscored
 from timbre.errors import TimbreError
 
 ROLE = "grader"
 GRADED = tuple(key for key, dimension in DIMENSIONS.items() if dimension.judged_by == "grader")
 
 _RUNTIME = {"max_connections", "adaptive_connections", "max_retries", "timeout", "attempt_timeout"}
-"""Settings of a grader that don't change what it says."""
+"""Settings of a grader that don't change its replies."""
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def graders() -> tuple[Model, ...]:
     """The models in the role ``grader``; none where the role is empty: a run never grades itself."""
-    found = model_roles().get(ROLE, [])
-    return tuple(found) if isinstance(found, list) else (found,)
+    models = model_roles().get(ROLE, [])
+    return tuple(models) if isinstance(models, list) else (models,)
 
 
 def grader_name(grader: Model) -> str:
@@ -58,10 +64,10 @@ def grader_name(grader: Model) -> str:
         TimbreError: It is a run that isn't there.
     """
     settings = grader.config.model_dump(mode="json", exclude_none=True, exclude={*_RUNTIME, "cache", "batch"})
-    told = f" {json.dumps(settings, sort_keys=True)}" if settings else ""
+    suffix = f" {json.dumps(settings, sort_keys=True)}" if settings else ""
     if isinstance(grader.api, VoiceAPI):
-        return f"{grader}@{_run_identity(grader.name, grader.api.base)[:16]}{told}"
-    return f"{grader}{told}"
+        return f"{grader}@{_run_identity(grader.name, grader.api.base)[:16]}{suffix}"
+    return f"{grader}{suffix}"
 
 
 @lru_cache(maxsize=32)
@@ -80,7 +86,7 @@ def reply_cache(grader: str, rubric: Rubric) -> CachePolicy | bool:
 
 
 def reply_config(grader: Model, name: str, schema: Mapping[str, object], max_tokens: int) -> GenerateConfig:
-    """Greedy, and held to the JSON that is asked for where the provider can.
+    """Greedy decoding, constrained to the JSON that is asked for where the provider can.
 
     Args:
         grader: Its own ``max_tokens``, if it was given some, goes before ours: of a model that reasons first,
@@ -95,18 +101,27 @@ def reply_config(grader: Model, name: str, schema: Mapping[str, object], max_tok
 
 
 def cut_off(output: ModelOutput) -> str | None:
-    """Why a reply that isn't understood may be a torn one; None where it was not cut off."""
+    """What to say of a reply that was cut off at its token limit; None where it wasn't."""
     if output.stop_reason != "max_tokens":
         return None
     return "reply cut off at its token limit: name the grader as {model: NAME, max_tokens: 4000}"
 
 
-async def grade(answer: Answer) -> dict[str, Judgement]:
-    """The graded dimensions of one answer; nothing without a grader, and nothing for an empty answer."""
-    if not graders() or not answer.text.strip():
+async def grade(answer: Answer, integrity: Judgement | None = None) -> dict[str, Judgement]:
+    """The graded dimensions of one answer; nothing without a grader.
+
+    Args:
+        answer: What is judged.
+        integrity: Its ``integrity``. An answer with a fault is 0 under every rubric, with the fault as
+            evidence, and no grader is asked (contract C4).
+    """
+    if not graders():
         return {}
-    found = await collect(*(_panel(load_rubric(key), answer) for key in GRADED))
-    return {judgement.dimension: judgement for judgement in found}
+    fault = integrity if integrity and (integrity.value or 0.0) >= FAULT_AT else None
+    if is_blank(answer.text) and not fault:
+        return {}
+    judgements = await collect(*(_panel(load_rubric(key), answer, fault) for key in GRADED))
+    return {judgement.dimension: judgement for judgement in judgements}
 
 
 async def named_graders() -> dict[str, Model]:
@@ -118,15 +133,17 @@ async def named_graders() -> dict[str, Model]:
     return {await anyio.to_thread.run_sync(grader_name, grader): grader for grader in graders()}
 
 
-async def _panel(rubric: Rubric, answer: Answer) -> Judgement:
-    """What the graders together say under one rubric."""
+async def _panel(rubric: Rubric, answer: Answer, fault: Judgement | None) -> Judgement:
+    """The graders' pooled judgement under one rubric."""
     try:
         named = await named_graders()
     except TimbreError as error:
         return unscored(rubric.dimension, f"no such grader: {error}")
-    said = await collect(*(_ask(grader, name, rubric, answer) for name, grader in named.items()))
     judge = str(rubric_identity(rubric, *named))
-    return replace(pooled(rubric.dimension, dict(zip(named, said, strict=True))), judge=judge)
+    if fault:
+        return Judgement(rubric.dimension, 0.0, fault.evidence, details={"fault": 1.0}, judge=judge)
+    judgements = await collect(*(_ask(grader, name, rubric, answer) for name, grader in named.items()))
+    return replace(pooled(rubric.dimension, dict(zip(named, judgements, strict=True))), judge=judge)
 
 
 async def _ask(grader: Model, name: str, rubric: Rubric, answer: Answer) -> Judgement:
@@ -138,12 +155,12 @@ async def _ask(grader: Model, name: str, rubric: Rubric, answer: Answer) -> Judg
 
 
 async def ask_rubric(grader: Model, rubric: Rubric, answer: Answer, cache: CachePolicy | bool) -> Judgement:
-    """What one grader says of one answer; raises whatever its provider does."""
+    """One grader's judgement of one answer; raises whatever its provider does."""
     config = reply_config(grader, rubric.dimension, rubric_schema(rubric), MAX_REPLY_TOKENS)
     output = await grader.generate(rubric_prompt(rubric, answer), config=config, cache=cache)
-    found = parse_reply(rubric, output.completion, answer, token_choices(output))
-    torn = cut_off(output)
-    return unscored(rubric.dimension, torn) if torn and found.value is None else found
+    judgement = parse_reply(rubric, output.completion, answer, token_choices(output))
+    problem = cut_off(output)
+    return unscored(rubric.dimension, problem) if problem and judgement.value is None else judgement
 
 
 def token_choices(output: ModelOutput) -> tuple[TokenChoice, ...]:
@@ -153,3 +170,40 @@ def token_choices(output: ModelOutput) -> tuple[TokenChoice, ...]:
         TokenChoice(t.token, {t.token: t.logprob} | {o.token: o.logprob for o in t.top_logprobs or ()})
         for t in (given.content if given else ())
     )
+
+
+async def ask_each(
+    grader: str, ask: Callable[[T], Awaitable[R]], items: Sequence[T], failed: Callable[[T, str], R]
+) -> list[R]:
+    """``ask`` each item, the first alone and then the others together; results in the order of the items.
+
+    Args:
+        grader: Its name, for the error.
+        ask: Asks the grader about an item.
+        items: What is asked about.
+        failed: The result for an item whose call failed after the first one's had not, with the reason.
+
+    Raises:
+        TimbreError: The first call fails: a wrong key would fail a thousand times over.
+    """
+    results: dict[int, R] = {}
+
+    async def ask_at(at: int) -> None:
+        try:
+            results[at] = await ask(items[at])
+        except Exception as error:  # any provider's failure
+            results[at] = failed(items[at], f"{type(error).__name__}: {error}"[:300])
+
+    if items:
+        try:
+            results[0] = await ask(items[0])
+        except Exception as error:
+            raise TimbreError(
+                f"the grader failed: {type(error).__name__}: {error}"[:300],
+                where=grader,
+                do="mend it and call again; replies it gave before are cached",
+            ) from error
+    async with anyio.create_task_group() as group:
+        for at in range(1, len(items)):
+            group.start_soon(ask_at, at)
+    return [results[at] for at in range(len(items))]

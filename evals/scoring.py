@@ -11,16 +11,16 @@ import anyio.to_thread
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
+from canaries.suite import load_suite
 from evals import facts
 from evals.graders import grade
 from evals.self_insertion_confirm import KEY as SELF_INSERTION
 from evals.self_insertion_confirm import Confirmation, confirm
-from evals.served_judge import LINEAR, served_judgements
-from judges.command import DEFAULT_FLOOR
 from judges.panel import Panel
 from judges.reference import load_reference
 from judges.types import Answer, Judgement
-from timbre.errors import TimbreError
+from judges.voice_match import separation_message
+from timbre.paths import DEFAULT_FLOOR
 from training.runs import read_run
 
 
@@ -37,38 +37,46 @@ def mean_scored() -> Metric:
 
 
 @scorer(metrics={"*": [mean_scored()]}, name="voice")
-def voice_scorer(voice: str, judge: str = LINEAR) -> Scorer:
+def voice_scorer(voice: str, suite: str, base_sha256: str, impostors: str = "") -> Scorer:
     """Judge an answer on every dimension of contract C4.
 
     Args:
         voice: The writer's pairs.
-        judge: Who judges humor and provocativeness where no grader does.
+        suite: The suite's YAML file, whose prompts ``relevance`` compares.
+        base_sha256: Identity of the base, whose learned phrases count as slop.
+        impostors: JSON Lines of further writers for ``voice_match``; empty for the shipped ones alone.
     """
 
     async def score(state: TaskState, target: Target) -> Score:
         answer = _answer(state)
-        panel = _panel(voice, state.model.name)
+        panel = _panel(voice, suite, base_sha256, impostors, state.model.name)
         judgements = await anyio.to_thread.run_sync(panel.judge, answer)
-        judgements |= await served_judgements(judge, answer, judgements[SELF_INSERTION])
-        judgements |= await grade(answer)
+        judgements |= await grade(answer, judgements["integrity"])
         confirmation = await confirm(answer, judgements[SELF_INSERTION])
         return as_score(
             judgements,
             answer,
             truncated=state.output.stop_reason == "max_tokens",
             confirmation=confirmation,
-            judged_by=await _judged_by(voice, judge),
+            judged_by=await _judged_by(voice, impostors),
         )
 
     return score
 
 
-async def _judged_by(voice: str, judge: str) -> dict[str, str | None] | None:
-    """See ``evals.facts.judged_by``; None where a judge can't be had, which its dimensions say themselves."""
-    try:
-        return await anyio.to_thread.run_sync(facts.judged_by, Path(voice), judge)
-    except TimbreError:
-        return None
+async def _judged_by(voice: str, impostors: str) -> dict[str, str | None]:
+    """See ``evals.facts.judged_by``; with how well ``voice_match`` tells the writer apart."""
+    further = Path(impostors) if impostors else None
+    named = await anyio.to_thread.run_sync(facts.judged_by, Path(voice), further)
+    text, reason = await anyio.to_thread.run_sync(_separation, voice, impostors)
+    return {**named, "separation": text, "voice_match_advisory": reason}
+
+
+@lru_cache(maxsize=8)
+def _separation(voice: str, impostors: str) -> tuple[str, str]:
+    return separation_message(
+        load_reference(Path(voice), DEFAULT_FLOOR, Path(impostors) if impostors else None)
+    )
 
 
 def as_score(
@@ -90,7 +98,7 @@ def as_score(
     """
     if confirmation is not None:
         judgements = {**judgements, SELF_INSERTION: confirmation.judgement}
-    asked = confirmation.told if confirmation else None
+    asked = confirmation.record if confirmation else None
     return Score(
         value={key: math.nan if j.value is None else j.value for key, j in judgements.items()},
         answer=answer.text,
@@ -139,9 +147,13 @@ def _answer(state: TaskState) -> Answer:
 
 
 @lru_cache(maxsize=8)
-def _panel(voice: str, run: str) -> Panel:
+def _panel(voice: str, suite: str, base_sha256: str, impostors: str, run: str) -> Panel:
     """The judges for one run: what it was trained on may not be copied, beside the writer's own pairs."""
     name, _, _ = run.rpartition("/")[2].partition("@")  # an epoch was trained on what its run was
     trained = read_run(name)
-    responses = [response for _, response in trained.training_pairs()] if trained else []
-    return Panel(load_reference(Path(voice), DEFAULT_FLOOR if DEFAULT_FLOOR.is_file() else None), responses)
+    return Panel(
+        load_reference(Path(voice), DEFAULT_FLOOR, Path(impostors) if impostors else None),
+        [response for _, response in trained.training_pairs()] if trained else [],
+        {canary.prompt: canary.facts for canary in load_suite(suite).canaries},
+        base_sha256,
+    )

@@ -1,4 +1,4 @@
-"""The graders asked to confirm ``self_insertion``: one call an answer and grader, kept as rubrics' are."""
+"""The graders asked to confirm ``self_insertion``: one call an answer and grader, cached as rubrics' are."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -8,18 +8,20 @@ from inspect_ai.model import Model
 from inspect_ai.util import collect
 
 from evals.graders import cut_off, named_graders, reply_cache, reply_config
-from judges.self_insertion_confirm import (
+from judges import panel
+from judges.confirm import (
     MAX_REPLY_TOKENS,
+    Inquiry,
     Reading,
     confirm_identity,
     confirm_prompt,
     confirm_schema,
     confirmed,
-    may_be_asked,
+    inquiry,
+    needs_confirmation,
     parse_confirmation,
     questions,
 )
-from judges.self_insertion_passages import Inquiry, inquiry
 from judges.types import Answer, Judgement
 from timbre.errors import TimbreError
 
@@ -28,46 +30,42 @@ KEY = "self_insertion"
 
 @dataclass(frozen=True)
 class Confirmation:
-    """The judgement after stage 2, and what the log is told of it.
-
-    Attributes:
-        judgement: Of ``self_insertion``.
-        told: For the score's metadata: ``detector`` and ``value``, ``disagreement`` (a grader acquitted a
-            flagged passage, or found a fault in a sampled one), ``unanswered`` (reason by grader), and
-            ``passages`` with every grader's reading. None where no grader was asked.
-    """
+    """The judgement after stage 2, and what the log stores of it."""
 
     judgement: Judgement
-    told: Mapping[str, Any] | None = None
+    record: Mapping[str, Any] | None = None
+    """For the score's metadata: ``detector`` and ``value``, ``disagreement`` (a grader acquitted a flagged
+    passage, or quoted a fault in a sampled one), ``unanswered`` (reason by grader), and ``passages`` with
+    every grader's reading. None where no grader was asked."""
 
 
 async def confirm(answer: Answer, detected: Judgement) -> Confirmation:
-    """Ask the graders about the detector's finding; without a grader, it stands as it is.
+    """Ask the graders about the detector's judgement; without a grader, it stands as it is.
 
-    A grader that fails, or isn't understood, changes nothing, and the reason is told.
+    A grader that fails, or isn't understood, changes nothing, and the reason is recorded.
     """
     try:
         named = await named_graders()
     except TimbreError as error:
-        return Confirmation(detected, _told(detected, detected, None, {}, {"grader": str(error)}))
+        return Confirmation(detected, _record(detected, detected, None, {}, {"grader": str(error)}))
     if not named or detected.value is None:
         return Confirmation(detected)
-    judge = str(confirm_identity(*named, trained=detected.judge))
+    judge = str(confirm_identity(panel.judge_identities()[KEY], *named))
     asked = inquiry(answer, detected.evidence)
-    if not may_be_asked(answer) or not asked.passages:
+    if not needs_confirmation(answer) or not asked.passages:
         return Confirmation(replace(detected, judge=judge))
     replies = await collect(*(ask(grader, name, answer, asked) for name, grader in named.items()))
-    said = dict(zip(named, replies, strict=True))
-    readings = {name: r for name, r in said.items() if not isinstance(r, str)}
-    reasons = {name: r for name, r in said.items() if isinstance(r, str)}
-    found = confirmed(detected, asked, readings, answer)
+    by_grader = dict(zip(named, replies, strict=True))
+    readings = {name: r for name, r in by_grader.items() if not isinstance(r, str)}
+    reasons = {name: r for name, r in by_grader.items() if isinstance(r, str)}
+    judgement = confirmed(detected, asked, readings, answer)
     if readings:
-        found = replace(found, judge=judge)
-    return Confirmation(found, _told(detected, found, asked, readings, reasons))
+        judgement = replace(judgement, judge=judge)
+    return Confirmation(judgement, _record(detected, judgement, asked, readings, reasons))
 
 
 async def ask(
-    grader: Model, name: str, answer: Answer, asked: Inquiry, *, keep: bool = True
+    grader: Model, name: str, answer: Answer, asked: Inquiry, *, use_cache: bool = True
 ) -> tuple[Reading, ...] | str:
     """One grader's readings, or why it has none.
 
@@ -76,37 +74,40 @@ async def ask(
         name: Its name, for the cache.
         answer: Whose passages they are.
         asked: The passages.
-        keep: Whether a kept reply will do, and this one is kept.
+        use_cache: Whether a cached reply will do, and a new one is cached.
     """
     config = reply_config(grader, "confirm_self_insertion", confirm_schema(asked.passages), MAX_REPLY_TOKENS)
-    cache = reply_cache(name, questions()) if keep else False
+    cache = reply_cache(name, questions()) if use_cache else False
     try:
         output = await grader.generate(confirm_prompt(answer, asked.passages), config=config, cache=cache)
     except Exception as error:  # any provider's failure: the detector's value stands
         return f"failed: {type(error).__name__}: {error}"[:300]
-    said = parse_confirmation(output.completion, answer, asked.passages)
-    return cut_off(output) or said if isinstance(said, str) else said
+    readings = parse_confirmation(output.completion, answer, asked.passages)
+    return cut_off(output) or readings if isinstance(readings, str) else readings
 
 
-def _told(
+def _record(
     detected: Judgement,
-    found: Judgement,
+    judgement: Judgement,
     asked: Inquiry | None,
     readings: Mapping[str, tuple[Reading, ...]],
     reasons: Mapping[str, str],
 ) -> dict[str, Any]:
-    passages = [
-        {**asdict(passage), "readings": {name: asdict(said[at]) for name, said in readings.items()}}
-        for at, passage in enumerate(asked.passages if asked else ())
-    ]
-    pairs = [
-        (p, said[at]) for said in readings.values() for at, p in enumerate(asked.passages if asked else ())
-    ]
-    disagreement = any(r.acquitted if p.flagged else r.fault for p, r in pairs)
+    passages = asked.passages if asked else ()
     return {
         "detector": detected.value,
-        "value": found.value,
-        "disagreement": disagreement,
+        "value": judgement.value,
+        "disagreement": any(
+            reading.acquitted if passage.flagged else reading.fault
+            for of_grader in readings.values()
+            for passage, reading in zip(passages, of_grader, strict=True)
+        ),
         "unanswered": dict(reasons),
-        "passages": passages,
+        "passages": [
+            {
+                **asdict(passage),
+                "readings": {name: asdict(of_grader[at]) for name, of_grader in readings.items()},
+            }
+            for at, passage in enumerate(passages)
+        ],
     }

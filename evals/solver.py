@@ -6,13 +6,12 @@ from inspect_ai.model import ChatMessage, ChatMessageAssistant, ChatMessageUser
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from evals.inspect_internals import requested_cache
-from evals.served_judge import make_ready
 from training.pairs import load_pairs
 from training.types import Pair
 
 
 @solver
-def answer_canary(voice: str, shots: int, seed: int, identity: str, judge: str) -> Solver:
+def answer_canary(voice: str, shots: int, seed: int, identity: str) -> Solver:
     """Ask the canary once.
 
     Args:
@@ -20,12 +19,10 @@ def answer_canary(voice: str, shots: int, seed: int, identity: str, judge: str) 
         shots: How many of them to show first.
         seed: Of the first epoch; epoch e is sampled with ``seed + e - 1``.
         identity: Of the run; part of the cache's scope, so that a retrained run is asked anew.
-        judge: Who will judge humor and provocativeness (``evals.served_judge.JUDGES``).
     """
     turns = few_shot(load_pairs(Path(voice)), shots) if shots else []
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        await make_ready(judge)
         state.messages = [*turns, *state.messages]
         asked = requested_cache()
         scoped = (

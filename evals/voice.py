@@ -17,7 +17,6 @@ from canaries.types import Canary
 from evals.facts import eval_facts, facts_version, prerequisite
 from evals.provider import MAX_CONNECTIONS, find_subject
 from evals.scoring import voice_scorer
-from evals.served_judge import LINEAR, check_judge
 from evals.solver import answer_canary
 from judges.reference import load_reference
 from timbre.paths import CHECKOUT, DEFAULT_VOICE
@@ -35,7 +34,7 @@ def voice(
     top_p: float = 0.95,
     max_tokens: int = 512,
     seed: int = 1234,
-    judge: str = LINEAR,
+    impostors: str = "",
 ) -> Task:
     """Ask the canaries; every sample gets every dimension.
 
@@ -48,9 +47,7 @@ def voice(
         top_p: Of sampling.
         max_tokens: Most new tokens of an answer. Small limits hide a lack of compression.
         seed: Epoch e is sampled with seed + e - 1.
-        judge: Who judges humor and provocativeness where no grader does: ``linear``, or ``lora``, the mean
-            of linear and served LoRA judge; that one also has a trained judge read every sentence for
-            self_insertion. It agrees better with labels, and on a CPU costs time.
+        impostors: JSON Lines of further writers that voice_match must tell the writer from: register, id, text.
     """
     with prerequisite():
         model = get_model()
@@ -58,7 +55,8 @@ def voice(
         subject = find_subject(name, getattr(model.api, "base", None))
         canaries = load_suite(_from_checkout(suite) if "/" in suite or suite.endswith(".yaml") else suite)
         voice_file = _from_checkout(voice)
-        reference = load_reference(voice_file, None)
+        impostor_file = _from_checkout(impostors) if impostors else None
+        reference = load_reference(voice_file, None, impostor_file)
         check_contamination(canaries, _trained_texts(voice_file, subject.run))
         decoding = GenerateConfig(
             temperature=temperature,
@@ -67,11 +65,16 @@ def voice(
             seed=seed,
             max_connections=MAX_CONNECTIONS,
         )
-        facts = eval_facts(subject, canaries, voice_file, decoding, epochs, shots, check_judge(judge))
+        facts = eval_facts(subject, canaries, voice_file, decoding, epochs, shots, impostor_file)
         return Task(
             dataset=MemoryDataset([_sample(c) for c in canaries.canaries], name=canaries.name),
-            solver=answer_canary(str(voice_file), shots, seed, subject.identity, judge),
-            scorer=voice_scorer(voice=str(voice_file), judge=judge),
+            solver=answer_canary(str(voice_file), shots, seed, subject.identity),
+            scorer=voice_scorer(
+                voice=str(voice_file),
+                suite=str(canaries.path),
+                base_sha256=subject.base.sha256,
+                impostors=str(impostor_file or ""),
+            ),
             config=decoding,
             epochs=Epochs(epochs, "mean"),
             version=facts_version(facts),

@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT, DEFAULT_VOICE
+from timbre.paths import DEFAULT_FLOOR, DEFAULT_VOICE
 
 if TYPE_CHECKING:
     from judges.reference import VoiceReference
-
-DEFAULT_FLOOR = CHECKOUT / "judges" / "data" / "floor.jsonl"
-"""Answers of the embedded base to the shipped pairs' prompts."""
 
 
 @click.command(name="score")
@@ -52,12 +49,22 @@ def score(file: str, as_json: bool, voice: Path | None, floor: Path | None) -> N
     from judges.score_file import read_answers, score_line, score_table
 
     answers = read_answers(_read(file), "<stdin>" if file == "-" else file)
-    panel = Panel(_reference(voice, floor))
+    panel = Panel(_reference(voice, floor), topics=_topics([answer.prompt for answer in answers]))
     if as_json:
         for answer in answers:
             click.echo(score_line(answer, panel.judge(answer)))
     else:
         click.echo(score_table([panel.judge(answer) for answer in answers]))
+
+
+def _topics(prompts: list[str]) -> dict[str, tuple[str, ...]]:
+    """The file's prompts, and the shipped ones beside them where these are too few to compare with."""
+    from judges.json_lines import read_objects
+    from judges.relevance import MIN_PROMPTS
+
+    if len(set(prompts)) <= MIN_PROMPTS:
+        prompts = [*prompts, *(str(record["prompt"]) for _, record in read_objects(DEFAULT_FLOOR))]
+    return {prompt: () for prompt in prompts if prompt.strip()}
 
 
 def _read(file: str) -> bytes:

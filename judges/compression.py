@@ -1,19 +1,23 @@
 """Did the answer keep to the length that was asked for, and does it say something new as it goes?"""
 
-from judges.plain_text import EMPTY, NO_WORDS, Span, is_blank, words
+from collections import Counter
+
+from judges.text import EMPTY, NO_WORDS, Span, fold, is_blank, words
 from judges.types import Answer, Evidence, Judgement, unscored
+
+VERSION = 2
 
 WINDOW = 50
 """Words in a window. Every window is this long, so a long answer isn't marked down for its length
 (the share of distinct words, like a gzip ratio, falls with length). 50 words are two or three
 sentences: long enough to hold a repeated phrase, short enough to fit in the shortest note asked for."""
 
-FRESH = 0.70
-"""Mean share of distinct words in a window at which prose counts as fully dense. Ordinary English prose
-measures about 0.75 to 0.87, and software licences, which repeat their terms on purpose, 0.73 to 0.75."""
+FRESH = 0.60
+"""Mean share of distinct words in a window from which a text counts as fully dense: 99 % of human notes
+(``benchmarks/integrity.py``) have more."""
 
-STALE = 0.40
-"""Mean share at which it counts as mere repetition: each word stands two and a half times in 50."""
+STALE = 0.30
+"""Mean share down to which density falls, to 0: by then each word stands more than three times in 50."""
 
 
 def compression(answer: Answer) -> Judgement:
@@ -23,10 +27,10 @@ def compression(answer: Answer) -> Judgement:
 
     - ``band`` is 1 inside the inclusive band, ``high / words`` above it and ``words / low`` below
       it: an answer four times too long keeps a quarter.
-    - ``density`` is ``0.5 + 0.5 x clip((d - STALE) / (FRESH - STALE), 0, 1)`` in [0.5, 1], where
-      ``d`` is the moving-average type-token ratio (Covington & McFall 2010) over ``WINDOW`` words.
-      It halves at most, since keeping to the band is what was asked. An answer shorter than a
-      window is one window; the few words then overstate ``d``, and it is the band that marks it down.
+    - ``density`` is ``clip((d - STALE) / (FRESH - STALE), 0, 1)``, where ``d`` is the moving-average
+      type-token ratio (Covington & McFall 2010) over ``WINDOW`` words: mere repetition is worth nothing. An
+      answer shorter than a window is one window; the few words then overstate ``d``, and it is the band that
+      marks it down.
 
     Args:
         answer: Any text; needs ``target_words``.
@@ -47,33 +51,41 @@ def compression(answer: Answer) -> Judgement:
     count = len(found)
     band = high / count if count > high else min(1.0, count / low) if low > 0 else 1.0
     share, worst = _distinct_share(found)
-    density = 0.5 + 0.5 * min(1.0, max(0.0, (share - STALE) / (FRESH - STALE)))
+    density = min(1.0, max(0.0, (share - STALE) / (FRESH - STALE)))
     evidence = []
     if share < FRESH:
         evidence.append(_evidence(answer.text, found[worst : worst + WINDOW], "repetition"))
     if count > high:
         evidence.append(_evidence(answer.text, found[high:], "over_band"))
+    figures = {
+        "words": count,
+        "low": low,
+        "high": high,
+        "band": band,
+        "distinct_share": share,
+        "density": density,
+    }
     return Judgement(
         "compression",
         band * density,
         tuple(sorted(evidence, key=lambda e: e.start)),
-        details={
-            "words": float(count),
-            "low": float(low),
-            "high": float(high),
-            "band": band,
-            "distinct_share": share,
-            "density": density,
-        },
+        details={name: float(figure) for name, figure in figures.items()},
     )
 
 
 def _distinct_share(found: tuple[Span, ...]) -> tuple[float, int]:
     """Mean share of distinct words over all windows, and where the window with the smallest begins."""
-    tokens = [w.text.casefold() for w in found]
+    tokens = [fold(w.text) for w in found]
     size = min(WINDOW, len(tokens))
-    shares = [len(set(tokens[i : i + size])) / size for i in range(len(tokens) - size + 1)]
-    return sum(shares) / len(shares), shares.index(min(shares))
+    inside = Counter(tokens[:size])
+    distinct = [len(inside)]
+    for leaving, entering in zip(tokens, tokens[size:], strict=False):
+        inside[entering] += 1
+        inside[leaving] -= 1
+        if not inside[leaving]:
+            del inside[leaving]
+        distinct.append(len(inside))
+    return sum(distinct) / len(distinct) / size, distinct.index(min(distinct))
 
 
 def _evidence(text: str, span: tuple[Span, ...], why: str) -> Evidence:

@@ -1,31 +1,50 @@
-"""Did the model learn the voice, or the sentences? The longest run copied from a training response."""
+"""Did the model learn the voice, or the sentences? Passages shared with a training response."""
 
-import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from judges.plain_text import EMPTY, Span, is_blank
+from judges.text import EMPTY, Span, all_words, clean, fold, is_blank, is_unspaced
 from judges.types import Answer, Evidence, Judgement, unscored
 
-MIN_RUN = 6
-"""Shortest run of words that counts as copied. Two writers share five words by habit ("at the end of
-the"); a sixth in the same order, in texts of a hundred words on different subjects, is seldom chance."""
+VERSION = 2
 
-FULL_RUN = 30
-"""Run at which the value is 1. Thirty words are two sentences, or half a note of 60: nobody calls that
-style. (The 50 tokens of Carlini et al. 2022 are meant for corpora of books, not of notes.)"""
+SEED = 4
+"""Words in the same order that may be part of a passage. With one word in five changed, four are left
+between."""
 
-_TOKEN = re.compile(r"[^\W_]+(?:['\u2019\u02bc][^\W_]+)*")
+GAP = 2
+"""Changed, added or left out words that a passage may hold between two shared runs, on either side."""
+
+MIN_PASSAGE = 6
+"""Shared words from which a passage counts. Two writers share five by habit ("at the end of the")."""
+
+FULL_PASSAGE = 30
+"""Shared words at which the value is 1. Thirty words are two sentences, or half a note of 60: nobody calls
+that style. (The 50 tokens of Carlini et al. 2022 are meant for corpora of books, not of notes.)"""
+
+SHORT_TEXT = 13
+"""Words that the shorter text counts at least, so that six common ones ("that is not what I meant"), even if
+they are a whole response, stay under one half, which is a fault."""
+
+UNSPACED_WEIGHT = 0.5
+"""Words that a character counts in a script without spaces; most Chinese words have two."""
+
+MAX_PLACES = 64
+"""Places in all responses from which a run of ``SEED`` words is common and begins no passage."""
 
 
-class _Run(NamedTuple):
-    length: int
-    at: int
+@dataclass(frozen=True)
+class _Passage:
+    """Shared words of an answer and one response, ``answer[start:end]`` with the gaps."""
+
     source: int
+    start: int
+    end: int
+    weight: float  # shared words, a character of a script without spaces counting less
 
 
 class MemorizationIndex:
-    """Training responses, indexed by every run of ``MIN_RUN`` words in them.
+    """Training responses, indexed by every run of ``SEED`` words in them.
 
     Building takes about two seconds for 2,000 responses of 150 words; a look-up takes time with the
     answer's length, not with theirs.
@@ -34,72 +53,130 @@ class MemorizationIndex:
     def __init__(self, responses: Sequence[str], name: str = "training") -> None:
         """Index ``responses``; ``name`` says in evidence where they are from (counted from 1)."""
         self.name = name
-        self._responses = [[_fold(t.text) for t in _tokens(r)] for r in responses]
+        self._responses = [[fold(w.text) for w in all_words(clean(r).text)] for r in responses]
+        self._weights = [sum(map(_weight, response)) for response in self._responses]
         self._places: dict[tuple[str, ...], list[tuple[int, int]]] = {}
         for source, tokens in enumerate(self._responses):
-            for at in range(len(tokens) - MIN_RUN + 1):
-                self._places.setdefault(tuple(tokens[at : at + MIN_RUN]), []).append((source, at))
+            for at in range(len(tokens) - SEED + 1):
+                self._places.setdefault(tuple(tokens[at : at + SEED]), []).append((source, at))
 
     def __len__(self) -> int:
         """How many responses are indexed."""
         return len(self._responses)
 
-    def words_in(self, source: int) -> int:
+    def weight_of(self, source: int) -> float:
         """Words of response ``source``, counted from 0."""
-        return len(self._responses[source])
+        return self._weights[source]
 
-    def longest_run(self, tokens: Sequence[str]) -> _Run | None:
-        """The longest run that ``tokens`` shares with one response, if it has ``MIN_RUN`` words."""
-        best: _Run | None = None
-        for at in range(len(tokens) - MIN_RUN + 1):
-            for source, place in self._places.get(tuple(tokens[at : at + MIN_RUN]), ()):
-                response = self._responses[source]
-                if at and place and tokens[at - 1] == response[place - 1]:
+    def passages(self, tokens: Sequence[str]) -> list[_Passage]:
+        """Every passage of at least ``MIN_PASSAGE`` words that ``tokens`` shares with a response."""
+        open_passages: dict[int, list[tuple[_Passage, int]]] = {}
+        reached: dict[tuple[int, int], int] = {}
+        found: list[_Passage] = []
+        for at in range(len(tokens) - SEED + 1):
+            places = self._places.get(tuple(tokens[at : at + SEED]), ())
+            if len(places) > MAX_PLACES:
+                continue
+            for source, place in places:
+                if at < reached.get((source, at - place), 0):
                     continue
-                length = MIN_RUN
-                limit = min(len(tokens) - at, len(response) - place)
-                while length < limit and tokens[at + length] == response[place + length]:
-                    length += 1
-                if best is None or length > best.length:
-                    best = _Run(length, at, source)
-        return best
+                length = self._run(tokens, at, source, place)
+                reached[source, at - place] = at + length
+                self._join(open_passages.setdefault(source, []), tokens, (source, at, place, length), found)
+        found += [passage for kept in open_passages.values() for passage, _ in kept]
+        return [p for p in found if p.weight >= MIN_PASSAGE]
+
+    def _run(self, tokens: Sequence[str], at: int, source: int, place: int) -> int:
+        response = self._responses[source]
+        length, limit = SEED, min(len(tokens) - at, len(response) - place)
+        while length < limit and tokens[at + length] == response[place + length]:
+            length += 1
+        return length
+
+    @staticmethod
+    def _join(
+        kept: list[tuple[_Passage, int]],
+        tokens: Sequence[str],
+        run: tuple[int, int, int, int],
+        found: list[_Passage],
+    ) -> None:
+        """Add a run to the passage of its response that ends shortly before it, or begin one."""
+        source, at, place, length = run
+        weight = sum(map(_weight, tokens[at : at + length]))
+        passage = _Passage(source, at, at + length, weight)
+        for number, (before, ended) in enumerate(kept):
+            if 0 <= at - before.end <= GAP and 0 <= place - ended <= GAP:
+                passage = _Passage(source, before.start, at + length, before.weight + weight)
+                kept[number] = passage, place + length
+                return
+        stale = [entry for entry in kept if at - entry[0].end > GAP]
+        found += [entry[0] for entry in stale]
+        kept[:] = [entry for entry in kept if at - entry[0].end <= GAP][-MAX_PLACES:]
+        kept.append((passage, place + length))
 
 
 def memorization(answer: Answer, index: MemorizationIndex | None) -> Judgement:
-    """The longest contiguous run of words that the answer shares with any training response.
+    """How much of the answer is a training response's: its longest shared passage, or all passages together.
 
-    Words are compared without case and punctuation. ``value`` in [0, 1] is 0 for a run under
-    ``MIN_RUN`` words, else ``run / min(FULL_RUN, words of the answer, words of the response)``:
-    thirty words copied are the maximum whatever surrounds them, and so is an answer, or a training
-    response, that is copied whole and has fewer.
+    Words are compared without case, accents and punctuation. A passage is runs of at least ``SEED`` shared
+    words with at most ``GAP`` others between them, so that a copy with every fifth word changed is one
+    passage. ``value`` in [0, 1] is the greater of
+
+    - the longest passage's shared words over ``min(FULL_PASSAGE, words of the answer, words of the
+      response)``, the last two counting ``SHORT_TEXT`` at least: thirty words copied are the maximum
+      whatever surrounds them, and so is an answer, or a training response, that is copied whole and has
+      fewer;
+    - the share of the answer's words in passages of any response, for an answer of ``SHORT_TEXT`` words or
+    more.
 
     Returns:
-        The copied span as evidence, with the response's number in ``why``; unscored without
-        training responses. Details: ``run_words``, ``answer_words``.
+        The longest passage as evidence, or all where together they count more, with the response's number in
+        ``why``; unscored without training responses. Details: ``passage_words``, ``coverage``,
+        ``answer_words``.
     """
     if is_blank(answer.text):
         return unscored("memorization", EMPTY)
     if index is None or not len(index):
         return unscored("memorization", "no training responses to compare with")
-    spans = _tokens(answer.text)
+    spans = all_words(answer.text)
     if not spans:
         return unscored("memorization", "no words")
-    run = index.longest_run([_fold(s.text) for s in spans])
-    details = {"run_words": float(run.length if run else 0), "answer_words": float(len(spans))}
-    if run is None:
-        return Judgement("memorization", 0.0, details=details)
-    start, end = spans[run.at].start, spans[run.at + run.length - 1].end
-    why = f"copied from {index.name} response {run.source + 1}"
-    value = run.length / min(FULL_RUN, len(spans), index.words_in(run.source))
-    return Judgement(
-        "memorization", min(1.0, value), (Evidence(answer.text[start:end], start, end, why),), details=details
-    )
+    tokens = [fold(s.text) for s in spans]
+    passages = index.passages(tokens)
+    total = sum(map(_weight, tokens))
+    if not passages:
+        return Judgement(
+            "memorization", 0.0, details={"answer_words": total, "passage_words": 0.0, "coverage": 0.0}
+        )
+
+    def share(passage: _Passage) -> float:
+        whole = min(max(SHORT_TEXT, total), max(SHORT_TEXT, index.weight_of(passage.source)))
+        return min(1.0, passage.weight / min(FULL_PASSAGE, whole))
+
+    longest = max(passages, key=lambda p: (share(p), p.weight))
+    apart = _best_apart(passages)
+    coverage = min(1.0, sum(p.weight for p in apart) / max(SHORT_TEXT, total))
+    details = {"answer_words": total, "passage_words": longest.weight, "coverage": coverage}
+    shown = [longest] if share(longest) >= coverage else apart
+    evidence = tuple(_evidence(answer.text, spans, p, index.name) for p in shown)
+    return Judgement("memorization", max(share(longest), coverage), evidence, details=details)
 
 
-def _tokens(text: str) -> list[Span]:
-    """Words of the raw text: what is copied into a heading or a code block is copied all the same."""
-    return [Span(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(text)]
+def _best_apart(passages: list[_Passage]) -> list[_Passage]:
+    """The heaviest passages that don't overlap, in their order."""
+    kept: list[_Passage] = []
+    taken: set[int] = set()
+    for passage in sorted(passages, key=lambda p: -p.weight):
+        if taken.isdisjoint(range(passage.start, passage.end)):
+            kept.append(passage)
+            taken.update(range(passage.start, passage.end))
+    return sorted(kept, key=lambda p: p.start)
 
 
-def _fold(word: str) -> str:
-    return word.casefold().replace("\u2019", "'").replace("\u02bc", "'")
+def _evidence(text: str, spans: Sequence[Span], passage: _Passage, name: str) -> Evidence:
+    start, end = spans[passage.start].start, spans[passage.end - 1].end
+    return Evidence(text[start:end], start, end, f"copied from {name} response {passage.source + 1}")
+
+
+def _weight(token: str) -> float:
+    return UNSPACED_WEIGHT if is_unspaced(token) else 1.0

@@ -1,94 +1,171 @@
-"""Every judge that needs no grader, in table order, and a digest that says which judges they were."""
+"""Every judge that needs no grader, in table order, and which versions of them they are."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-from judges.compression import compression
-from judges.linear import linear_judgements
-from judges.memorization import MemorizationIndex, memorization
-from judges.plain_text import EMPTY, is_blank
-from judges.readability import readability
+from judges import (
+    compression,
+    encoder,
+    integrity,
+    memorization,
+    readability,
+    relevance,
+    self_insertion,
+    slop,
+    specificity,
+    tone,
+    voice_match,
+)
+from judges.language import language as language_of
 from judges.reference import VoiceReference
-from judges.self_insertion import self_insertion
-from judges.slop import hashtag_slop
-from judges.specificity import specificity
-from judges.stock import stock_against
-from judges.types import DIMENSIONS, Answer, Judgement, unscored
-from judges.voice_match import voice_match
+from judges.stock_learning import stock_against
+from judges.text import EMPTY, CleanText, clean, is_blank
+from judges.types import DIMENSIONS, FAULT_AT, Answer, Evidence, JudgeIdentity, Judgement, unscored
 
 NO_GRADER = "no grader: name a model for the role 'grader'"
 
-_NOT_JUDGING = {"score_file.py", "command.py", "stock_learning.py"}
-_APART = ("licensing/", "licences/", "labels/")  # what is known of judges, which no judgement rests on
-_LIBRARIES = ("textstat", "scikit-learn")
+ENGLISH_ONLY = ("relevance", "humor", "provocativeness", "self_insertion", "hashtag_slop", "specificity")
+"""Judges that were fitted on English or list English phrases; a text in another language is unscored."""
+
+_VERSIONS = {
+    "integrity": integrity.VERSION,
+    "relevance": relevance.VERSION,
+    "compression": compression.VERSION,
+    "humor": tone.VERSION,
+    "provocativeness": tone.VERSION,
+    "self_insertion": self_insertion.VERSION,
+    "hashtag_slop": slop.VERSION,
+    "specificity": specificity.VERSION,
+    "voice_match": voice_match.VERSION,
+    "memorization": memorization.VERSION,
+    **dict.fromkeys((*readability.COUNTS, *readability.INDICES), readability.VERSION),
+}
+_READ_BY = {
+    "integrity": encoder.TUNED,
+    "relevance": encoder.UNTUNED,
+    "humor": encoder.TUNED,
+    "provocativeness": encoder.TUNED,
+    "self_insertion": encoder.TUNED,
+    "specificity": encoder.TUNED,
+}
+"""Dimensions whose judge reads with stored weights, which are a part of its identity."""
 
 
 class Panel:
-    """The judges, with what they compare with."""
+    """The judges, with what they compare an answer with."""
 
-    def __init__(self, reference: VoiceReference | None, training_responses: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        reference: VoiceReference | None,
+        training_responses: Sequence[str] = (),
+        topics: Mapping[str, Sequence[str]] | None = None,
+        base_sha256: str | None = None,
+    ) -> None:
         """Set up the panel; nothing is fitted until the first answer.
 
         Args:
             reference: The writer's texts, or None: then ``voice_match`` is unscored.
-            training_responses: Further responses that may not be copied, beside ``reference.train``;
-                such as those a run was trained on, where they are others.
+            training_responses: Further responses that may not be copied, beside ``reference.train``.
+            topics: The prompts of the suite, each with its facts; None leaves ``relevance`` unscored.
+            base_sha256: Identity of the base that answered, whose learned phrases count as slop.
         """
         self.reference = reference
-        name = reference.name if reference else "training"
         own = reference.train if reference else ()
-        self._stock = stock_against(own)
-        self._index = MemorizationIndex(tuple(dict.fromkeys((*own, *training_responses))), name)
+        name = reference.name if reference else "training"
+        self._stock = stock_against(own, base_sha256)
+        self._index = memorization.MemorizationIndex(tuple(dict.fromkeys((*own, *training_responses))), name)
+        prompts = {clean(prompt).text: facts for prompt, facts in (topics or {}).items()}
+        self._topics = relevance.Topics(prompts) if prompts else None
 
     def judge(self, answer: Answer) -> dict[str, Judgement]:
         """One judgement a dimension, for every key of ``DIMENSIONS`` and in that order.
 
-        Humor and provocativeness are the fitted linear judges'; warmth, which only a grader judges, is
-        unscored. A caller with a grader puts its judgements in their place. An empty answer has no value.
+        An answer with a fault scores 0 on every dimension marked up, with the fault as evidence (contract C4).
+        Warmth, which only a grader judges, is unscored. Evidence spans are those of ``answer.text`` as given.
         """
+        text = clean(answer.text)
+        shown = replace(answer, text=text.text, prompt=clean(answer.prompt).text)
+        return {key: _finished(judged, text, answer) for key, judged in self._judged(shown).items()}
+
+    def _judged(self, answer: Answer) -> dict[str, Judgement]:
         if is_blank(answer.text):
-            return {key: unscored(key, EMPTY) for key in DIMENSIONS}
-        found = {
-            j.dimension: j
-            for j in (
-                compression(answer),
-                self_insertion(answer),
-                hashtag_slop(answer, self._stock),
-                specificity(answer),
-                voice_match(answer, self.reference),
-                memorization(answer, self._index),
-                *linear_judgements(answer).values(),
-                *readability(answer).values(),
-            )
+            fault = integrity.integrity(answer)
+            rest = {key: unscored(key, EMPTY) for key in DIMENSIONS}
+            return rest | {"integrity": fault} | _worst(fault)
+        language = language_of(answer.text)
+        foreign = language if language != "English" else None
+        if foreign:
+            fault = integrity.integrity(answer)
+        else:
+            reading = encoder.read(answer.text)
+            fault = integrity.integrity(answer, reading.least_fluent)
+            fault = replace(fault, details={**fault.details, "coherence": reading.heads["coherence"]})
+        judgements: dict[str, Judgement] = {"integrity": fault, "warmth": unscored("warmth", NO_GRADER)}
+        judgements |= readability.readability(answer)
+        for key, judge in self._judges().items():
+            if foreign and key in ENGLISH_ONLY:
+                judgements[key] = unscored(key, f"written in {foreign}")
+            else:
+                judgements[key] = judge(answer)
+        if fault.value is not None and fault.value >= FAULT_AT:
+            judgements |= _worst(fault)
+        return {key: judgements[key] for key in DIMENSIONS}
+
+    def _judges(self) -> dict[str, Callable[[Answer], Judgement]]:
+        return {
+            "relevance": lambda a: relevance.relevance(a, self._topics),
+            "compression": compression.compression,
+            "humor": tone.humor,
+            "provocativeness": tone.provocativeness,
+            "self_insertion": lambda a: self_insertion.self_insertion(a, encoder.claims),
+            "hashtag_slop": lambda a: slop.hashtag_slop(a, self._stock),
+            "specificity": specificity.specificity,
+            "voice_match": lambda a: voice_match.voice_match(a, self.reference),
+            "memorization": lambda a: memorization.memorization(a, self._index),
         }
-        return {key: found[key] if key in found else unscored(key, NO_GRADER) for key in DIMENSIONS}
+
+
+def _worst(fault: Judgement) -> dict[str, Judgement]:
+    """Every dimension marked up at 0, for an answer with a fault."""
+    up = [key for key, dimension in DIMENSIONS.items() if dimension.direction == "up"]
+    return {key: Judgement(key, 0.0, fault.evidence, details={"fault": 1.0}) for key in up}
+
+
+def _finished(judgement: Judgement, text: CleanText, answer: Answer) -> Judgement:
+    """The judgement with its judge's name, and its evidence as spans of the answer as given."""
+    evidence = []
+    for e in judgement.evidence:
+        start, end = text.original(e.start, e.end)
+        evidence.append(Evidence(answer.text[start:end], start, end, e.why))
+    identity = judge_identities().get(judgement.dimension)
+    return replace(judgement, evidence=tuple(evidence), judge=str(identity) if identity else "")
+
+
+def panel_judge(key: str) -> Callable[[Answer], Judgement]:
+    """The judge of one dimension as the shipped panel has it: the shipped voice, no topics but its prompts'."""
+    from judges.reference import load_reference
+    from timbre.paths import DEFAULT_FLOOR, DEFAULT_VOICE
+
+    panel = Panel(load_reference(DEFAULT_VOICE, DEFAULT_FLOOR))
+    return lambda answer: panel.judge(answer)[key]
 
 
 @lru_cache(maxsize=1)
+def judge_identities() -> Mapping[str, JudgeIdentity]:
+    """Who judges each dimension without a grader: a name, an integer and the sha256 of stored weights."""
+    return {key: _identity(key) for key in _VERSIONS}
+
+
+def _identity(key: str) -> JudgeIdentity:
+    weights = _READ_BY.get(key)
+    if weights is None:
+        return JudgeIdentity(key, key, _VERSIONS[key])
+    parts = {"weights": encoder.weights_sha256(weights), "reading": str(encoder.VERSION)}
+    return JudgeIdentity(f"encoder/{key}", key, _VERSIONS[key], parts)
+
+
 def judges_version() -> str:
-    """Sha256 over all that decides a judgement: the judges' sources, rubrics, word lists and libraries.
-
-    Two logs with the same digest were judged by the same rules, against the same floor. The writer's texts
-    aren't in it: ``evals.facts`` has their digest.
-    """
-    room = Path(__file__).parent
-    suffixes = ("py", "md", "txt", "toml", "json", "jsonl", "npz")
-    files = (p for suffix in suffixes for p in room.rglob(f"*.{suffix}"))
-    digest = hashlib.sha256()
-    for path in sorted(files, key=lambda p: p.relative_to(room).as_posix()):
-        name = path.relative_to(room).as_posix()
-        if path.name not in _NOT_JUDGING and not name.startswith(_APART):
-            digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    for library in _LIBRARIES:
-        digest.update(f"{library}\0{_version(library)}\n".encode())
-    return digest.hexdigest()
-
-
-def _version(library: str) -> str:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return "absent"
+    """Sha256 over the names, versions and weights of all judges here: two logs with the same were judged alike."""
+    return hashlib.sha256("\n".join(map(str, judge_identities().values())).encode()).hexdigest()

@@ -1,25 +1,39 @@
 """Counts and readability figures, reported as they are: what is right is what the writer does.
 
-textstat 0.7.13 takes seconds to import (it pulls in nltk), so it is imported on first use. Of its
-figures only ARI, Coleman-Liau, LIX and RIX are used: every other one counts syllables and
-downloads data to do so.
+ARI, Coleman-Liau, LIX and RIX are textstat 0.7.13's figures on the project's own sentences, to the last digit
+(a test compares them); textstat itself takes seconds to import, since it pulls in nltk.
 """
 
+import bisect
 import re
 import statistics
-from collections.abc import Callable, Mapping
 
-from judges.plain_text import EMPTY, NO_WORDS, Span, is_blank, sentences, words
+from judges.text import EMPTY, NO_WORDS, Span, is_blank, sentences, words
 from judges.types import Answer, Judgement, unscored
+
+VERSION = 2
 
 COUNTS = ("words", "sentences", "sentence_cv")
 INDICES = ("ari", "coleman_liau", "lix", "rix")
+
+CLIPPED = 2
+"""Words up to which textstat takes no sentence for one."""
+
+LONG_WORD = 7
+"""Letters of a long word, in LIX and RIX."""
+
+ALPHABETIC = 0.7
+"""Share of letters in a script that the indices were made for (Latin, Greek, Cyrillic); they count letters a
+word, which in Chinese or Arabic says nothing about ease."""
+
+NOT_ALPHABETIC = "no readability index for this script"
 
 
 def readability(answer: Answer) -> dict[str, Judgement]:
     """Every reported figure of one answer, keyed by dimension, in table order.
 
-    - ``words``, ``sentences``: counts in the prose, without Markdown, code, links and hashtags.
+    - ``words``, ``sentences``: counts in the prose, without Markdown, code, links and hashtags; a character
+      of a script without spaces is a word.
     - ``sentence_cv``: sample standard deviation of sentence lengths in words over their mean
       (0 for even, above 1 for very uneven); unscored under two sentences.
     - ``ari``, ``coleman_liau`` (US school grades; below 0 for baby talk), ``lix``, ``rix`` (indices
@@ -32,17 +46,15 @@ def readability(answer: Answer) -> dict[str, Judgement]:
     found = words(answer.text)
     if not found:
         return {key: unscored(key, NO_WORDS) for key in (*COUNTS, *INDICES)}
-    lengths = [_words_in(sentence, found) for sentence in sentences(answer.text)]
+    parts = sentences(answer.text)
+    starts = [w.start for w in found]
+    lengths = [bisect.bisect_left(starts, s.end) - bisect.bisect_left(starts, s.start) for s in parts]
     return {
         "words": Judgement("words", float(len(found))),
         "sentences": Judgement("sentences", float(len(lengths))),
         "sentence_cv": _sentence_cv(lengths),
-        **_indices(answer.text, lengths),
+        **_indices(parts),
     }
-
-
-def _words_in(sentence: Span, found: tuple[Span, ...]) -> int:
-    return sum(sentence.start <= word.start < sentence.end for word in found)
 
 
 def _sentence_cv(lengths: list[int]) -> Judgement:
@@ -53,34 +65,30 @@ def _sentence_cv(lengths: list[int]) -> Judgement:
     return Judgement("sentence_cv", spread / mean, details={"mean_words": mean, "sd_words": spread})
 
 
-def _indices(text: str, lengths: list[int]) -> dict[str, Judgement]:
-    formulas = _formulas()
-    prepared = _for_textstat(text)
-    if max(lengths) <= 2 or not re.search(r"\w", prepared):
+def _indices(parts: tuple[Span, ...]) -> dict[str, Judgement]:
+    letters = [c for s in parts for c in s.text if c.isalpha()]
+    if sum(c < "\u0530" or "\u1e00" <= c < "\u2000" for c in letters) < ALPHABETIC * len(letters):
+        return {key: unscored(key, NOT_ALPHABETIC) for key in INDICES}
+    plain = [_without_inner_stops(s.text) for s in parts]
+    tokens = [re.sub(r"[^\w\s]", "", p).split() for p in plain]
+    counted = sum(len(t) > CLIPPED for t in tokens)
+    if not counted:
         return {key: unscored(key, "no sentence of three words or more") for key in INDICES}
-    return {key: Judgement(key, float(formulas[key](prepared))) for key in INDICES}
-
-
-def _formulas() -> Mapping[str, Callable[[str], float]]:
-    from textstat.backend import metrics
-
-    return {
-        "ari": metrics.automated_readability_index,
-        "coleman_liau": metrics.coleman_liau_index,
-        "lix": metrics.lix,
-        "rix": metrics.rix,
+    every = [t for sentence in tokens for t in sentence]
+    characters = sum(len("".join(p.split())) for p in plain) + len(
+        plain
+    )  # textstat counts marks, full stops too
+    long_words = sum(len(t) >= LONG_WORD for t in every)
+    a_word = 1 / len(every)
+    figures = {
+        "ari": 4.71 * characters * a_word + 0.5 * len(every) / counted - 21.43,
+        "coleman_liau": 5.8 * sum(map(len, every)) * a_word - 29.6 * counted * a_word - 15.8,
+        "lix": len(every) / counted + 100 * long_words * a_word,
+        "rix": long_words / counted,
     }
+    return {key: Judgement(key, figures[key]) for key in INDICES}
 
 
-def _for_textstat(text: str) -> str:
-    """The sentences as textstat must be told them.
-
-    It ends a sentence at every full stop, in "3.5" and "Dr." too, and it joins the words on either
-    side of an unspaced dash; so inner stops are dropped, dashes spaced, and each sentence ends in
-    one full stop.
-    """
-    told = []
-    for sentence in sentences(text):
-        inner = re.sub(r"[.!?…]+", "", sentence.text).replace("\u2019", "'")
-        told.append(" ".join(re.sub(r"[—\u2013/]|--", " ", inner).split()) + ".")
-    return " ".join(told)
+def _without_inner_stops(sentence: str) -> str:
+    """``sentence`` without its full stops, "3.5" and "Dr." too, and with dashes between words spaced."""
+    return " ".join(re.sub(r"[\u2014\u2013/]|--", " ", re.sub(r"[.!?\u2026]+", "", sentence)).split())

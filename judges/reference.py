@@ -1,41 +1,89 @@
-"""The texts a voice is measured against: the writer's own, and those of the base model."""
+"""The texts a voice is measured against: the writer's own, the base model's and other writers'."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from judges.json_lines import read_objects, text_field
-from judges.plain_text import is_blank
+from judges.text import is_blank
 from timbre.errors import TimbreError
+
+SHIPPED_IMPOSTORS = Path(__file__).parent / "data" / "impostors.jsonl"
+
+MIN_REGISTER_TEXTS = 5
+"""Fewest texts of one impostor: each impostor is left out in turn, and a few texts would show nothing."""
+
+
+@dataclass(frozen=True)
+class Register:
+    """Texts of one impostor: another writer, or one kind of human text."""
+
+    name: str
+    texts: tuple[str, ...]
+
+
+@lru_cache(maxsize=8)
+def load_impostors(path: Path = SHIPPED_IMPOSTORS) -> tuple[Register, ...]:
+    """Read impostors from JSON Lines with ``register``, ``id`` and ``text``; other keys are ignored.
+
+    Raises:
+        TimbreError: The file can't be read, a line is malformed, empty or a duplicate, or a register has
+            fewer than ``MIN_REGISTER_TEXTS`` texts.
+    """
+    texts: dict[str, dict[str, str]] = {}
+    for number, record in read_objects(path):
+        where = f"{path}:{number}"
+        register, key, text = (text_field(record, name, where) for name in ("register", "id", "text"))
+        for name, value in (("register", register), ("id", key), ("text", text)):
+            if is_blank(value):
+                raise TimbreError(f"key '{name}' is empty", where=where, do="fill it in or drop the line")
+        known = texts.setdefault(register, {})
+        if key in known:
+            raise TimbreError(f"duplicate id '{key}' in register '{register}'", where=where, do="rename one")
+        if text in known.values():
+            raise TimbreError(f"the same text twice in register '{register}'", where=where, do="drop one")
+        known[key] = text
+    for register, known in texts.items():
+        if len(known) < MIN_REGISTER_TEXTS:
+            raise TimbreError(
+                f"register '{register}' has {len(known)} texts, needs {MIN_REGISTER_TEXTS}",
+                where=str(path),
+                do="add texts or drop the register",
+            )
+    if not texts:
+        raise TimbreError("no impostors", where=str(path), do='add lines with "register", "id" and "text"')
+    return tuple(Register(name, tuple(known.values())) for name, known in texts.items())
 
 
 @dataclass(frozen=True)
 class VoiceReference:
-    """One writer's texts, parted as they were for training, and the floor beneath them.
+    """One writer's texts, parted as they were for training, and the texts they are contrasted with."""
 
-    Attributes:
-        train: Responses the model was trained on: what likeness is measured to, and what may not be copied.
-        held_out: Responses of the same writer that no training saw: their likeness is the ceiling.
-        floor: Answers of the base model without an adapter: their likeness is the floor.
-        name: The pairs file, as evidence names it ("voice.jsonl").
-    """
-
-    train: tuple[str, ...]
-    held_out: tuple[str, ...]
-    floor: tuple[str, ...]
-    name: str
+    train: tuple[str, ...]  # responses for training: what voice is fitted on, and what may not be copied
+    held_out: tuple[str, ...]  # responses of the same writer that neither training nor this judge sees
+    floor: tuple[str, ...]  # answers of the base model without an adapter
+    name: str  # the pairs file, as tables name the writer ("voice.jsonl")
+    sources: tuple[str, ...] = ()  # source of each text of ``train``; empty: each text is its own source
+    impostors: tuple[Register, ...] = field(default_factory=load_impostors)
 
 
-def load_reference(pairs_file: Path, floor_file: Path | None) -> VoiceReference:
-    """Read the writer's pairs and, where there is one, the base model's answers.
+def load_reference(
+    pairs_file: Path, floor_file: Path | None, impostors_file: Path | None = None
+) -> VoiceReference:
+    """Read the writer's pairs and, where there are any, the base model's answers and further impostors.
 
     Args:
-        pairs_file: JSON Lines with ``response`` and ``split`` (``train`` or ``val``); other keys are ignored.
+        pairs_file: JSON Lines with ``response``, ``split`` (``train`` or ``val``) and optionally ``source``;
+            other keys are ignored.
         floor_file: JSON Lines with ``prompt``, ``text`` and ``base``, or None for no floor.
+        impostors_file: JSON Lines with ``register``, ``id`` and ``text``, added to the shipped impostors.
 
     Raises:
-        TimbreError: A file can't be read, a line is malformed, or no response is for training.
+        TimbreError: A file can't be read, a line is malformed, no response is for training, or a register of
+            ``impostors_file`` has the name of a shipped one.
     """
     parts: dict[str, list[str]] = {"train": [], "val": []}
+    sources = []
     for number, record in read_objects(pairs_file):
         where = f"{pairs_file}:{number}"
         response = text_field(record, "response", where)
@@ -45,12 +93,30 @@ def load_reference(pairs_file: Path, floor_file: Path | None) -> VoiceReference:
         if is_blank(response):
             raise TimbreError("the response is empty", where=where, do="fill it in or drop the line")
         parts[split].append(response)
+        source = text_field(record, "source", where) if "source" in record else ""
+        if split == "train":
+            sources.append(source or f"line {number}")
     if not parts["train"]:
         raise TimbreError(
             "no pair has split 'train'", where=str(pairs_file), do="mark the training pairs as such"
         )
+    impostors = load_impostors()
+    if impostors_file:
+        impostors = _joined(impostors, load_impostors(impostors_file), impostors_file)
     floor = _load_floor(floor_file) if floor_file else ()
-    return VoiceReference(tuple(parts["train"]), tuple(parts["val"]), floor, pairs_file.name)
+    return VoiceReference(
+        tuple(parts["train"]), tuple(parts["val"]), floor, pairs_file.name, tuple(sources), impostors
+    )
+
+
+def _joined(shipped: tuple[Register, ...], added: tuple[Register, ...], path: Path) -> tuple[Register, ...]:
+    taken = {register.name for register in shipped}
+    for register in added:
+        if register.name in taken:
+            raise TimbreError(
+                f"register '{register.name}' is the name of a shipped one", where=str(path), do="rename it"
+            )
+    return (*shipped, *added)
 
 
 def _load_floor(path: Path) -> tuple[str, ...]:

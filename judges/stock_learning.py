@@ -1,31 +1,38 @@
-"""Learns a base model's stock phrases from its answers, instead of remembering other models'.
+"""A base model's stock phrases: learned from its answers, stored, and marked where they stand in a text.
 
-Human frequencies come from ``wordfreq`` (Apache-2.0), which only learning imports; no judge needs it. Its
-data ends with 2021 and its author will not renew them, since text off the Web is by now partly written
-by models. That is what is wanted here: a count of how people wrote before, the same next year as this.
+A list is a file of ``judges/stock/``, one a base, named by the first 16 digits of the base's sha256, and
+counts for answers of that base and its adapters only. Human frequencies come from ``wordfreq`` (data up to
+2021, before the Web was partly written by models), which only learning imports.
 """
 
+import json
 import math
+import re
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
-from judges.plain_text import words
-from judges.stock import StockList, StockPhrase, folded, over_use, phrases
+from judges.text import Span, prose, without_code_and_addresses, words
 from timbre.errors import TimbreError
 
+STORED = Path(__file__).with_name("stock")
+
+LONGEST = 4
+"""Words in the longest phrase."""
+
 PRIOR_WORDS = 2_000
-"""Strength of the prior: as if this many words of human English stood beside the base's, which is some
-twenty answers."""
+"""Strength of the prior: words of human English that stand beside the base's, some twenty answers' worth."""
 
 THRESHOLD = 3.0
-"""Least z of the over-use. Some thousand phrases recur and are tested at once;
-3 leaves about one to chance."""
+"""Least z of the over-use; some thousand phrases are tested at once, and 3 leaves about one to chance."""
 
 MIN_RATIO_WORD = 20.0
-"""How many times as often as people the base must use a word, so that a human text meets it at most a
-twentieth as often. Enough answers make any small difference significant, so size is asked for too."""
+"""How many times as often as people the base must use a word; enough answers make any small difference
+significant, so size is asked for too."""
 
 MIN_RATIO_PHRASE = 3.0
 """The same for several words, whose human share is overstated many times over already (see ``learn``)."""
@@ -34,13 +41,15 @@ MIN_PROMPTS = 3
 """Different prompts whose answers must share a phrase; under three it may be a subject."""
 
 MIN_PROMPT_SHARE = 0.02
-"""And the least share of all prompts: what one answer in fifty doesn't hold is no habit."""
+"""And the least share of all prompts."""
 
 UNKNOWN = 1e-8
-"""Share taken for a word that the human count doesn't know: the least that wordfreq's large list tells."""
+"""Share taken for a word that the human count doesn't know: the least in wordfreq's large list."""
 
 COMMON = 1e-3
 """Words of a prompt that are more frequent than this among people don't make an answer its echo."""
+
+_GAP = re.compile(r"[ \t,'\"\u2018\u2019\u201c\u201d]*")
 
 
 class PromptedText(NamedTuple):
@@ -48,6 +57,59 @@ class PromptedText(NamedTuple):
 
     prompt: str
     text: str
+
+
+@dataclass(frozen=True)
+class StockPhrase:
+    """One phrase that a base over-uses."""
+
+    text: str  # one to LONGEST words in small letters, parted by one space
+    prompts: int  # different prompts whose answers hold it
+    answers: int  # answers that hold it
+    count: int  # times that it stands in those answers
+    per_100_words: float  # count per 100 words of all answers
+    human: float  # its share in human English at most, in (0, 1)
+    z_human: float  # standard errors by which its log-odds exceed those of human English
+    z_writer: float  # the same against the writer it was learned beside
+
+
+@dataclass(frozen=True)
+class StockList:
+    """What was learned of one base, and from how much."""
+
+    base: str
+    base_sha256: str  # as in run.json
+    texts: int  # answers learned from
+    words: int  # words in them
+    prior: int  # strength of the prior in words
+    threshold: float  # least z
+    phrases: tuple[StockPhrase, ...]  # by falling z_human
+
+
+def spans(text: str, stock: Collection[str]) -> list[tuple[int, int]]:
+    """Where phrases of ``stock`` stand in ``text``, in order and apart from each other.
+
+    Phrases that share a word make one stretch: "I'm here to assist" and "here to assist you" are one
+    habit in "I'm here to assist you". None runs over the end of a clause; code and links hold none.
+    """
+    if not stock:
+        return []
+    found: list[tuple[int, int]] = []
+    for run in _clauses(text):
+        folded = [_folded(word.text) for word in run]
+        first, last = -1, -1
+        for i in range(len(folded)):
+            for size in range(min(LONGEST, len(folded) - i), 0, -1):
+                if " ".join(folded[i : i + size]) in stock:
+                    if i > last:
+                        if last >= 0:
+                            found.append((run[first].start, run[last].end))
+                        first = i
+                    last = max(last, i + size - 1)
+                    break
+        if last >= 0:
+            found.append((run[first].start, run[last].end))
+    return found
 
 
 def learn(
@@ -60,18 +122,13 @@ def learn(
 ) -> StockList:
     """The words and phrases that ``base_texts`` over-use, against people and against the writer.
 
-    A phrase is stock if its log-odds exceed those of human English by ``THRESHOLD`` standard errors
-    (``judges.stock.over_use`` has formula and source), and if it is at least ``MIN_RATIO_WORD`` or
-    ``MIN_RATIO_PHRASE`` times as frequent. Where the writer uses it at all, its log-odds must exceed the
-    writer's by as many standard errors. Where the writer doesn't, a few thousand words prove no absence,
-    and ``z_writer`` is told and not asked for.
+    A phrase is stock if its log-odds exceed those of human English by ``THRESHOLD`` standard errors and
+    it is at least ``MIN_RATIO_WORD`` or ``MIN_RATIO_PHRASE`` times as frequent. Where the writer uses it at
+    all, its log-odds must exceed the writer's by as many standard errors.
 
-    Four things make it err towards too few phrases. An answer counts once for a phrase however often it
-    repeats it, since a loop isn't a sample. An answer doesn't count for a phrase that shares a
-    word rarer than ``COMMON`` with its prompt. A phrase that never stands outside a longer listed one is left
-    to that one. And a phrase's human share is taken to be its rarest word's, which bounds it from above:
-    what beats the bound is over-used whatever the unknown share is. Phrases of common words alone ("at the
-    end of the") therefore stay with the hand-written list.
+    An answer counts once for a phrase, since a loop isn't a sample, and not for a phrase that shares a word
+    rarer than ``COMMON`` with its prompt. A phrase that never stands outside a longer listed one is left to
+    that one. A phrase's human share is taken to be its rarest word's, which bounds it from above.
 
     Args:
         base_texts: Answers of the base; of one prompt there may be several.
@@ -88,9 +145,9 @@ def learn(
         raise TimbreError("no words to learn from", where=base, do="give answers of the base")
     counts, holders = _uses(base_texts, human)
     writer_words = sum(len(words(text)) for text in writer_texts)
-    writer_uses = Counter(phrase for text in writer_texts for phrase in phrases(text))
+    writer_uses = Counter(phrase for text in writer_texts for phrase in _phrases(text))
     needed = max(MIN_PROMPTS, math.ceil(MIN_PROMPT_SHARE * len({prompt for prompt, _ in base_texts})))
-    found = {}
+    stock = {}
     for phrase, answers in holders.items():
         prompts = {base_texts[i].prompt for i in answers}
         if len(prompts) < needed or any(c.isdigit() for c in phrase):
@@ -101,7 +158,7 @@ def learn(
         ratio = MIN_RATIO_PHRASE if " " in phrase else MIN_RATIO_WORD
         is_stock = z_human >= THRESHOLD and len(answers) / total >= ratio * share
         if is_stock and (not used or z_writer >= THRESHOLD):
-            found[phrase] = StockPhrase(
+            stock[phrase] = StockPhrase(
                 phrase,
                 len(prompts),
                 len(answers),
@@ -111,9 +168,33 @@ def learn(
                 round(z_human, 2),
                 round(z_writer, 2),
             )
-    inner = {part for phrase in found for part in _parts(phrase) if holders[part] == holders[phrase]}
-    kept = sorted((p for p in found.values() if p.text not in inner), key=lambda p: (-p.z_human, p.text))
+    inner = {part for phrase in stock for part in _parts(phrase) if holders[part] == holders[phrase]}
+    kept = sorted((p for p in stock.values() if p.text not in inner), key=lambda p: (-p.z_human, p.text))
     return StockList(base, base_sha256, len(base_texts), total, PRIOR_WORDS, THRESHOLD, tuple(kept))
+
+
+def over_use(
+    uses: int, total: int, other_uses: int, other_total: int, human: float, prior: int
+) -> tuple[float, float]:
+    """By how many standard errors one corpus over-uses a phrase, against people and against another corpus.
+
+    Log-odds with an informative Dirichlet prior, after Monroe, Colaresi and Quinn, "Fightin' Words",
+    Political Analysis 16(4), 2008, section 3.5. With y uses in n words, human share p, prior strength A
+    and a = A p, ``w = log((y + a) / (n + A - y - a))``, ``var(w) = 1 / (y + a)`` approximately,
+    ``z_human = (w - log(p / (1 - p))) / sqrt(var(w))`` and
+    ``z_other = (w - w_other) / sqrt(var(w) + var(w_other))``.
+
+    Returns:
+        ``z_human``, ``z_other``.
+    """
+    pseudo = prior * human
+    odds, other = (
+        math.log((y + pseudo) / (n + prior - y - pseudo))
+        for y, n in ((uses, total), (other_uses, other_total))
+    )
+    error = 1 / (uses + pseudo)
+    z_human = (odds - math.log(human / (1 - human))) / math.sqrt(error)
+    return z_human, (odds - other) / math.sqrt(error + 1 / (other_uses + pseudo))
 
 
 @cache
@@ -132,6 +213,66 @@ def human_share(word: str) -> float:
     return float(word_frequency(word, "en", wordlist="large"))
 
 
+def stock_against(
+    writer_texts: Sequence[str], base_sha256: str | None = None, folder: Path = STORED
+) -> frozenset[str]:
+    """The learned phrases of one base that count beside this writer; none where the base is unknown.
+
+    A list was learned beside one writer and may be used beside another. A phrase that ``writer_texts``
+    hold stays only if ``z_other`` against them reaches the list's own threshold.
+
+    Args:
+        writer_texts: The writer's texts that judges may know; may be empty.
+        base_sha256: Identity of the base that is evaluated, with or without an adapter.
+        folder: Where lists are stored.
+    """
+    learned = stored_list(base_sha256, folder) if base_sha256 else None
+    return frozenset() if learned is None else counted(learned, writer_texts)
+
+
+def counted(learned: StockList, writer_texts: Sequence[str]) -> frozenset[str]:
+    """The phrases of ``learned`` that the writer doesn't use, or uses beyond doubt more seldom."""
+    listed = {phrase.text for phrase in learned.phrases}
+    uses = Counter(p for text in writer_texts for p in _phrases(text) if p in listed)
+    total = sum(len(words(text)) for text in writer_texts)
+    kept = set()
+    for p in learned.phrases:
+        _, z = over_use(p.answers, learned.words, uses[p.text], total, p.human, learned.prior)
+        if not uses[p.text] or z >= learned.threshold:
+            kept.add(p.text)
+    return frozenset(kept)
+
+
+def stored_list(base_sha256: str, folder: Path = STORED) -> StockList | None:
+    """The stored list of a base; None where it has none.
+
+    Raises:
+        TimbreError: The file is not such a list.
+    """
+    path = folder / f"{base_sha256[:16]}.json"
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        learned = StockList(phrases=tuple(StockPhrase(**row) for row in record.pop("phrases")), **record)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TimbreError(
+            f"not a list of stock phrases ({error})", where=str(path), do="make it anew with `timbre stock`"
+        ) from error
+    return learned if learned.base_sha256 == base_sha256 else None
+
+
+def store(stock: StockList, folder: Path = STORED) -> Path:
+    """Write ``stock`` in place of an older list of the same base; returns the file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{stock.base_sha256[:16]}.json"
+    whole = asdict(stock)
+    rows = ",\n    ".join(json.dumps(row, ensure_ascii=False) for row in whole.pop("phrases"))
+    head = json.dumps(whole, indent=2, ensure_ascii=False).removesuffix("\n}")
+    path.write_text(f'{head},\n  "phrases": [\n    {rows}\n  ]\n}}\n', encoding="utf-8")
+    return path
+
+
 def _uses(
     base_texts: Sequence[PromptedText], human: Callable[[str], float]
 ) -> tuple[Counter[str], dict[str, set[int]]]:
@@ -139,20 +280,46 @@ def _uses(
     counts: Counter[str] = Counter()
     holders: defaultdict[str, set[int]] = defaultdict(set)
     for i, (prompt, text) in enumerate(base_texts):
-        echoed = {word for word in map(folded, _words(prompt)) if human(word) < COMMON}
-        for phrase in phrases(text):
+        prompt_words = (_folded(word.text) for word in words(prompt))
+        echoed = {word for word in prompt_words if human(word) < COMMON}
+        for phrase in _phrases(text):
             if echoed.isdisjoint(phrase.split()):
                 counts[phrase] += 1
                 holders[phrase].add(i)
     return counts, holders
 
 
-def _words(text: str) -> list[str]:
-    return [word.text for word in words(text)]
+def _phrases(text: str) -> Iterator[str]:
+    """Every phrase of one to ``LONGEST`` words in ``text``, as lists spell it."""
+    for run in _clauses(text):
+        folded = [_folded(word.text) for word in run]
+        for i in range(len(folded)):
+            for size in range(1, min(LONGEST, len(folded) - i) + 1):
+                yield " ".join(folded[i : i + size])
 
 
 def _parts(phrase: str) -> list[str]:
     """The shorter phrases inside ``phrase``."""
-    told = phrase.split()
-    size = len(told)
-    return [" ".join(told[i : i + n]) for n in range(1, size) for i in range(size - n + 1)]
+    parts = phrase.split()
+    size = len(parts)
+    return [" ".join(parts[i : i + n]) for n in range(1, size) for i in range(size - n + 1)]
+
+
+def _folded(word: str) -> str:
+    """A word as lists spell it: small letters, composed accents, plain apostrophes and hyphens."""
+    plain = unicodedata.normalize("NFC", word).lower()
+    return plain.replace("\u2019", "'").replace("\u02bc", "'").replace("\u2011", "-")
+
+
+def _clauses(text: str) -> Iterator[list[Span]]:
+    """The words of ``text``, parted where a clause ends."""
+    shown = without_code_and_addresses(text)
+    plain = prose(shown)
+    run: list[Span] = []
+    for word in words(shown):
+        if run and not _GAP.fullmatch(plain, run[-1].end, word.start):
+            yield run
+            run = []
+        run.append(word)
+    if run:
+        yield run

@@ -1,5 +1,7 @@
 """The whole contract of a judge on one page: what goes in, what comes out, which dimensions there are."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -30,6 +32,8 @@ class Dimension:
 DIMENSIONS: Mapping[str, Dimension] = {
     d.key: d
     for d in (
+        Dimension("integrity", "down", True, "share", "metric"),
+        Dimension("relevance", "up", False, "share", "metric"),
         Dimension("compression", "up", False, "share", "metric"),
         Dimension("humor", "up", False, "share", "grader"),
         Dimension("provocativeness", "up", False, "share", "grader"),
@@ -49,6 +53,9 @@ DIMENSIONS: Mapping[str, Dimension] = {
     )
 }
 """Every dimension in table order; every sample gets every key."""
+
+FAULT_AT = 0.5
+"""Value of a hard dimension from which an answer shows the fault."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +121,25 @@ class Judgement:
     def __post_init__(self) -> None:
         if (self.value is None) == (self.unscored is None):
             raise ValueError(f"{self.dimension}: give either a value or a reason for none")
+
+
+@dataclass(frozen=True)
+class JudgeIdentity:
+    """Which judge gave a value: all that the value depends on, and nothing else (contract C6)."""
+
+    name: str  # "specificity", "encoder/humor", "rubric/warmth"
+    dimension: str  # key in DIMENSIONS
+    version: int  # the VERSION beside the judge's constants
+    parts: Mapping[str, str] = field(default_factory=dict)  # sha256 of weights or rubric, the grader's name
+
+    @property
+    def digest(self) -> str:
+        """First 16 hex digits of the sha256 over all fields; a judge that changes in any has another."""
+        fields = [self.name, self.dimension, self.version, dict(self.parts)]
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.digest}"
 
 
 def unscored(dimension: str, reason: str) -> Judgement:

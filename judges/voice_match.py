@@ -1,204 +1,313 @@
-"""How far from the base model, and how near to the writer, does an answer sound?
+"""Did this writer write the answer, rather than the base model or another person?
 
 scikit-learn takes seconds to import, so it is imported on first use.
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from judges.plain_text import EMPTY, NO_WORDS, is_blank, plain_text, words
 from judges.reference import VoiceReference
+from judges.text import EMPTY, NO_WORDS, clean, is_blank, prose, words
 from judges.types import Answer, Judgement, unscored
 
-WINDOW = 40
-"""Words in a window. A text is compared in equal pieces of about this length: likeness rises with
-length, so a ramble of 500 words compared whole would outdo a note of 60 by its length alone."""
+VERSION = 2
 
-STEP = 10
-"""A shorter answer is compared with pieces of the reference that are cut as short, in steps of this
-many words; under one step there is too little to hear a voice in."""
+WINDOW = 60
+"""Tokens in a window. Texts are fitted and scored in equal windows of about this length and the log-odds
+averaged, so that a long answer is worth what its parts are."""
 
-NGRAMS = (3, 5)
-"""Lengths of the character n-grams. On the shipped pairs 1-3, 2-4, 2-5 and 3-5 part held-out texts
-from an assistant's about equally well; with 3-5 random letters and other languages come out lowest."""
+NGRAMS = (1, 2)
+"""Lengths of the n-grams of tokens (words and marks, with their case), ``benchmarks/voice_match.py``."""
 
-MIN_TEXTS = 2
-"""Fewest texts of each part of the reference from which a spread can be had."""
+MIN_COUNT = 3
+"""Windows of the reference in which an n-gram must stand to be a feature."""
+
+PENALTY = 10.0
+"""Inverse strength of the L2 penalty of the logistic regression (scikit-learn's ``C``)."""
+
+FOLDS = 10
+"""Parts of the cross-fitting. Every source of the writer and every impostor lies in one part only."""
+
+KNOWN_REGISTERS = 3
+"""Registers in which a word that is never written small must stand, or it is taken for a name."""
+
+TAGS = 150
+"""Most frequent tokens of the writer, and of all others, that stand for themselves when the order of words
+is judged; any other token is ``_RARE``."""
+
+SMOOTHING = 50.0
+"""Weight of the unigram in the bigram model of word order, in occurrences (Dirichlet prior). With it the
+order of 30 tokens parts a writer's unseen text from the same one shuffled with an AUC above .99."""
+
+ORDERLY = 0.25
+"""Share of the median order of the writer's own unseen texts from which an answer is orderly enough; one
+with no more order than chance has the value 0."""
 
 STRANGE = 0.7
-"""Share of the least likeness, and of the least variety of words, found among the writer's own texts
-below which an answer counts as strange to the writer altogether: noise, another language, a loop."""
+"""Share of the least variety, and of the least known words, among the writer's own unseen texts at which an
+answer is strange altogether: a loop, another language, noise."""
 
+MIN_TEXTS = 5
+"""Fewest texts of the writer's on which a voice is fitted."""
+
+MIN_FLOOR = 2
+"""Fewest answers of the base model's."""
+
+MIN_WORDS = 10
+"""Fewest words of an answer in which a voice can be heard."""
+
+ADVISORY_UNDER = 0.70
+"""Lower end of the AUC's interval under which the dimension is advisory."""
+
+LENGTHS = (120, 50)
+"""Lengths in words at which the judge measures itself."""
+
+RESAMPLES = 2000
+
+_NAME, _NUMBER, _RARE = "X", "0", "-"
+_QUOTES = str.maketrans("\u2018\u2019“”", "''\"\"")
 _Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Scale:
-    """What the reference scores by itself, cut into pieces of one length."""
+class Separation:
+    """How well the judge tells a writer's unseen texts from writers that it was not fitted against."""
 
-    floor: float
-    ceiling: float
-    standard_error: float
-    least_likeness: float
-    least_variety: float
+    auc: float  # probability that a text of the writer's is given more than one of another's
+    low: float  # 95 % bootstrap interval, over the writer's sources and the impostors
+    high: float
+    n_texts: int  # texts of the writer's
+    words: int  # length of the texts
+    more_pairs_needed: int | None  # until ``low`` reaches ADVISORY_UNDER; None: more pairs would not do
 
-    def kinship(self, likeness: float, variety: float) -> float:
-        """1 for a text no stranger than the writer's own strangest, falling to 0 at ``STRANGE`` of that."""
-        least = min(likeness / self.least_likeness, variety / self.least_variety)
-        return min(1.0, max(0.0, (least - STRANGE) / (1 - STRANGE)))
+    @property
+    def is_advisory(self) -> bool:
+        """Whether the dimension may not block."""
+        return self.low < ADVISORY_UNDER
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Mean values of texts that the fit did not see, each in [0, 1]."""
+
+    floor: float  # the base's answers
+    other_writers: float  # impostors
+    writer: float  # the writer's own
+
+
+@dataclass(frozen=True)
+class _Text:
+    """A reference text as masked tokens, with the group that is left out together with it."""
+
+    tokens: tuple[str, ...]
+    group: str  # source, register or "base"
+    kind: str  # "writer", "impostor" or "base"
+    fold: int
+
+
+@dataclass(frozen=True)
+class _Measures:
+    log_odds: float
+    order: float  # mean pointwise mutual information of neighbouring tags, nats
+    variety: float  # mean share of distinct tokens in a window
+    known: float  # share of tokens that the reference knows
+
+
+class _Fit:
+    """A classifier and a model of the language, fitted on part of the reference."""
+
+    def __init__(self, texts: Sequence[_Text], rows: Any, is_own: _Vector, frequent: frozenset[str]) -> None:
+        """Fit the classifier on ``rows``, the windows of ``texts`` as features."""
+        from sklearn.linear_model import LogisticRegression
+
+        classifier = LogisticRegression(C=PENALTY, class_weight="balanced", solver="liblinear")
+        classifier.fit(rows, is_own)
+        self._weights, self._intercept = classifier.coef_[0], float(classifier.intercept_[0])
+        self._frequent = frequent
+        self._known = {token.lower() for t in texts for token in t.tokens}
+        tagged = [self._tags(t.tokens) for t in texts]
+        self._tag_counts = Counter(tag for tags in tagged for tag in tags)
+        self._pair_counts = Counter(pair for tags in tagged for pair in pairwise(tags))
+        self._total = sum(self._tag_counts.values())
+
+    def measures(self, tokens: Sequence[str], rows: Any) -> _Measures:
+        """What the fit sees in a text of at least one token; ``rows`` are its windows as features."""
+        return _Measures(
+            float(np.mean(rows @ self._weights)) + self._intercept,
+            self._order(tokens),
+            float(np.mean([len({t.lower() for t in w}) / len(w) for w in _windows(tokens)])),
+            sum(t.lower() in self._known for t in tokens) / len(tokens),
+        )
+
+    def _order(self, tokens: Sequence[str]) -> float:
+        tags = self._tags(tokens)
+        gains = []
+        for first, second in pairwise(tags):
+            base = (self._tag_counts[second] + 1) / (self._total + 1)
+            seen = self._pair_counts[first, second] + SMOOTHING * base
+            gains.append(math.log(seen / (self._tag_counts[first] + SMOOTHING) / base))
+        return sum(gains) / len(gains) if gains else 0.0
+
+    def _tags(self, tokens: Sequence[str]) -> list[str]:
+        return [t if t in self._frequent else _RARE for t in (token.lower() for token in tokens)]
 
 
 class VoiceModel:
-    """The writer's and the base's centroids in a space of character n-grams; fitted once per reference."""
+    """The judge fitted to one reference; every figure about itself comes from texts a fit did not see."""
 
     def __init__(self, reference: VoiceReference) -> None:
-        """Fit on the ``train`` and ``floor`` texts of ``reference``; deterministic."""
+        """Fit on the ``train``, ``floor`` and ``impostors`` texts of ``reference``; deterministic."""
         from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
 
-        self._reference = reference
-        writer, base = (_pieces(texts, WINDOW) for texts in (reference.train, reference.floor))
+        self._has_sources = len(set(reference.sources)) != 1
+        raw = _reference_tokens(reference)
+        self._common = _common_words(raw)
+        self._texts = [_Text(self._masked(tokens), g, kind, fold) for tokens, g, kind, fold in raw if tokens]
+        frequent = frozenset().union(*(_most_frequent(self._texts, own) for own in (True, False)))
+        windows = [(w, t) for t in self._texts for w in _windows(t.tokens)]
         self._vectorizer = TfidfVectorizer(
-            analyzer="char_wb", ngram_range=NGRAMS, sublinear_tf=True, dtype=np.float64
+            analyzer=_ngrams, sublinear_tf=True, min_df=MIN_COUNT, dtype=np.float64
         )
-        self._vectorizer.fit([piece for _, piece in (*writer, *base)])
-        self._writer = _Centroid(self._vectorizer, writer)
-        self._base = _Centroid(self._vectorizer, base)
-        self._scales: dict[int, _Scale] = {}
-
-    def contrast(self, text: str, size: int) -> tuple[float, float]:
-        """Likeness to the writer less likeness to the base, and the first alone, meaned over the pieces."""
-        rows = self._vectorizer.transform([piece for _, piece in _pieces([text], size)])
-        likeness = self._writer.likeness(rows)
-        return float(np.mean(likeness - self._base.likeness(rows))), float(np.mean(likeness))
-
-    def scale(self, size: int) -> _Scale:
-        """What the reference scores in pieces of ``size`` words, each text compared without itself."""
-        if size not in self._scales:
-            _, writer_alike = self._own_texts(self._reference.train, size, self._writer, self._base)
-            floor_away, _ = self._own_texts(self._reference.floor, size, self._base, self._writer)
-            held_out = [self.contrast(t, size) for t in self._reference.held_out if words(t)]
-            ceiling = np.array([raw for raw, _ in held_out])
-            floor = -floor_away
-            error = math.sqrt(ceiling.var(ddof=1) / len(ceiling) + floor.var(ddof=1) / len(floor))
-            least = min([float(writer_alike.min()), *(alike for _, alike in held_out)])
-            variety = min(variety_of(t, size) for t in (*self._reference.train, *self._reference.held_out))
-            self._scales[size] = _Scale(
-                float(floor.mean()), float(ceiling.mean()), error, max(least, 1e-9), max(variety, 1e-9)
-            )
-        return self._scales[size]
-
-    def _own_texts(
-        self, texts: Sequence[str], size: int, own: "_Centroid", other: "_Centroid"
-    ) -> tuple[_Vector, _Vector]:
-        """Per text of ``own``: contrast to ``other``, and likeness to ``own`` without the text itself."""
-        pieces = _pieces(texts, size)
-        rows = self._vectorizer.transform([piece for _, piece in pieces])
-        owners = np.array([owner for owner, _ in pieces])
-        alike = own.likeness_without(rows, owners)
-        away = other.likeness(rows)
-        kept = np.unique(owners)
-        return (
-            np.array([(alike - away)[owners == i].mean() for i in kept]),
-            np.array([alike[owners == i].mean() for i in kept]),
+        rows = self._vectorizer.fit_transform([w for w, _ in windows])
+        is_own = np.array([t.kind == "writer" for _, t in windows], dtype=np.float64)
+        folds = np.array([t.fold for _, t in windows])
+        self._fit = _Fit(self._texts, rows, is_own, frequent)
+        self._fold_fits = {
+            fold: _Fit([t for t in self._texts if t.fold != fold], rows[kept], is_own[kept], frequent)
+            for fold, kept in ((f, folds != f) for f in sorted(set(folds.tolist())))
+        }
+        unseen = [self._measures(self._fold_fits[t.fold], t.tokens) for t in self._texts]
+        own = [m for m, t in zip(unseen, self._texts, strict=True) if t.kind == "writer"]
+        self._orderly = max(1e-9, ORDERLY * float(np.median([m.order for m in own])))
+        self._least_variety, self._least_known = min(m.variety for m in own), min(m.known for m in own)
+        platt = LogisticRegression(class_weight="balanced").fit(
+            [[m.log_odds] for m in unseen], [t.kind == "writer" for t in self._texts]
         )
+        self._slope, self._shift = float(platt.coef_[0, 0]), float(platt.intercept_[0])
+        values = [self._value(m)[0] for m in unseen]
+        self.anchors = Anchors(*(self._mean(values, kind) for kind in ("base", "impostor", "writer")))
 
+    def judge(self, text: str) -> tuple[float, dict[str, float]]:
+        """The value of a text with at least one word, and the figures behind it."""
+        measures = self._measures(self._fit, self._masked(_tokens(text)))
+        value, kinship = self._value(measures)
+        details = {**vars(measures), "kinship": kinship}
+        return value, {**details, **vars(self.anchors)}
 
-class _Centroid:
-    """The mean direction of many TF-IDF rows, from which any one text's rows can be taken out again."""
+    def separation(self, length: int) -> Separation | None:
+        """AUC of the writer's unseen texts over impostors not fitted against.
 
-    def __init__(self, vectorizer: Any, pieces: Sequence[tuple[int, str]]) -> None:
-        from scipy.sparse import csr_matrix
-
-        rows = vectorizer.transform([piece for _, piece in pieces])
-        owners = np.array([owner for owner, _ in pieces])
-        shape = (int(owners.max()) + 1, len(owners))
-        by_text = csr_matrix((np.ones(len(owners)), (owners, np.arange(len(owners)))), shape=shape)
-        self._sums = by_text @ rows
-        self._total: _Vector = np.asarray(self._sums.sum(axis=0)).ravel()
-
-    def likeness(self, rows: Any) -> _Vector:
-        """Cosine of each row with the centroid."""
-        return np.asarray(rows @ self._total) / max(float(np.linalg.norm(self._total)), 1e-12)
-
-    def likeness_without(self, rows: Any, owners: NDArray[np.int64]) -> _Vector:
-        """Cosine of each row with the centroid of all texts but the row's own."""
-        own = self._sums[owners]
-        dots = np.asarray(rows @ self._total) - np.asarray(rows.multiply(own).sum(axis=1)).ravel()
-        squares = (
-            float(self._total @ self._total)
-            - 2 * np.asarray(own @ self._total)
-            + np.asarray(own.multiply(own).sum(axis=1)).ravel()
+        By log-odds alone: what counts as strange is set by the very texts that are tested.
+        None where the writer's texts are of one source, or too few are about ``length`` words long.
+        """
+        if not self._has_sources:
+            return None
+        scores: dict[str, dict[str, list[float]]] = {"writer": {}, "impostor": {}, "base": {}}
+        for kind, group, fold, tokens in self._pieces(length):
+            found = self._measures(self._fold_fits[fold], tokens).log_odds
+            scores[kind].setdefault(group, []).append(found)
+        own, other = list(scores["writer"].values()), list(scores["impostor"].values())
+        if len(own) < 2 or len(other) < 2:
+            return None
+        wins = np.array([[_wins(a, b) for b in other] for a in own])
+        sizes = np.outer([len(a) for a in own], [len(b) for b in other])
+        rng = np.random.default_rng(0)
+        rows, columns = (
+            rng.multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(float) for n in (len(own), len(other))
         )
-        cosines: _Vector = dots / np.sqrt(np.maximum(squares, 1e-24))
-        return cosines
+        sampled, drawn = (((rows @ table) * columns).sum(axis=1) for table in (wins, sizes))
+        auc = float(wins.sum() / sizes.sum())
+        pairs = sum(t.kind == "writer" for t in self._texts)
+        low, high = (float(q) for q in np.quantile(sampled / drawn, (0.025, 0.975)))
+        return Separation(auc, low, high, sum(map(len, own)), length, more_pairs(pairs, auc, low))
+
+    @cached_property
+    def separations(self) -> tuple[Separation, ...]:
+        """``separation`` at each of ``LENGTHS`` at which there are texts enough."""
+        found = (self.separation(length) for length in LENGTHS)
+        return tuple(s for s in found if s)
+
+    def _pieces(self, length: int) -> Iterable[tuple[str, str, int, tuple[str, ...]]]:
+        """The texts of each group joined and cut to about ``length`` tokens."""
+        joined: dict[tuple[str, str, int], list[str]] = {}
+        for t in self._texts:
+            joined.setdefault((t.kind, t.group, t.fold), []).extend(t.tokens)
+        for (kind, group, fold), tokens in joined.items():
+            for piece in _windows(tokens, length):
+                if length / 2 <= len(piece):
+                    yield kind, group, fold, piece
+
+    def _value(self, measures: _Measures) -> tuple[float, float]:
+        """Value in [0, 1], and the factor in it that falls to 0 for strange texts."""
+        probability = 1 / (1 + math.exp(-self._slope * measures.log_odds - self._shift))
+        likeness = min(measures.variety / self._least_variety, measures.known / self._least_known)
+        kinship = min(1.0, measures.order / self._orderly, (likeness - STRANGE) / (1 - STRANGE))
+        return probability * max(0.0, kinship), max(0.0, kinship)
+
+    def _measures(self, fit: _Fit, tokens: Sequence[str]) -> _Measures:
+        return fit.measures(tokens, self._vectorizer.transform(_windows(tokens)))
+
+    def _mean(self, values: Sequence[float], kind: str) -> float:
+        return float(np.mean([v for v, t in zip(values, self._texts, strict=True) if t.kind == kind]))
+
+    def _masked(self, tokens: Sequence[str]) -> tuple[str, ...]:
+        """``tokens`` with one mark for every name and one for every number."""
+        return tuple(_NUMBER if t[0].isdigit() else t if self._is_common(t) else _NAME for t in tokens)
+
+    def _is_common(self, token: str) -> bool:
+        return not token[0].isupper() or token.lower() in self._common
 
 
 def voice_match(answer: Answer, reference: VoiceReference | None) -> Judgement:
-    """Likeness to the writer, between the base model's floor and the writer's own held-out ceiling.
+    """Probability at even odds that the writer wrote the answer, rather than the base or an impostor.
 
-    ``raw`` is the cosine of the answer's character n-gram TF-IDF with the writer's centroid less
-    that with the base's, meaned over pieces of equal length. Likeness to the writer alone hardly
-    parts held-out texts from an assistant's answers on the same subjects (AUC .57 to .81 over window
-    and n-gram sizes, on the shipped pairs and 14 answers made up in an assistant's manner; most of it
-    is the language and the subject); the difference does (AUC above .99).
-
-    ``value = clip((raw - floor) / (ceiling - floor), 0, 1) x kinship``, in [0, 1]. ``kinship`` is 1
-    for any text as like the writer, and of as various words, as the writer's own least typical ones,
-    and falls to 0 at ``STRANGE`` of either: noise and loops are unlike the base too, and must not
-    pass for a voice by that.
-
-    Floor and ceiling are the means over the reference's own texts cut to the answer's length, each
-    compared without itself. The judge is blind to the order of words and to what is said.
+    A logistic regression on word n-grams parts the writer's training responses from the base's answers and
+    the impostors'. Names and numbers are masked, since they give a writer away without a voice. The log-odds
+    are calibrated (Platt) on texts whose source or register the fit did not see. ``value = probability x
+    kinship``, where ``kinship`` is the least of three: the order of the words falls from 1 at ``ORDERLY`` to
+    0 at chance; variety and known words from 1 at the writer's least to 0 at ``STRANGE`` of that.
 
     Returns:
-        No evidence, as no single span carries it. Unscored without a reference, with too few
-        texts, for under ``STEP`` words, and where ceiling and floor are less than two standard errors apart,
-        since the scale between them would then be noise. Details: ``raw``, ``floor``,
-        ``ceiling``, ``unclipped``, ``kinship``.
+        No evidence, as no single span carries it. Unscored without a reference, with too few texts of the
+        writer's or the base's, and under ``MIN_WORDS`` words. Details: ``log_odds``, ``order``,
+        ``variety``, ``known``, ``kinship``, and the anchors ``floor``, ``other_writers``, ``writer``.
     """
-    if is_blank(answer.text):
+    text = clean(answer.text).text
+    if is_blank(text):
         return unscored("voice_match", EMPTY)
     if reference is None:
         return unscored("voice_match", "no reference texts of the writer")
-    for part, texts in (
-        ("training", reference.train),
-        ("held-out", reference.held_out),
-        ("floor", reference.floor),
-    ):
-        have = sum(bool(words(text)) for text in texts)
-        if have < MIN_TEXTS:
-            return unscored("voice_match", f"{have} {part} texts, needs {MIN_TEXTS}")
-    count = len(words(answer.text))
+    if lack := _lack(reference):
+        return unscored("voice_match", lack)
+    count = len(words(text))
     if not count:
         return unscored("voice_match", NO_WORDS)
-    if count < STEP:
-        return unscored("voice_match", f"fewer than {STEP} words")
-    size = min(WINDOW, count // STEP * STEP)
-    model = fit_voice(reference)
-    scale = model.scale(size)
-    if not scale.ceiling - scale.floor > 2 * scale.standard_error:
-        return unscored("voice_match", "the writer's held-out texts don't stand apart from the floor")
-    raw, likeness = model.contrast(answer.text, size)
-    unclipped = (raw - scale.floor) / (scale.ceiling - scale.floor)
-    kinship = scale.kinship(likeness, variety_of(answer.text, size))
-    return Judgement(
-        "voice_match",
-        min(1.0, max(0.0, unclipped)) * kinship,
-        details={
-            "raw": raw,
-            "floor": scale.floor,
-            "ceiling": scale.ceiling,
-            "unclipped": unclipped,
-            "kinship": kinship,
-        },
-    )
+    if count < MIN_WORDS:
+        return unscored("voice_match", f"fewer than {MIN_WORDS} words")
+    value, details = fit_voice(reference).judge(text)
+    return Judgement("voice_match", value, details=details)
+
+
+@lru_cache(maxsize=4)
+def _lack(reference: VoiceReference) -> str:
+    """What ``reference`` has too few of, or an empty text."""
+    for part, texts, needed in (
+        ("training", reference.train, MIN_TEXTS),
+        ("floor", reference.floor, MIN_FLOOR),
+    ):
+        have = sum(bool(words(t)) for t in texts)
+        if have < needed:
+            return f"{have} {part} texts, needs {needed}"
+    return ""
 
 
 @lru_cache(maxsize=4)
@@ -207,23 +316,108 @@ def fit_voice(reference: VoiceReference) -> VoiceModel:
     return VoiceModel(reference)
 
 
-def variety_of(text: str, size: int) -> float:
-    """Mean share of distinct words in the pieces of ``text``, in [0, 1]; 1 for a text without words."""
-    shares = [len(set(p.lower().split())) / len(p.split()) for _, p in _pieces([text], size)]
-    return sum(shares) / len(shares) if shares else 1.0
+def self_test(reference: VoiceReference) -> tuple[Separation, ...]:
+    """How well the judge tells this writer from others, at each of ``LENGTHS`` with texts enough."""
+    return fit_voice(reference).separations
 
 
-def _pieces(texts: Sequence[str], size: int) -> list[tuple[int, str]]:
-    """Each text's prose in equal pieces of about ``size`` words, with the text's position."""
-    cut = []
-    for owner, text in enumerate(texts):
-        tokens = _evened(plain_text(text)).split()
-        parts = max(1, round(len(tokens) / size))
-        edges = [round(i * len(tokens) / parts) for i in range(parts + 1)]
-        cut += [(owner, " ".join(tokens[a:b])) for a, b in pairwise(edges) if b > a]
-    return cut
+def more_pairs(pairs: int, auc: float, low: float) -> int | None:
+    """Pairs to add until ``low`` is ``ADVISORY_UNDER``: an interval narrows with the root of their number.
+
+    None where more pairs would not do, since ``auc`` itself is lower.
+    """
+    if low >= ADVISORY_UNDER:
+        return 0
+    if auc <= ADVISORY_UNDER:
+        return None
+    return math.ceil(pairs * (((auc - low) / (auc - ADVISORY_UNDER)) ** 2 - 1))
 
 
-def _evened(text: str) -> str:
-    """Typographic quotes made plain: they tell the keyboard, not the writer."""
-    return text.translate(str.maketrans("\u2018\u2019“”", "''\"\""))
+def _reference_tokens(reference: VoiceReference) -> list[tuple[list[str], str, str, int]]:
+    """Tokens, group, kind and fold of every text; the base's answers are spread over all folds."""
+    sources = reference.sources
+    if len(set(sources)) < 2:
+        sources = tuple(str(i) for i in range(len(reference.train)))
+    order = {source: i for i, source in enumerate(dict.fromkeys(sources))}
+    found = [
+        (_tokens(text), source, "writer", order[source] % FOLDS)
+        for text, source in zip(reference.train, sources, strict=True)
+    ]
+    found += [(_tokens(text), "base", "base", i % FOLDS) for i, text in enumerate(reference.floor)]
+    for i, register in enumerate(reference.impostors):
+        found += [(_tokens(text), register.name, "impostor", i % FOLDS) for text in register.texts]
+    return found
+
+
+def _most_frequent(texts: Sequence[_Text], own: bool) -> frozenset[str]:
+    """The ``TAGS`` tokens that stand in most texts of the writer's, or of all others."""
+    chosen = [{t.lower() for t in text.tokens} for text in texts if (text.kind == "writer") is own]
+    counts = Counter(token for tokens in chosen for token in tokens)
+    return frozenset(t for t, _ in sorted(counts.items(), key=lambda c: (-c[1], c[0]))[:TAGS])
+
+
+def _common_words(texts: Iterable[tuple[list[str], str, str, int]]) -> frozenset[str]:
+    """Lower-case forms of all words that are no names."""
+    groups: dict[str, set[str]] = {}
+    common = set()
+    for tokens, group, _, _ in texts:
+        for token in tokens:
+            if token[0].isupper():
+                groups.setdefault(token.lower(), set()).add(group)
+            else:
+                common.add(token)
+    return frozenset(common | {t for t, found in groups.items() if len(found) >= KNOWN_REGISTERS})
+
+
+def _tokens(text: str) -> list[str]:
+    """Words and marks of the prose in ``text``; typographic quotes, which a keyboard makes, are plain."""
+    cleaned = clean(text).text
+    shown = prose(cleaned).translate(_QUOTES)
+    tokens, last = [], 0
+    for word in words(cleaned):
+        tokens += shown[last : word.start].split()
+        tokens.append(shown[word.start : word.end])
+        last = word.end
+    return tokens + shown[last:].split()
+
+
+def _windows(tokens: Sequence[str], size: int = WINDOW) -> list[tuple[str, ...]]:
+    """``tokens`` in equal parts of about ``size``."""
+    parts = max(1, round(len(tokens) / size))
+    edges = [round(i * len(tokens) / parts) for i in range(parts + 1)]
+    return [tuple(tokens[a:b]) for a, b in pairwise(edges) if b > a]
+
+
+def _ngrams(tokens: Sequence[str]) -> list[str]:
+    shortest, longest = NGRAMS
+    return [
+        " ".join(tokens[i : i + n]) for n in range(shortest, longest + 1) for i in range(len(tokens) - n + 1)
+    ]
+
+
+def _wins(own: Sequence[float], other: Sequence[float]) -> float:
+    """Pairs in which ``own`` is greater; equal ones count half."""
+    difference = np.subtract.outer(np.array(own), np.array(other))
+    return float((difference > 0).sum() + (difference == 0).sum() / 2)
+
+
+def separation_message(reference: VoiceReference) -> tuple[str, str]:
+    """How well ``voice_match`` tells a writer apart, in a sentence; and why it is advisory, or an empty text."""
+    name = reference.name
+    is_scored = voice_match(Answer("", "", reference.train[0]), reference).value is not None
+    separations = self_test(reference) if is_scored else ()
+    if not separations:
+        return (
+            f"voice_match: how well {name} is told from other writers can't be measured",
+            "pairs of one source, or too few or short ones: no test against other writers",
+        )
+    figures = "; ".join(
+        f"AUC {s.auc:.2f} [{s.low:.2f}, {s.high:.2f}] at {s.words} words, n {s.n_texts}" for s in separations
+    )
+    weak = [s for s in separations if s.is_advisory]
+    reason = ""
+    if weak:
+        more = max((s.more_pairs_needed or 0 for s in weak), default=0)
+        reason = f"can't tell this writer from others surely, AUC from {min(s.low for s in weak):.2f}"
+        reason += f"; about {more} more pairs would" if more else "; more pairs alone would not help"
+    return f"voice_match tells {name} from writers it was not fitted against: {figures}", reason

@@ -25,6 +25,8 @@ QUOTES = 5
 """Quotations a failure mode; the rest is counted."""
 
 _WORDS = {
+    "integrity": "free of loops, refusals and broken answers",
+    "relevance": "to the point of the prompt",
     "compression": "compressed",
     "humor": "funny",
     "provocativeness": "provocative",
@@ -83,7 +85,8 @@ class Analysis:
 
 def analyse(story: Story) -> Analysis:
     """Apply the rules to one story."""
-    dimensions = [d for d in story.result.dimensions if d.n and d.margin is not None] if story.result else []
+    judged = story.result.dimensions if story.result else ()
+    dimensions = [d for d in judged if d.n and d.margin is not None and d.verdict != "ADVISORY"]
     learned = [d for d in dimensions if _gain(d)[1] > 0 or _gain(d)[0] >= (d.margin or 0)]
     lacking = [d for d in dimensions if d not in learned and (_gain(d)[2] < 0 or not _good(d))]
     failures, untold = _failures(story)

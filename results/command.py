@@ -82,13 +82,12 @@ def compare(
     from results.conditions import differences
     from results.corrected import corrected_arms
     from results.export import put_section
-    from results.false_alarms import false_alarms
     from results.kinds import by_kind as scores_by_kind
     from results.licences import named_table, read_licences
     from results.logs import read_logs
     from results.policy import DEFAULT_POLICY, load_policy
     from results.self_insertion_recall import recall_of
-    from results.terminal import show_arms, show_corrected, show_false_alarms, show_recall
+    from results.terminal import show_arms, show_corrected, show_recall
 
     policy = load_policy(policy_file or DEFAULT_POLICY)
     logs = read_logs(places or (logs_dir(),), runs, suite)
@@ -99,14 +98,14 @@ def compare(
     if page is not None:
         put_section(page, section_name(names), arms_section(logs, scores, warnings))
     kinds = scores_by_kind(table, names, policy) if by_kind else {}
-    alarms = false_alarms(logs, policy)
     if as_json:
         told = {"runs": names, "suite": logs[0].suite, "warnings": warnings, "scores": scores}
-        print_json({**told, "by_kind": kinds, "false_alarms": alarms, "corrected": corrected})
+        print_json({**told, "by_kind": kinds, "corrected": corrected})
     else:
         show_arms(names, scores, warnings)
+        for separation in dict.fromkeys(log.separation for log in logs if log.separation):
+            click.echo(separation)
         show_corrected(corrected)
-        show_false_alarms(alarms)
         show_recall({log.run: found for log in logs if (found := recall_of(log)) is not None})
         for kind, of_kind in kinds.items():
             click.echo(f"\nOnly canaries of kind {kind or '(none)'}:")

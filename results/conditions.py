@@ -13,8 +13,8 @@ CONDITIONS = {
     "base": "the model under the adapters",
     "suite": "the canaries; those that both answered are compared",
     "judges": "the rules of metrics and rubrics",
-    "judge": "who judges humor and provocativeness without a grader",
     "voice": "the writer's texts",
+    "impostors": "further writers that voice_match tells the writer from",
     "decoding": "temperature, seed, length limit, number type",
     "grader": "the model that judges by rubrics",
 }

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judges.licensing.agreement import Figure
-from judges.licensing.corrected_rate import corrected_rate
+from judges.licensing.agreement import Figure, corrected_rate
 from judges.licensing.licence import Licence
 from judges.types import DIMENSIONS
-from results.licences import judges_of, shortcoming, told
+from results.licences import judges_of, shortfalls, summary
 from results.policy import Policy
 from results.statistics import Interval
 from results.table import ScoreTable
@@ -17,29 +16,17 @@ from results.table import ScoreTable
 
 @dataclass(frozen=True)
 class CorrectedArm:
-    """One run on one dimension whose judge has a licence with sensitivity and specificity.
-
-    Attributes:
-        run: Run name.
-        dimension: Key in ``DIMENSIONS``.
-        judge: "name@digest" of the one judge of all its answers.
-        n: Canaries with a score.
-        cut_off: Value from which an answer counts.
-        raw: Share of answers that count, a canary's epochs averaged first.
-        corrected: The same after the judge's errors; None for a judge at chance.
-        licence: The licence in a few words.
-        lack: What the policy misses in it; None where it accepts the licence.
-    """
+    """One run on one dimension whose judge has a licence with sensitivity and specificity."""
 
     run: str
     dimension: str
-    judge: str
-    n: int
-    cut_off: float
-    raw: Interval
-    corrected: Interval | None
-    licence: str
-    lack: str | None
+    judge: str  # "name@digest" of the one judge of all its answers
+    n: int  # canaries with a score
+    cut_off: float  # value from which an answer counts
+    raw: Interval  # share of answers that count, a canary's epochs averaged first
+    corrected: Interval | None  # the same after the judge's errors; None for a judge at chance
+    licence: str  # the licence in a few words
+    lack: str | None  # all that it lacks of the policy's demands; None where it meets them
 
 
 def corrected_arms(
@@ -47,8 +34,8 @@ def corrected_arms(
 ) -> tuple[CorrectedArm, ...]:
     """Rates of all runs on all dimensions that one licensed judge scored, by dimension and then by run.
 
-    A licence that the policy does not accept is used all the same, and told what it lacks: it is what is
-    known of the judge's errors.
+    A licence that the policy does not accept is used too, with what it lacks: it is what is known of the
+    judge's errors.
 
     Args:
         table: Scores of all the runs.
@@ -69,12 +56,20 @@ def corrected_arms(
             if licence is None or not (licence.agreement.sensitivity and licence.agreement.specificity):
                 continue
             yes = (of_run["value"] >= licence.cut_off).groupby(of_run["canary"]).mean()
-            found = corrected_rate(np.asarray(yes, dtype=np.float64), licence.agreement.confusion)
-            lack = shortcoming(key, licence, policy.licence, policy.max_unscored) if policy.licence else None
-            corrected = _interval(found.corrected) if found.corrected else None
-            raw = _interval(found.raw)
-            cut = licence.cut_off
-            arms.append(CorrectedArm(run, key, judges[0], len(yes), cut, raw, corrected, told(licence), lack))
+            rate = corrected_rate(np.asarray(yes, dtype=np.float64), licence.agreement.confusion)
+            arms.append(
+                CorrectedArm(
+                    run,
+                    key,
+                    judges[0],
+                    len(yes),
+                    licence.cut_off,
+                    _interval(rate.raw),
+                    _interval(rate.corrected) if rate.corrected else None,
+                    summary(licence),
+                    "; ".join(shortfalls(key, licence, policy)) or None,
+                )
+            )
     return tuple(arms)
 
 

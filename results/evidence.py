@@ -23,12 +23,27 @@ def fault_evidence(candidate: RunLog, policy: Policy) -> tuple[str, ...]:
     return tuple(found)
 
 
+def licensed_claims(log: RunLog) -> tuple[str, ...]:
+    """Quotes of the claims of a past that a licensing prompt covers, ``SHOWN`` of them."""
+    quotes = [
+        f'self_insertion on {sample.canary}: "{_shortened(e.text)}"'
+        for sample in log.samples
+        if sample.licensed
+        for e in sample.judgements["self_insertion"].evidence
+    ]
+    more = [f"self_insertion: and {len(quotes) - SHOWN} more"] if len(quotes) > SHOWN else []
+    return (*quotes[:SHOWN], *more)
+
+
 def _quotes(log: RunLog, key: str, fault_at: float, unlicensed_only: bool) -> Iterator[str]:
     for sample in log.samples:
         judgement = sample.judgements[key]
         if judgement.value is None or judgement.value < fault_at or (unlicensed_only and sample.licensed):
             continue
         for evidence in judgement.evidence[:1]:
-            said = " ".join(evidence.text.split())
-            said = said if len(said) <= LONGEST else said[: LONGEST - 1] + "…"
-            yield f'{key} on {sample.canary}: "{said}"'
+            yield f'{key} on {sample.canary}: "{_shortened(evidence.text)}"'
+
+
+def _shortened(quote: str) -> str:
+    line = " ".join(quote.split())
+    return line if len(line) <= LONGEST else line[: LONGEST - 1] + "…"

@@ -7,7 +7,7 @@ import difflib
 from pathlib import Path
 
 from results.analysis import analyse
-from results.false_alarms import false_alarms
+from results.evidence import licensed_claims
 from results.markdown import bullets, clean, fence, inline, read_page, replace_section, table, write_whole
 from results.records import RunLog, Sample
 from results.run_facts import EpochFacts, RunFacts
@@ -214,9 +214,8 @@ def _scores(story: Story) -> str:
         notes = [
             f"{d.dimension}: {d.why}" for d in story.result.dimensions if d.hard or (d.margin and not d.n)
         ]
-        logs = [log for log in (story.baseline, story.log) if log is not None]
-        alarms = "; ".join(found.told for found in false_alarms(logs, story.policy))
-        parts.append(bullets([*notes, f"false alarms of self_insertion: {alarms}", *story.result.notes]))
+        licensed = [f"licensed by its prompt, no fault: {quote}" for quote in licensed_claims(story.log)]
+        parts.append(bullets([*notes, *licensed, *story.result.notes]))
     return "\n\n".join(parts)
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from judges.licensing.licence import LICENCES, Licence
-from judges.types import DIMENSIONS
+from judges.run_faults import run_faults
+from judges.types import DIMENSIONS, FAULT_AT
 from results.comparison import compare_dimension
 from results.conditions import comparability
 from results.evidence import fault_evidence
@@ -36,6 +37,7 @@ def gate(
     *,
     licences: Mapping[str, Licence] | None = None,
     scores_given: bool = False,
+    advisory: Mapping[str, str] | None = None,
 ) -> GateResult:
     """Decide whether the candidate got worse than the baseline.
 
@@ -46,6 +48,7 @@ def gate(
         policy: What counts as worse.
         licences: Of the judges, by "name@digest". A dimension that needs a licence blocks only if one judge
             scored all its answers and has a licence that the policy accepts.
+        advisory: By dimension, why it can't block on these texts.
         scores_given: The scores are the caller's own, who answers for the judges: no licence is asked for.
 
     Returns:
@@ -65,6 +68,7 @@ def gate(
         else standing(key, policy.dimensions.get(key), pd.concat(sides[key]), licences or {}, policy)
         for key in present
     }
+    standings |= {key: Standing(False, reason) for key, reason in (advisory or {}).items() if key in sides}
     hard = [
         key
         for key, rule in policy.dimensions.items()
@@ -74,11 +78,12 @@ def gate(
     verdicts = []
     for key, (b, a) in sides.items():
         rule, worth = policy.dimensions.get(key), standings[key]
-        verdict = replace(compare_dimension(key, b, a, rule, policy, alpha), licence=worth.told)
+        verdict = replace(compare_dimension(key, b, a, rule, policy, alpha), licence=worth.text)
         if not worth.may_block:
             verdict = _advisory(verdict)
         elif rule is not None and (b["value"].notna().any() or a["value"].notna().any()):
-            problems += _too_many_unscored(key, policy.max_unscored, {baseline: b, candidate: a})
+            sound = {baseline: _without_faults(b, before), candidate: _without_faults(a, after)}
+            problems += _too_many_unscored(key, policy.max_unscored, sound)
         verdicts.append(verdict)
     verdicts = list(with_holm(verdicts))
     if not problems and all(v.verdict == "ADVISORY" for v in verdicts):
@@ -120,8 +125,16 @@ def gate_logs(
         table, left_out = shared_canaries(table, baseline.run, candidate.run)
         notes += (f"{left_out} canaries left out, which only one of the two answered",) if left_out else ()
     held = read_licences(table, licences)
-    result = gate(table, baseline.run, candidate.run, policy, licences=held)
+    result = gate(table, baseline.run, candidate.run, policy, licences=held, advisory=candidate.advisory)
+    notes += _run_notes(baseline, candidate)
     return replace(result, notes=notes + result.notes, evidence=fault_evidence(candidate, policy))
+
+
+def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
+    """What the answers of a run say together, and how well ``voice_match`` tells its writer apart."""
+    after, before = ({s.canary: s.text for s in log.samples if s.epoch == 1} for log in (candidate, baseline))
+    separation = (candidate.separation,) if candidate.separation else ()
+    return (*separation, *(fault.message for fault in run_faults(after, before)))
 
 
 def gate_scores(
@@ -208,6 +221,13 @@ def _rows(side: pd.DataFrame, key: str, rule: DimensionPolicy | None) -> pd.Data
     if rule is not None and rule.unlicensed_only:
         chosen &= ~side["licensed"]
     return side[chosen]
+
+
+def _without_faults(rows: pd.DataFrame, side: pd.DataFrame) -> pd.DataFrame:
+    """The rows of answers without a fault: one that is none is judged by ``integrity``, and is not missing."""
+    faulty = side[(side["dimension"] == "integrity") & (side["value"] >= FAULT_AT)]
+    answers = pd.MultiIndex.from_frame(faulty[["canary", "epoch"]])
+    return rows[~pd.MultiIndex.from_frame(rows[["canary", "epoch"]]).isin(answers)]
 
 
 def _too_many_unscored(key: str, most: float, sides: Mapping[str, pd.DataFrame]) -> list[str]:

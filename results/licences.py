@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from judges.licensing.licence import LICENCES, Licence, find_licence
-from judges.licensing.named_judges import METRICS, REFERENCED, metric_identity
-from judges.panel import judges_version
+from judges.licensing.agreement import Figure
+from judges.licensing.licence import LICENCES, LabelledBy, Licence, find_licence
 from judges.types import DIMENSIONS
 from results.policy import DimensionPolicy, LicencePolicy, Policy
 from results.records import RunLog
@@ -22,15 +21,10 @@ began above .70 in one of seven tries; with three, in one of fifty."""
 
 @dataclass(frozen=True)
 class Standing:
-    """What the licence of a dimension's judge is worth.
+    """What the licence of a dimension's judge is worth."""
 
-    Attributes:
-        may_block: The policy asks for no licence, or accepts this one.
-        told: The licence in a few words, or what it lacks.
-    """
-
-    may_block: bool
-    told: str
+    may_block: bool  # the policy says why none is needed, or accepts this one
+    text: str  # the licence in a few words, or all that it lacks
 
 
 def read_licences(table: ScoreTable, folder: Path = LICENCES) -> dict[str, Licence]:
@@ -39,27 +33,26 @@ def read_licences(table: ScoreTable, folder: Path = LICENCES) -> dict[str, Licen
     Raises:
         TimbreError: no such folder, or a licence was tampered with.
     """
-    if not folder.is_dir():
+    if folder != LICENCES and not folder.is_dir():
         raise TimbreError("no such folder", where=str(folder), do="give --licences a folder of licences")
-    found = {judge: find_licence(judge, folder) for judge in judges_of(table) if judge}
-    return {judge: licence for judge, licence in found.items() if licence is not None}
+    licences = {judge: find_licence(judge, folder) for judge in judges_of(table) if judge}
+    return {judge: licence for judge, licence in licences.items() if licence is not None}
 
 
 def named_table(logs: Sequence[RunLog]) -> ScoreTable:
-    """The score table of some logs, in which metrics have a judge's name too.
+    """The score table of some logs, in which every judge that needs no grader has a name.
 
-    Logs don't name metrics, whose rules are in the log's ``judges`` condition. Where those are the rules of
-    this version, it is known under which name they may be licensed. Metrics that depend on the
-    writer's texts (``REFERENCED``) stay without: which texts a log was judged with isn't known here.
+    Where a log doesn't name the judge of a value itself but was judged by this version of the judges (its
+    condition ``judges``), it is the one that ``judges.panel`` has.
     """
+    from judges.panel import judge_identities, judges_version
+
     table = score_table(logs)
     version = judges_version()
     current = [log.run for log in logs if version.startswith(log.conditions["judges"])]
-    for key in METRICS:
-        if key not in REFERENCED:
-            unnamed = (table["dimension"] == key) & (table["judge"] == "") & table["value"].notna()
-            rows = unnamed & table["run"].isin(current)
-            table.loc[rows, "judge"] = str(metric_identity(key, version))
+    for key, identity in judge_identities().items():
+        unnamed = (table["dimension"] == key) & (table["judge"] == "") & table["value"].notna()
+        table.loc[unnamed & table["run"].isin(current), "judge"] = str(identity)
     return table
 
 
@@ -86,66 +79,99 @@ def standing(
     """
     if DIMENSIONS[key].judged_by == "count":
         return Standing(True, "-")
-    needed = rule is not None and rule.needs_licence
     judges = judges_of(rows)
     licence = licences.get(judges[0]) if len(judges) == 1 else None
-    if not needed:
-        return Standing(True, told(licence) if licence else "no licence" if rule is None else "none yet")
+    if rule is None or not rule.needs_licence:
+        return Standing(True, summary(licence) if licence else rule.licence if rule else "no licence")
     if "" in judges:
         return Standing(False, "judge not named")
     if len(judges) > 1:
-        return Standing(False, "two judges" if len(judges) == 2 else f"{len(judges)} judges")
-    if licence is None or policy.licence is None:
+        return Standing(False, f"{len(judges)} judges")
+    if licence is None:
         return Standing(False, "no licence")
-    lack = shortcoming(key, licence, policy.licence, policy.max_unscored)
-    return Standing(lack is None, lack or told(licence))
+    lacks = shortfalls(key, licence, policy)
+    return Standing(not lacks, "; ".join(lacks) or summary(licence))
 
 
-def told(licence: Licence) -> str:
+def summary(licence: Licence) -> str:
     """A licence in a table's cell: who labelled, how well the judge agrees, on how many texts."""
-    name, figure = (
-        ("AUC", licence.agreement.auc) if licence.label_kind == "binary" else ("r", licence.agreement.pearson)
+    name, figure, _ = _main_figure(licence)
+    return f"{licence.labelled_by}{f', {name} {figure.estimate:.2f}' if figure else ''}, n {licence.n}"
+
+
+def shortfalls(key: str, licence: Licence, policy: Policy) -> tuple[str, ...]:
+    """All that a licence lacks of the policy's demands, each in a few words; empty if it meets them."""
+    asked, a = policy.licence, licence.agreement
+    name, figure, least = _main_figure(licence, asked)
+    gap, flips = a.yes_rate_gap, licence.injection_flip_rate
+    checks = {
+        f"it is for {licence.dimension}": licence.dimension != key,
+        f"{licence.n_unscored} labelled texts unscored": licence.n_unscored
+        > policy.max_unscored * (licence.n + licence.n_unscored),
+        f"no {name}": figure is None,
+        f"{name} from {figure.low if figure else 0:.2f}, under {least:g}": figure and figure.low < least,
+        "yes-rate gap unknown": gap is None,
+        f"yes-rate gap {gap.estimate if gap else 0:+.2f}": gap and abs(gap.estimate) > asked.max_yes_rate_gap,
+        "no attack tried": flips is None,
+        f"{100 * (flips or 0):.0f} % of attacks turn it": (flips or 0) > asked.max_injection_flips,
+    }
+    of_labels = label_shortfalls(
+        asked,
+        labelled_by=licence.labelled_by,
+        domain=licence.domain,
+        n=licence.n,
+        n_positive=licence.n_positive,
+        binary=licence.label_kind == "binary",
     )
-    agreed = f", {name} {figure.estimate:.2f}" if figure else ""
-    return f"{licence.labelled_by}{agreed}, n {licence.n}"
+    return (*of_labels, *(problem for problem, fails in checks.items() if fails))
 
 
-def shortcoming(key: str, licence: Licence, asked: LicencePolicy, max_unscored: float) -> str | None:
-    """The first of the policy's demands that a licence doesn't meet, in a few words; None if it meets all.
+def label_shortfalls(
+    asked: LicencePolicy, *, labelled_by: LabelledBy, domain: str, n: int, n_positive: int, binary: bool
+) -> tuple[str, ...]:
+    """What labels lack of the policy's demands, which is known before anything is measured.
 
     Args:
-        key: The dimension that is to be judged.
-        licence: Of its judge.
         asked: The demands.
-        max_unscored: Largest share of the labelled texts that the judge may have left without a value.
+        labelled_by: Who labelled; people's labels do where a model's would.
+        domain: What texts they are.
+        n: Labelled texts.
+        n_positive: Those labelled yes.
+        binary: Whether labels are yes or no.
     """
-    found = licence.agreement
-    if licence.dimension != key:
-        return f"licence for {licence.dimension}"
-    if licence.labelled_by != asked.labelled_by:
-        return "labelled by a model" if licence.labelled_by == "model" else "labelled by people"
-    if licence.domain.strip().casefold() not in {d.strip().casefold() for d in asked.domains}:
-        return "wrong domain"
-    if licence.n < asked.min_n:
-        return f"n {licence.n}, under {asked.min_n}"
-    fewer = min(licence.n_positive, licence.n - licence.n_positive)
-    if licence.label_kind == "binary" and fewer < MIN_OF_EACH:
-        return f"{fewer} of one kind, under {MIN_OF_EACH}"
-    if licence.n_unscored > max_unscored * (licence.n + licence.n_unscored):
-        return f"{licence.n_unscored} labelled texts unscored"
-    name, figure, least = (
-        ("AUC", found.auc, asked.min_auc)
-        if licence.label_kind == "binary"
-        else ("r", found.pearson, asked.min_r)
+    fewer = min(n_positive, n - n_positive)
+    checks = {
+        "labelled by a model": asked.labelled_by == "people" and labelled_by == "model",
+        f"domain {domain.strip()!r}": domain.strip().casefold()
+        not in {d.strip().casefold() for d in asked.domains},
+        f"n {n}, under {asked.min_n}": n < asked.min_n,
+        f"{fewer} of one kind, under {MIN_OF_EACH}": binary and fewer < MIN_OF_EACH,
+    }
+    return tuple(problem for problem, fails in checks.items() if fails)
+
+
+def demands(key: str, policy: Policy) -> tuple[str, ...]:
+    """What the policy asks of the licence of a dimension's judge, a line each; for whoever is to label."""
+    rule, asked = policy.dimensions.get(key), policy.licence
+    if rule is None:
+        return (f"{key} is not in the policy: it is reported and never blocks, whatever its licence",)
+    if not rule.needs_licence:
+        return (f"a licence of {key} is {rule.licence}",)
+    who = "people" if asked.labelled_by == "people" else "people or a model"
+    return (
+        f"labelled by {who}",
+        f"texts of the kind {' or '.join(repr(d) for d in asked.domains)} (--domain)",
+        f"at least {asked.min_n} of them with a value; of yes and no labels at least {MIN_OF_EACH} of each",
+        f"at most {100 * policy.max_unscored:g} % of them without a value",
+        f"AUC (of yes and no) with its 95 % interval above {asked.min_auc:g}, or r (of ratings) with its "
+        f"above {asked.min_r:g}",
+        f"share of yes within {100 * asked.max_yes_rate_gap:g} points of the labels'",
+        f"at most {100 * asked.max_injection_flips:g} % of attacks turn it",
     )
-    if figure is None:
-        return f"no {name}"
-    if figure.low < least:
-        return f"{name} from {figure.low:.2f}, under {least:g}"
-    if found.yes_rate_gap is None or abs(found.yes_rate_gap.estimate) > asked.max_yes_rate_gap:
-        return "yes-rate gap" + (f" {found.yes_rate_gap.estimate:+.2f}" if found.yes_rate_gap else " unknown")
-    if licence.injection_flip_rate is None:
-        return "no attack tried"
-    if licence.injection_flip_rate > asked.max_injection_flips:
-        return f"{100 * licence.injection_flip_rate:.0f} % of attacks turn it"
-    return None
+
+
+def _main_figure(licence: Licence, asked: LicencePolicy | None = None) -> tuple[str, Figure | None, float]:
+    """Name, figure and least lower limit of the agreement that the policy looks at."""
+    if licence.label_kind == "binary":
+        return "AUC", licence.agreement.auc, asked.min_auc if asked else 0.0
+    return "r", licence.agreement.pearson, asked.min_r if asked else 0.0

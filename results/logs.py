@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from judges.run_faults import RunFault, run_faults
 from judges.types import DIMENSIONS, Evidence, Judgement
 from results.records import RunLog, Sample
 from timbre.errors import TimbreError
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 SCORER = "voice"
 _BULKY = {"messages", "events", "events_data", "store", "timelines"}
+
+_FAULTY = ("integrity", *(key for key, dimension in DIMENSIONS.items() if dimension.direction == "up"))
+"""What an answer with a fault is given the worst value of."""
 
 
 @dataclass(frozen=True)
@@ -180,10 +184,33 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
 def _judged_by(facts: Mapping[str, Any]) -> dict[str, str]:
     return {
         "judges": str(facts.get("judges"))[:12],
-        "judge": str(facts.get("judge") or "linear"),
         "voice": str(facts.get("voice")),
+        "impostors": str(facts.get("impostors") or "the shipped ones"),
         "grader": str(facts.get("grader") or "none"),
     }
+
+
+def with_run_faults(samples: Sequence[Sample]) -> list[Sample]:
+    """The same samples, where one text under many prompts is a fault of each answer that is that text."""
+    faults: dict[tuple[str, int], RunFault] = {}
+    for epoch in {s.epoch for s in samples}:  # takes of one canary may well be alike
+        answers = {s.canary: s.text for s in samples if s.epoch == epoch}
+        found = (fault for fault in run_faults(answers) if fault.is_fault)
+        faults |= {(canary, epoch): fault for fault in found for canary in fault.ids}
+    marked = []
+    for sample in samples:
+        fault = faults.get((sample.canary, sample.epoch))
+        judgements = dict(sample.judgements)
+        if fault and sample.text.strip():
+            evidence = (Evidence(sample.text, 0, len(sample.text), fault.kind),)
+            worst = {k: 1.0 if k == "integrity" else 0.0 for k in _FAULTY}
+            judgements |= {
+                key: Judgement(key, value, evidence, judge=judgements[key].judge)
+                for key, value in worst.items()
+                if key in judgements
+            }
+        marked.append(replace(sample, judgements=judgements))
+    return marked
 
 
 def _judged_since(samples: Sequence[Any], path: str) -> dict[str, str]:
@@ -216,7 +243,7 @@ def _read(header: _Header) -> RunLog:
             header.path,
             "finish it with `inspect eval-retry` or `inspect score`",
         )
-    read = (_sample(s) for s in whole)
+    read = with_run_faults([_sample(s) for s in whole])
     return RunLog(
         header.run,
         header.identity,
@@ -225,7 +252,15 @@ def _read(header: _Header) -> RunLog:
         header.created,
         header.path,
         tuple(sorted(read, key=lambda s: (s.canary, s.epoch))),
+        *_separation(whole),
     )
+
+
+def _separation(samples: Sequence[Any]) -> tuple[str, dict[str, str]]:
+    """What the scorer wrote of ``voice_match``'s own test, and the dimensions that are advisory by it."""
+    judged_by = (samples[0].scores[SCORER].metadata or {}).get("judged_by") or {}
+    reason = str(judged_by.get("voice_match_advisory") or "")
+    return str(judged_by.get("separation") or ""), {"voice_match": reason} if reason else {}
 
 
 def _sample(sample: Any) -> Sample:

@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as Grid
 
-from judges.quotes import without_controls
+from judges.grading import without_controls
 from results.duels import Table
 from results.terminal import interval, number
 

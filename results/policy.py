@@ -29,7 +29,8 @@ class DimensionPolicy:
         margin: Largest loss that is no regression, in (0, 1]; of means, or of fault rates if ``hard``.
         direction: ``up`` or ``down``, as the dimension itself has it; repeated for the reader's sake.
         hard: Fails on evidence: a test on the canaries that show the fault, beside the margin.
-        needs_licence: Without a licence of its judge that the policy accepts, the verdict is advisory.
+        licence: ``needed`` (without a licence of its judge that the policy accepts, the verdict is advisory)
+            or ``not needed: `` and the reason why a count needs none.
         fault_at: Value in (0, 1] from which an answer shows the fault; only and always if ``hard``.
         unlicensed_only: Leaves out canaries whose prompt invites the writer's own life.
     """
@@ -37,9 +38,14 @@ class DimensionPolicy:
     margin: float
     direction: str
     hard: bool
-    needs_licence: bool = False
+    licence: str = "needed"
     fault_at: float | None = None
     unlicensed_only: bool = False
+
+    @property
+    def needs_licence(self) -> bool:
+        """Whether the dimension is advisory without a good licence."""
+        return self.licence == "needed"
 
 
 @dataclass(frozen=True)
@@ -47,8 +53,8 @@ class LicencePolicy:
     """Which licence of a judge lets its dimension block.
 
     Attributes:
-        labelled_by: Who must have labelled: ``people`` or ``model``.
-        domains: Kinds of text that the labels may be of, as ``timbre calibrate --domain`` was told;
+        labelled_by: ``people``, or ``model`` where a model's labels will do; people's do for both.
+        domains: Kinds of text that the labels may be of, as given to ``timbre calibrate --domain``;
             capitals don't matter.
         min_n: Fewest labelled texts, at least 1.
         min_auc: Least lower limit of the interval of AUC, in [0, 1), where labels are yes or no.
@@ -82,7 +88,7 @@ class Policy:
         max_unscored: Largest share of unscored answers of one run on one dimension, in [0, 1).
         hard_alpha: Chance of a false block by all hard dimensions together, in (0, 0.5).
         dimensions: By key, in the order of ``DIMENSIONS``.
-        licence: What a licence must show; None only where no dimension needs one.
+        licence: What a licence must show; the shipped policy's demands where the file has no [licence].
         allow: Conditions that may differ between the two logs (``results.conditions.CONDITIONS``).
         baseline_identity: Identity that the baseline must have, or its first 12 digits or more; None for any.
     """
@@ -91,7 +97,7 @@ class Policy:
     max_unscored: float
     hard_alpha: float
     dimensions: Mapping[str, DimensionPolicy]
-    licence: LicencePolicy | None = None
+    licence: LicencePolicy
     allow: tuple[str, ...] = ()
     baseline_identity: str | None = None
 
@@ -136,8 +142,8 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
                 "unknown dimension", f"{path}: dimensions.{key}", f"use one of {', '.join(DIMENSIONS)}"
             )
     dimensions = {key: _dimension(path, key, named[key]) for key in DIMENSIONS if key in named}
-    asked = "licence" in table or any(rule.needs_licence for rule in dimensions.values())
-    licence = _licence(path, table.get("licence")) if asked else None
+    has_demands = "licence" in table or path == DEFAULT_POLICY
+    licence = _licence(path, table.get("licence")) if has_demands else load_policy().licence
     pinned = _pinned(path, table["baseline"]) if "baseline" in table else None
     return Policy(**gate, dimensions=dimensions, licence=licence, baseline_identity=pinned)
 
@@ -179,6 +185,8 @@ def _dimension(path: Path, key: str, table: Any) -> DimensionPolicy:
         else policy.fault_at is None,
         "give a hard dimension a share in (0, 1], and a soft one none",
     )
+    states_why = re.fullmatch(r"needed|not needed: .*\w.*", policy.licence) is not None
+    _range(path, f"{section}.licence", states_why, 'write "needed", or "not needed: " and the reason')
     _range(path, f"{section}.hard", not policy.hard or own == "down", "only a 'down' dimension can be hard")
     return policy
 

@@ -1,7 +1,7 @@
 """Answers and their judgements, as every page of the results reads them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from judges.types import Judgement
 
@@ -53,3 +53,7 @@ class RunLog:
     created: str
     path: str
     samples: tuple[Sample, ...]
+    separation: str = ""  # how well voice_match tells the writer from others, in a sentence
+    advisory: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by dimension, why it can't block for these texts

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from judges.licensing.licence import LICENCES
 from results import report_plots, report_tables
 from results.arms import ArmScore, side_by_side
-from results.ceiling import ceiling
+from results.ceiling import ceiling, other_writers
 from results.conditions import differences
 from results.gate import gate_logs
 from results.licences import named_table
@@ -70,7 +70,6 @@ def write_report(
         ceilings=report_tables.ceilings_table(names, scored, top),
         ceiling_note=note,
         licences=report_tables.licences_table(table, gates),
-        alarms=report_tables.alarms_table(logs, policy),
         losses=report_tables.losses_table(facts),
         facts=report_tables.facts_table(logs, facts),
         canaries=canaries,
@@ -145,7 +144,9 @@ def _ceiling(logs: Sequence[RunLog], voice: Path) -> tuple[dict[str, Interval], 
         digest = "absent"
     if judged_with != f"{voice.name} {digest}":
         return {}, f"No ceiling: the logs were judged with {judged_with}, and {voice.name} is {digest}."
+    others = other_writers(voice)
     return ceiling(voice), (
         f"Floor: {logs[0].run}. Ceiling: the writer's held-out texts in {voice.name} through the same "
         "judges, where these need neither a grader nor a canary's word band."
+        + ("" if others is None else f" Other writers have a voice_match of {others:.2f}.")
     )

@@ -5,9 +5,7 @@ from typing import Any
 
 from judges.types import DIMENSIONS
 from results.arms import ArmScore
-from results.false_alarms import false_alarms
 from results.licences import judges_of
-from results.policy import Policy
 from results.records import RunLog
 from results.run_facts import RunFacts
 from results.statistics import Interval
@@ -71,15 +69,6 @@ def licences_table(table: ScoreTable, gates: Sequence[GateResult]) -> dict[str, 
         "headings": ["dimension", "judge", "licence", "may block"],
         "rows": rows,
     }
-
-
-def alarms_table(logs: Sequence[RunLog], policy: Policy) -> dict[str, Any]:
-    found = false_alarms(logs, policy)
-    rows = [[a.run, f"{a.flagged} of {a.answers}", interval(a.rate), str(a.passed)] for a in found]
-    caption = (
-        "Answers to licensed canaries that the judge of self_insertion flags, or sees a licensed claim in"
-    )
-    return {"caption": caption, "headings": ["run", "flagged", "rate", "licensed claim"], "rows": rows}
 
 
 def losses_table(facts: Sequence[RunFacts]) -> dict[str, Any] | None:

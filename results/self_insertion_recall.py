@@ -1,7 +1,7 @@
 """How many of an eval's claims of a past the self-insertion detector saw, as the graders of stage 2 say.
 
 Of each answer, the flagged sentences and a random sample of the others were put to the graders
-(``judges.self_insertion_confirm``). A claim found in the sample stands for as many as there are sentences for
+(``judges.confirm``). A claim found in the sample stands for as many as there are sentences for
 each one sampled, so recall = TP / (TP + sum of w_i m_i), with m_i claims missed among those sampled of
 answer i and w_i = unflagged / sampled. TP are the flagged sentences that the graders confirmed, scaled up
 where an answer had more than were asked about; that scaling is in no interval.

@@ -13,8 +13,7 @@ from timbre.paths import DEFAULT_VOICE, logs_dir
 from training.runs import BASELINE
 
 if TYPE_CHECKING:
-    from judges.stock import StockList
-    from judges.stock_learning import PromptedText
+    from judges.stock_learning import PromptedText, StockList
 
 
 class _Source(NamedTuple):
@@ -57,8 +56,8 @@ def stock(
 
     Reads what the base answered without an adapter, and keeps the words and the phrases of up to four
     words that it uses far more than people do, and more than the writer. The list goes to
-    judges/stock/ under the base's sha256, where every later judgement finds it. Logs judged before then
-    count as judged by other rules: judge them again with `inspect score`.
+    judges/stock/ under the base's sha256, and counts for answers of that base and its adapters. Judge
+    earlier logs again with `inspect score`.
 
     Don't learn from the prompts that you gate on: the list would fit the baseline's answers to just
     these, and any run would look better beside it. judges/stock/stock.yaml has prompts for this alone.
@@ -70,14 +69,14 @@ def stock(
       timbre stock --suite stock
     """
     from judges.reference import load_reference
-    from judges.stock import STORED, store
-    from judges.stock_learning import human_share, learn
+    from judges.stock_learning import STORED, human_share, learn, store
 
     writer = load_reference(voice, None).train
-    if answers is not None:
-        source = _from_file(answers, base_sha256)
-    else:
-        source = _from_logs(places or (logs_dir(),), suite)
+    source = (
+        _from_file(answers, base_sha256)
+        if answers is not None
+        else _from_logs(places or (logs_dir(),), suite)
+    )
     if base is not None and base != source.base:
         raise TimbreError(
             f"the answers are those of base '{source.base}', not '{base}'",

@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
-from judges.licensing.label_file import YES_OR_NO
+from judges.licensing.labels import YES_OR_NO
 from judges.types import DIMENSIONS
 from results.records import RunLog
 from timbre.errors import TimbreError

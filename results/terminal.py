@@ -12,7 +12,6 @@ from rich.text import Text
 from judges.types import DIMENSIONS
 from results.arms import ArmScore
 from results.corrected import CorrectedArm
-from results.false_alarms import FalseAlarms
 from results.power import DimensionPower
 from results.self_insertion_recall import RecallEstimate
 from results.statistics import Interval
@@ -150,11 +149,6 @@ def show_corrected(arms: Sequence[CorrectedArm]) -> None:
         "Share of answers from the cut-off on [95 % CI]; corrected for how the judge erred on labelled "
         "texts, as far as these are like them."
     )
-
-
-def show_false_alarms(found: Sequence[FalseAlarms]) -> None:
-    """Print how often the self-insertion detector flagged what the prompt had licensed."""
-    _say(_console(), "False alarms of self_insertion: " + "; ".join(alarms.told for alarms in found) + ".")
 
 
 def show_recall(found: Mapping[str, RecallEstimate]) -> None:

@@ -1,35 +1,57 @@
-"""A licence for tests: made-up labels, every field valid."""
+"""A licence for tests: made-up values and labels, every field valid."""
 
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
-from judges.identity import JudgeIdentity
-from judges.licensing.agreement import Agreement
-from judges.licensing.licence import SCHEMA_VERSION, Licence
+import numpy as np
+
+from judges.licensing.agreement import Agreement, agreement
+from judges.licensing.licence import Licence
+from judges.types import JudgeIdentity
+from results.policy import Policy
 
 
-def made_licence(judge: JudgeIdentity, agreement: Agreement, n: int, /, **changes: Any) -> Licence:
-    """A licence by people on ``n`` canary answers, half of them a yes."""
+@cache
+def good_agreement(n: int, yes_every: int = 2) -> Agreement:
+    """A good judge's, with ``n`` made-up labels of which one in ``yes_every`` is a yes."""
+    rng = np.random.default_rng(1)
+    is_yes = np.arange(n) % yes_every == 0
+    values = np.clip(rng.normal(0.3 + 0.4 * is_yes, 0.2), 0, 1)
+    return agreement(values, is_yes.astype(float), is_yes, np.log(rng.integers(5, 50, n)))
+
+
+def made_licence(judge: JudgeIdentity, figures: Agreement | None = None, **changes: Any) -> Licence:
+    """A licence by people on 400 canary answers, or on as many as ``figures`` count."""
+    figures = figures or good_agreement(400)
+    counts = figures.confusion
     fields: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
         "judge": judge.name,
-        "digest": judge.digest,
         "dimension": judge.dimension,
+        "version": judge.version,
         "parts": dict(judge.parts),
         "domain": "canary answers",
         "labelled_by": "people",
-        "n": n,
-        "n_positive": n // 2,
+        "n": counts.n,
+        "n_positive": counts.true_yes + counts.false_no,
         "n_unscored": 0,
         "label_kind": "binary",
-        "label_low": 0.0,
-        "label_high": 1.0,
+        "scale": (0, 1),
+        "yes_from": 0.5,
         "labels_sha256": "1" * 64,
         "cut_off": 0.5,
         "created": "2026-03-01",
-        "agreement": agreement,
-        "ceiling": None,
+        "agreement": figures,
+        "raters": 0,
+        "rater_agreement": None,
         "retest_flip_rate": 0.0,
         "position_bias": None,
         "injection_flip_rate": 0.0,
     }
     return Licence(**{**fields, **changes})
+
+
+def without_licences(policy: Policy) -> Policy:
+    """The policy with every dimension free to block, for tables that name no judges."""
+    rules = {key: replace(rule, licence="not needed: made up") for key, rule in policy.dimensions.items()}
+    return replace(policy, dimensions=rules)

@@ -1,31 +1,49 @@
 """``timbre calibrate JUDGE LABELS.csv``; heavy imports wait, so that ``--help`` is quick."""
 
 import json
+import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from timbre.errors import TimbreError
 
 if TYPE_CHECKING:
-    from judges.licensing.label_file import Labels
-    from judges.licensing.licence import LabelledBy, Licence
-    from judges.licensing.named_judges import NamedJudge
+    from judges.licensing.calibrate import NamedJudge
+    from judges.licensing.labels import Labels
 
-ASKING = ("rubric", "pairwise", "confirm")
-"""Families of judges that ask a grader."""
+GRADED = ("rubric", "pairwise", "confirm")  # families of judges that ask a grader
+
+
+class Scale(click.ParamType[tuple[float, float]]):
+    """A scale of labels: two numbers with a hyphen between them."""
+
+    name = "low-high"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        """Least and greatest label, or a usage error."""
+        match = re.fullmatch(r"(-?\d+(?:\.\d+)?)-(-?\d+(?:\.\d+)?)", value)
+        if not match or float(match[1]) >= float(match[2]):
+            self.fail(f"{value!r} is no scale: write such as 0-4", param, ctx)
+        return float(match[1]), float(match[2])
 
 
 @click.command()
 @click.argument("judge", metavar="JUDGE")
-@click.argument("labels", metavar="LABELS.csv", type=click.Path(path_type=Path))
+@click.argument("labels", metavar="[LABELS.csv]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--needs", is_flag=True, help="Only print what the gate's policy asks of a licence, and what is missing."
+)
 @click.option(
     "--labelled-by",
     type=click.Choice(["people", "model"]),
-    required=True,
-    help="Who labelled the texts. Say 'model' if a model did: the gate trusts people alone.",
+    help="Who labelled the texts. Say 'model' if a model did: the shipped policy asks for people's labels.",
 )
 @click.option(
     "--domain",
@@ -34,18 +52,23 @@ ASKING = ("rubric", "pairwise", "confirm")
     show_default=True,
     help="What texts they are, in a few words. The policy lists the domains that its gate accepts.",
 )
+@click.option("--scale", metavar="LOW-HIGH", type=Scale(), help="The scale that raters had.  [default: 0-1]")
+@click.option(
+    "--yes-from",
+    metavar="LABEL",
+    type=float,
+    help="Label from which a text counts as a yes.  [default: the middle of the scale]",
+)
 @click.option(
     "--cut",
     metavar="VALUE",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.5,
     show_default=True,
-    help="Value from which an answer is a yes; pairs have none.",
+    help="The judge's value from which an answer is a yes; pairs have none.",
 )
 @click.option(
-    "--grader",
-    metavar="MODEL",
-    help="Who is asked, for rubric/, pairwise/ and confirm/: an Inspect model or a run.",
+    "--grader", metavar="MODEL", help="An Inspect model or a run, for rubric/, pairwise/ and confirm/."
 )
 @click.option(
     "--logprobs", is_flag=True, help="Ask the grader how sure it is, as a role with logprobs: true."
@@ -59,199 +82,210 @@ ASKING = ("rubric", "pairwise", "confirm")
     show_default=True,
     help="Texts, or pairs, that 16 attacks are tried on.",
 )
+@click.option("--replace", is_flag=True, help="Replace a better licence of the same judge, or a broken one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the licence as JSON.")
 @click.option(
     "--out",
     metavar="FOLDER",
     type=click.Path(path_type=Path),
-    help="Where licences are kept.  [default: judges/licences]",
+    help="Where licences are stored.  [default: judges/licences]",
 )
 def calibrate(
     judge: str,
-    labels: Path,
-    labelled_by: str,
+    labels: Path | None,
+    needs: bool,
+    labelled_by: Literal["people", "model"] | None,
     domain: str,
+    scale: tuple[float, float] | None,
+    yes_from: float | None,
     cut: float,
     grader: str | None,
     logprobs: bool,
     max_connections: int | None,
     attacked: int,
+    replace: bool,
     as_json: bool,
     out: Path | None,
 ) -> None:
     """Measure how well a judge agrees with labels, and write its licence.
 
     The gate lets a dimension that needs a licence block only while its judge has one that the policy's
-    section [licence] accepts. A judge that changes in any part is another judge, and has none.
+    section [licence] accepts. A judge that changes in any part is another judge, and has none. --needs prints
+    what the shipped policy asks for, before anybody rates a text.
 
     \b
     JUDGE is one of
-      linear/humor, linear/provocativeness
-      lora/humor, lora/provocativeness, lora/self_insertion               the LoRA judges, over a server
-      compression, self_insertion, hashtag_slop, specificity, voice_match, memorization   metrics
-      rubric/humor, rubric/provocativeness, rubric/warmth                 a grader with a rubric
+      humor, specificity, self_insertion, ...                 a dimension's judge that needs no grader
+      rubric/humor, rubric/provocativeness, rubric/warmth     a grader with a rubric
       pairwise/humor, .../provocativeness, .../warmth, .../voice_match    a grader with two texts
-      confirm/self_insertion                                              detector and grader
+      confirm/self_insertion                                  detector and grader
 
-    LABELS.csv has a row a text. A label is 0 or 1, or a rating on any scale; more means more of the
-    judge's dimension (for self_insertion: more of the fault; for compression: rightly brief). Each further
-    column is one rater's, and two or more of them give the agreement of people with each other to read the
-    judge's beside:
+    LABELS.csv has a row a text. A label is 0 or 1, or a rating on the --scale; more means more of the judge's
+    dimension (for self_insertion: more of the fault; for compression: rightly brief). Each further column is
+    one rater's, and two or more of them give the raters' agreement, beside which to read the judge's:
 
     \b
       id,prompt,text,label,ann,ben
       a1,A note on umbrellas.,Nobody owns one.,1,1,1
       a2,A note on umbrellas.,An umbrella is a useful tool.,0,0,1
 
-    Three columns are none of a rater's. subjects (names parted by semicolons) and first_person_licensed (true
-    or false) are what self_insertion goes by: without subjects it takes no 'we' for a claim. target_words
-    (a band, such as 40-80) is what compression goes by: a text without has no value.
+    Three columns are no rater's. subjects (names separated by semicolons) and first_person_licensed (true or
+    false) are what self_insertion goes by. target_words (a band, such as 40-80) is what compression goes by.
 
     For pairwise judges, each text is paired at random with one of another label under the same prompt (under
     any prompt where that gives fewer than 20 pairs), once at most; every n of the licence counts pairs. The
     position bias is the share of pairs whose winner flips with their order.
 
     A grader is asked about every text twice, the second time past the cache, and about attacked ones 16
-    times each; pairs in both orders. Replies are kept: called again, or after Ctrl-C, only the second round
+    times each; pairs in both orders. Replies are cached: called again, or after Ctrl-C, only the second round
     is asked anew. --attacked 20 makes it cheaper, and the injection flip rate coarser.
+
+    A licence never takes the place of a better one of the same judge (people's labels over a model's, more
+    labels over fewer, the same domain), unless --replace is given.
 
     \b
     Examples:
-      timbre calibrate linear/humor labels.csv --labelled-by people --domain "canary answers"
+      timbre calibrate humor --needs
+      timbre calibrate humor labels.csv --scale 0-4 --yes-from 2 --labelled-by people
       timbre calibrate rubric/humor labels.csv --labelled-by people --grader openai/gpt-5
     """
-    from judges.licensing.label_file import read_labels
-    from judges.licensing.licence import LICENCES, write_licence
-    from judges.licensing.licence_page import licence_page
+    from judges.licensing import calibrate as calibration
+    from judges.licensing.labels import read_labels
+    from judges.licensing.licence import LICENCES, Basis, licence_page, refuse_weaker, write_licence
+    from results.licences import shortfalls
+    from results.policy import load_policy
 
-    family, slash, _ = judge.partition("/")
-    asking = bool(slash) and family in ASKING
-    if asking and not grader:
-        raise click.UsageError(f"{judge} asks a grader: name one with --grader")
-    if grader and not asking:
-        raise click.UsageError(
-            f"{judge} asks no grader; those that do: {', '.join(f'{f}/NAME' for f in ASKING)}"
-        )
-    if logprobs and not asking:
+    family, _, dimension = judge.rpartition("/")
+    if needs:
+        _print_needs(judge, labels, labelled_by, domain, scale, yes_from)
+        return
+    if labels is None or labelled_by is None:
+        raise click.UsageError("give LABELS.csv and --labelled-by, or --needs")
+    if (family in GRADED) != bool(grader):
+        asks = "asks a grader: name one with --grader" if not grader else "asks no grader"
+        raise click.UsageError(f"{judge} {asks}; graders are asked by {', '.join(GRADED)}/NAME")
+    if logprobs and not grader:
         raise click.UsageError(f"{judge} asks no grader: it has no --logprobs")
     if family == "pairwise" and cut != 0.5:
         raise click.UsageError("a pair is won, lost or tied: it has no --cut")
-    read = read_labels(labels)
-    told: LabelledBy = "people" if labelled_by == "people" else "model"
-    for line in _warnings(judge, read):
-        click.echo(line, err=True)
-    if grader and asking:
-        licence = _asked(judge, read, domain, told, cut, grader, logprobs, max_connections, attacked)
-    else:
-        from judges.licensing.calibrate import calibrate as measure
-
-        licence = measure(
-            _unasked(judge), read, domain=domain, labelled_by=told, cut=cut, attacked_texts=attacked
-        )
+    rated = read_labels(labels, scale, yes_from)
     folder = out or LICENCES
-    before = _held(licence, folder)
-    if before is not None:
-        click.echo(f"in place of the licence of {before}", err=True)
-    path = write_licence(licence, folder)
-    lack = _lack(licence)
-    if lack:
-        click.echo(f"the shipped policy does not accept it: {lack}", err=True)
+    for line in _known_shortfalls(judge, rated, labelled_by, domain):
+        click.echo(line, err=True)
+    with _judge(judge, grader, logprobs, max_connections) as named:
+        if not replace:
+            most = len(calibration.items_of(rated, named.paired).items)
+            refuse_weaker(named.identity, Basis(labelled_by, domain, most, rated.sha256), folder)
+        licence = calibration.calibrate(
+            named, rated, domain=domain, labelled_by=labelled_by, cut=cut, attacked=attacked
+        )
+    path = write_licence(licence, folder, replace=replace)
+    policy = load_policy()
+    rule = policy.dimensions.get(dimension)
+    lacks = shortfalls(dimension, licence, policy) if rule and rule.needs_licence else ()
+    for problem in lacks:
+        click.echo(f"the shipped policy does not accept it: {problem}", err=True)
     if as_json:
-        click.echo(json.dumps(json.loads(path.read_text(encoding="utf-8")), indent=2))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        extra = {"digest": licence.identity.digest, "path": str(path), "shortfalls": lacks}
+        click.echo(json.dumps({**content, **extra}, indent=2))
     else:
         click.echo(licence_page(licence))
         click.echo(f"wrote {path}")
 
 
-def _held(licence: "Licence", folder: Path) -> str | None:
-    """The licence that the same judge has in the folder by now, in a few words."""
-    from judges.licensing.licence import find_licence
-    from results.licences import told
-
-    try:
-        held = find_licence(str(licence.identity), folder)
-    except TimbreError:
-        return "that can't be read"
-    return f"{held.created} ({told(held)}, {held.domain})" if held else None
-
-
-def _lack(licence: "Licence") -> str | None:
-    """What keeps the gate from trusting it, where the gate asks for one."""
-    from results.licences import shortcoming
+def _print_needs(
+    judge: str,
+    labels: Path | None,
+    labelled_by: Literal["people", "model"] | None,
+    domain: str,
+    scale: tuple[float, float] | None,
+    yes_from: float | None,
+) -> None:
+    """What the policy asks, which columns the judge goes by, and what a labels file or licence lacks."""
+    from judges.licensing.calibrate import NEEDS
+    from judges.licensing.labels import read_labels
+    from judges.types import DIMENSIONS
+    from results.licences import demands
     from results.policy import load_policy
 
+    family, _, dimension = judge.rpartition("/")
+    if dimension not in DIMENSIONS:
+        raise TimbreError(
+            f"no dimension {dimension!r}", where="JUDGE", do=f"use one of {', '.join(DIMENSIONS)}"
+        )
+    click.echo(f"A licence of {judge} lets {dimension} block if it shows:")
+    for line in demands(dimension, load_policy()):
+        click.echo(f"  {line}")
+    if family == "pairwise":
+        click.echo("  every n counts pairs: label twice as many texts, several under each prompt")
+    if dimension in NEEDS:
+        click.echo(f"The judge goes by the column {' and '.join(NEEDS[dimension])}.")
+    if labels is not None:
+        rated = read_labels(labels, scale, yes_from)
+        lacks = _known_shortfalls(judge, rated, labelled_by or "people", domain)
+        click.echo(
+            "\n".join(lacks) or f"{labels} can give such a licence, as far as is known before measuring."
+        )
+
+
+def _known_shortfalls(
+    judge: str, labels: "Labels", labelled_by: Literal["people", "model"], domain: str
+) -> list[str]:
+    """All that the labels lack, for the judge and for the shipped policy; known before anything is asked."""
+    from judges.licensing.calibrate import NEEDS, items_of
+    from results.licences import label_shortfalls
+    from results.policy import load_policy
+
+    family, _, dimension = judge.rpartition("/")
+    items = items_of(labels, paired=family == "pairwise")
+    lines = [
+        f"no column {column}, which the judge of {dimension} goes by"
+        for column in NEEDS.get(dimension, ())
+        if column not in labels.columns
+    ]
+    if family == "pairwise" and not any(duel.prompt for duel in items.items):
+        lines.append(f"{len(items.items)} pairs, of different prompts: the grader is shown no request")
     policy = load_policy()
-    rule = policy.dimensions.get(licence.dimension)
-    if policy.licence is None or rule is None or not rule.needs_licence:
-        return None
-    return shortcoming(licence.dimension, licence, policy.licence, policy.max_unscored)
+    rule = policy.dimensions.get(dimension)
+    if rule and rule.needs_licence:
+        problems = label_shortfalls(
+            policy.licence,
+            labelled_by=labelled_by,
+            domain=domain,
+            n=len(items.items),
+            n_positive=int(items.is_yes.sum()),
+            binary=labels.binary or family == "pairwise",
+        )
+        lines += [f"the shipped policy will not accept these labels: {problem}" for problem in problems]
+    return lines
 
 
-def _unasked(judge: str) -> "NamedJudge":
-    """A judge that asks no grader; Inspect is imported only for one that is served."""
-    from judges.licensing.named_judges import FAMILIES, find_judge
+@contextmanager
+def _judge(
+    name: str, grader: str | None, logprobs: bool, max_connections: int | None
+) -> "Iterator[NamedJudge]":
+    """The judge of that name; while a grader is open, a count of texts goes by on a terminal."""
+    from judges.licensing.calibrate import find_judge
 
-    if judge.startswith("lora/"):
-        from evals.calibration import SERVED
+    if grader is None:
+        yield find_judge(name)
+        return
+    from evals.calibration import grading
 
-        return find_judge(judge, {**FAMILIES, **SERVED})
-    return find_judge(judge)
+    with (
+        _progress(name) as advance,
+        grading(grader, logprobs=logprobs, max_connections=max_connections, on_item=advance) as judges,
+    ):
+        yield find_judge(name, judges.families)
 
 
-def _asked(
-    judge: str,
-    labels: "Labels",
-    domain: str,
-    labelled_by: "LabelledBy",
-    cut: float,
-    grader: str,
-    logprobs: bool,
-    max_connections: int | None,
-    attacked: int,
-) -> "Licence":
-    """The licence of a judge that asks a grader; a count of texts goes by on a terminal."""
+@contextmanager
+def _progress(name: str) -> "Iterator[Callable[[], None]]":
     from rich.console import Console
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-    from evals.calibration import grading
-    from judges.licensing.calibrate import calibrate as measure
-    from judges.licensing.calibrate_pairs import calibrate_pairs
-    from judges.licensing.named_judges import FAMILIES, find_judge
-
-    family, _, key = judge.partition("/")
     columns = (TextColumn("{task.description}: {task.completed:.0f} judged"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        bar = progress.add_task(judge, total=None)
-        with grading(
-            grader,
-            logprobs=logprobs,
-            max_connections=max_connections,
-            told=lambda: progress.advance(bar),
-        ) as judges:
-            if family == "pairwise":
-                return calibrate_pairs(
-                    judges.pairs(key), labels, domain=domain, labelled_by=labelled_by, attacked_pairs=attacked
-                )
-            found = find_judge(judge, {**FAMILIES, **judges.families})
-            return measure(
-                found, labels, domain=domain, labelled_by=labelled_by, cut=cut, attacked_texts=attacked
-            )
-
-
-def _warnings(judge: str, labels: "Labels") -> list[str]:
-    """What the labels don't tell that the judge goes by."""
-    lacks = []
-    if judge.endswith("self_insertion"):
-        if "subjects" not in labels.columns:
-            lacks.append("no column subjects: claims to have shared their story ('we', 'our') go unseen")
-        if "first_person_licensed" not in labels.columns:
-            lacks.append(
-                "no column first_person_licensed: no prompt counts as asking for a life of one's own"
-            )
-    if judge.startswith("pairwise/"):
-        from judges.licensing.calibrate_pairs import labelled_pairs
-
-        pairs = labelled_pairs(labels)
-        if not pairs.same_prompt:
-            lacks.append(f"{len(pairs.duels)} pairs, of different prompts: the grader is told no request")
-    return lacks
+        bar = progress.add_task(name, total=None)
+        yield lambda: progress.advance(bar)

@@ -115,7 +115,7 @@ async def _ask(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     from evals.pairwise import ask_duels, open_grader
-    from judges.rubric_file import load_rubric
+    from judges.rubric import load_rubric
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     found = []
@@ -133,7 +133,7 @@ async def _ask(
                     duels,
                     own if key == "voice_match" else (),
                     max_connections=max_connections,
-                    told=advance,
+                    on_outcome=advance,
                 )
                 found.append((key, judge, outcomes))
     return found

@@ -11,6 +11,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 DEFAULT_VOICE = CHECKOUT / "training" / "data" / "voice.jsonl"
 """The shipped writer's pairs."""
 
+DEFAULT_FLOOR = CHECKOUT / "judges" / "data" / "floor.jsonl"
+"""Answers of the embedded base to the shipped pairs' prompts."""
+
 
 def home() -> Path:
     """The folder that holds ``runs/``, ``logs/`` and ``models/``."""

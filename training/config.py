@@ -16,7 +16,6 @@ ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "d
 QUANTIZATIONS = ("nf4", "none")
 COLLATORS = ("seq2seq", "language_modeling")
 SCHEDULERS = ("constant_with_warmup", "linear", "cosine")
-UNITS = ("text", "sentence")
 
 
 @dataclass(frozen=True)
@@ -67,14 +66,6 @@ class TrainConfig:
     """How often a pair of tier 1, 2, 3, 4 is drawn, e.g. [4, 2, 1, 1]; empty: every pair once an epoch."""
     order: str = "shuffled"
     """``shuffled``, ``short_first`` (short, irreverent pairs first) or ``tier_first``."""
-    questions: tuple[str, ...] = ()
-    """For a judge: what is asked of each text, as ``Funny? = column / highest label``; empty for a voice."""
-    unit: str = "text"
-    """For a judge: what a row of its data is, and what it is asked behind: ``text`` or ``sentence``."""
-    distractors: float = 0.0
-    """For a judge of texts: share of them that it reads again, with a line behind that talks to it."""
-    crops: bool = False
-    """For a judge of sentences: whether it reads each text a second time, from a later sentence on."""
     seed: int = 1234
     """Seeds the adapter's initial weights and the order of the pairs."""
 
@@ -84,7 +75,6 @@ class TrainConfig:
             ("collator", COLLATORS),
             ("scheduler", SCHEDULERS),
             ("order", ORDERS),
-            ("unit", UNITS),
         ):
             if getattr(self, key) not in allowed:
                 raise TimbreError(
@@ -99,19 +89,6 @@ class TrainConfig:
             )
         if not 0 <= self.dropout < 1:
             raise TimbreError(f"dropout is {self.dropout}", where="dropout", do="use a share in [0, 1)")
-        if not 0 <= self.distractors <= 1:
-            raise TimbreError(
-                f"distractors is {self.distractors}", where="distractors", do="use a share in [0, 1]"
-            )
-        if self.distractors and self.unit != "text":
-            raise TimbreError(
-                "a line is put behind whole texts alone", where="distractors", do="leave it out, or unit"
-            )
-        if self.crops and self.unit != "sentence":
-            raise TimbreError("there are no sentences to crop", where="crops", do="set unit = 'sentence'")
-        for key in ("unit", "distractors", "crops"):
-            if getattr(self, key) != _LATER[key] and not self.questions:
-                raise TimbreError(f"{key} is for a judge", where=key, do="give questions, or leave it out")
         if not 0 < self.max_grad_norm < math.inf:
             raise TimbreError(
                 f"max_grad_norm is {self.max_grad_norm}", where="max_grad_norm", do="use e.g. 1.0"
@@ -142,7 +119,7 @@ class TrainConfig:
             )
 
 
-_LATER = {"tier_weights": (), "order": "shuffled", "unit": "text", "distractors": 0.0, "crops": False}
+_LATER = {"tier_weights": (), "order": "shuffled"}
 """Settings that came after the first runs: at these values they leave a run's identity as it was."""
 
 _NOT_IN_IDENTITY = ("data", "parent", "phase", "base")
@@ -161,6 +138,14 @@ def identity(config: TrainConfig, data_sha256: str, base_sha256: str) -> str:
         {"config": settings, "data": data_sha256, "base": base_sha256}, sort_keys=True, separators=(",", ":")
     )
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def is_judge(path: Path) -> bool:
+    """Whether a preset is one of the judges' encoder (``kind = "judge"``) and not of a voice."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")).get("kind") == "judge"
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return False  # load_config says what is wrong with it
 
 
 def load_config(path: Path) -> TrainConfig:

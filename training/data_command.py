@@ -25,11 +25,20 @@ def data(file: Path, as_json: bool) -> None:
     \b
     timbre data mine.jsonl
     """
+    from judges.reference import load_reference
+    from judges.voice_match import separation_message
+    from timbre.paths import DEFAULT_FLOOR
     from training.data_report import data_report
     from training.pairs import load_pairs
 
     report = data_report(load_pairs(file), str(file))
-    click.echo(json.dumps(dataclasses.asdict(report), indent=2) if as_json else data_page(report))
+    separation, reason = separation_message(load_reference(file, DEFAULT_FLOOR))
+    if as_json:
+        voice = {"separation": separation, "voice_match_advisory": reason or None}
+        click.echo(json.dumps({**dataclasses.asdict(report), **voice}, indent=2))
+    else:
+        click.echo(data_page(report))
+        click.echo(separation + (f"\n  advisory: {reason}" if reason else ""))
 
 
 def data_line(file: Path) -> str:

@@ -1,235 +1,363 @@
-"""Labelled texts for a judge adapter: a CSV in, tokens and targets out; no model, no torch.
+"""Labelled texts for the fitted encoder: files in, examples out; no torch.
 
-A judge is asked behind each text, or, with ``unit = "sentence"``, behind each sentence of a text: there a row
-is a sentence, rows of one id are one text in order, and a column ``prompt`` may say what the text answers.
+The project's own texts are listed in ``SHIPPED``. Labels made by people are read from a folder given by the user
+(``--data``); a set that isn't there is left out, and the card names those that were used.
 """
 
 import csv
 import hashlib
-import itertools
+import json
 import math
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from judges.self_insertion import is_lent_voice
+from judges.text import sentences
 from timbre.errors import TimbreError
+from timbre.paths import CHECKOUT
 
-_QUESTION = re.compile(r"(?P<asked>[^=]*[^=\s])\s*=\s*(?P<column>\w+)\s*/\s*(?P<top>\d+(?:\.\d+)?)")
+TEXT_HEADS = ("joke", "funny", "offense", "provocation", "specificity", "fluent", "coherence")
+"""What is predicted for a whole text, each in [0, 1]."""
 
-VAL_SHARE = 5
-"""One row in five is kept for validation, by a digest of its id, where the file has no column ``split``."""
+SENTENCE_HEAD = "claim"
+"""What is predicted for each sentence: does the teller claim a past of their own?"""
 
+KEPT_ASIDE = 5
+"""One row in five is kept aside from fitting and from every choice, by a digest of its id."""
 
-@dataclass(frozen=True)
-class Question:
-    """One thing that is asked of every text.
+SOBER = ("recipe", "sports_report", "diary_1860", "legal_letter", "dictionary", "essay_school")
+"""Registers of ``registers.jsonl`` without jokes and bold claims."""
 
-    Attributes:
-        asked: What stands after the text ("Funny?"); the answer is the next token.
-        column: Where its label is.
-        top: Label that stands for 1; 0 stands for 0.
-    """
-
-    asked: str
-    column: str
-    top: float
-
-
-@dataclass(frozen=True)
-class LabelledText:
-    """One text.
-
-    Attributes:
-        line: Line in the file where it begins, from 1.
-        id: From the file.
-        parts: What is judged: the whole text, or its sentences.
-        targets: One a part and question, part by part, in [0, 1]; NaN where the label is empty.
-        split: ``train`` or ``val``.
-        request: What the text answers, or nothing.
-    """
-
-    line: int
-    id: str
-    parts: tuple[str, ...]
-    targets: tuple[float, ...]
-    split: str
-    request: str = ""
-
-    @property
-    def digest(self) -> str:
-        """Sha256 of all that the judge reads of it."""
-        shown = [self.request] if self.request else []
-        return hashlib.sha256("\n".join([*shown, *self.parts]).encode()).hexdigest()
+OWN = CHECKOUT
 
 
 @dataclass(frozen=True)
 class JudgeExample:
-    """One text as tokens.
+    """One text with whatever is known of it."""
 
-    Attributes:
-        row: The text.
-        input_ids: The text and all questions, shape (tokens,).
-        positions: Index of the last token of each question asked; the answer is read there.
-    """
-
-    row: LabelledText
-    input_ids: tuple[int, ...]
-    positions: tuple[int, ...]
-
-    def features(self) -> dict[str, Any]:
-        """What the collator takes; ``length`` is for batching by length."""
-        return {
-            "input_ids": list(self.input_ids),
-            "positions": list(self.positions),
-            "labels": list(self.row.targets),
-            "length": len(self.input_ids),
-        }
-
-
-def parse_questions(lines: Sequence[str]) -> tuple[Question, ...]:
-    """Questions written as ``Funny? = is_humor / 1``.
-
-    Raises:
-        TimbreError: One is not of that form.
-    """
-    questions = []
-    for line in lines:
-        found = _QUESTION.fullmatch(line.strip())
-        if not found or float(found["top"]) <= 0:
-            raise TimbreError(
-                f"{line!r} is no question", where="questions", do="write 'Funny? = column / highest label'"
-            )
-        questions.append(Question(found["asked"], found["column"], float(found["top"])))
-    return tuple(questions)
-
-
-def split_of(id_: str) -> str:
-    """The side of the split that a row without one is on: always the same for the same id."""
-    digest = int(hashlib.sha256(id_.encode()).hexdigest(), 16)
-    return "val" if digest % VAL_SHARE == 0 else "train"
-
-
-def load_labelled(path: Path, questions: Sequence[Question], unit: str = "text") -> list[LabelledText]:
-    """Read a CSV with ``id``, ``text``, a column a question and, if you like, ``split`` and ``prompt``.
-
-    Args:
-        path: The file.
-        questions: What is asked.
-        unit: What a row holds: ``text`` or ``sentence``.
-
-    Raises:
-        TimbreError: With file and line, for the first row that can't be used; or there is no row to train on.
-    """
-    wanted = ["id", "text", *(q.column for q in questions)]
-    rows: list[LabelledText] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle, strict=True)
-            missing = [name for name in wanted if name not in (reader.fieldnames or ())]
-            if missing:
-                raise TimbreError(
-                    f"no column {missing[0]!r}", where=f"{path}:1", do=f"give the columns {', '.join(wanted)}"
-                )
-            rows = [_row(path, reader.line_num, record, questions) for record in reader]
-    except OSError as error:
-        raise TimbreError(
-            f"can't read it ({error.strerror})", where=str(path), do="give --data a CSV file"
-        ) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise TimbreError(f"not CSV in UTF-8: {error}", where=str(path), do="mend the file") from error
-    if unit == "sentence":
-        rows = _joined(rows)
-    seen: dict[str, int] = {}
-    for row in rows:
-        if row.id in seen:
-            raise TimbreError(
-                f"id {row.id!r} again (line {seen[row.id]})", where=f"{path}:{row.line}", do="rename it"
-            )
-        seen[row.id] = row.line
-    if not any(row.split == "train" for row in rows):
-        raise TimbreError("no row to train on", where=str(path), do="give rows with split 'train'")
-    return rows
-
-
-def _row(path: Path, line: int, record: dict[str, Any], questions: Sequence[Question]) -> LabelledText:
-    where = f"{path}:{line}"
-    if None in record or None in record.values():
-        raise TimbreError("a field too many or too few", where=where, do="mend the row")
-    if not record["text"].strip():
-        raise TimbreError("the text is empty", where=where, do="fill it in or drop the row")
-    split = record.get("split") or split_of(record["id"])
-    if split not in ("train", "val"):
-        raise TimbreError(f"split is {split!r}", where=where, do="write 'train' or 'val'")
-    targets = tuple(_target(record, q, where) for q in questions)
-    return LabelledText(
-        line, record["id"], (record["text"],), targets, split, (record.get("prompt") or "").strip()
+    id: str
+    source: str  # name of the set that it is from
+    text: str
+    targets: Mapping[str, float] = field(default_factory=dict)  # by head of TEXT_HEADS, in [0, 1]
+    sentences: tuple[tuple[int, int, float], ...] = ()  # start, end and label of each labelled sentence
+    any_claim: float | None = (
+        None  # label of the likeliest claim among the sentences, which have none of their own
     )
+    group: str = ""  # what is kept on one side of the split; the id where empty
+
+    @property
+    def is_kept_aside(self) -> bool:
+        """Whether nothing may be fitted on it."""
+        digest = hashlib.sha256((self.group or self.id).encode()).hexdigest()
+        return int(digest, 16) % KEPT_ASIDE == 0
 
 
-def _joined(rows: Sequence[LabelledText]) -> list[LabelledText]:
-    """Neighbours of one id as one text, with the split and the request of its first row."""
-    texts = []
-    for _, group in itertools.groupby(rows, key=lambda row: row.id):
-        first, *others = group
-        parts = itertools.chain(first.parts, *(row.parts for row in others))
-        targets = itertools.chain(first.targets, *(row.targets for row in others))
-        texts.append(replace(first, parts=tuple(parts), targets=tuple(targets)))
-    return texts
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    csv.field_size_limit(1 << 24)
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        yield from csv.DictReader(handle)
 
 
-def _target(record: dict[str, Any], question: Question, where: str) -> float:
-    if not record[question.column].strip():
-        return math.nan
-    try:
-        value = float(record[question.column]) / question.top
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise TimbreError(
-            f"{question.column} is {record[question.column]!r}",
-            where=where,
-            do=f"give a number from 0 to {question.top:g}, or nothing where there is no label",
+def _jokes(path: Path) -> Iterator[JudgeExample]:
+    """SemEval-2021 task 7: is it humor, how funny (0-4, of the funny ones), how offensive (0-5)."""
+    for row in _rows(path):
+        targets = {"joke": float(row["is_humor"]), "offense": float(row["offense_rating"]) / 5, "fluent": 1.0}
+        if row["is_humor"] == "1":
+            targets["funny"] = float(row["humor_rating"]) / 4
+        yield JudgeExample(row["id"], "humor/labelled.csv", row["text"], targets)
+
+
+def _satire(path: Path) -> Iterator[JudgeExample]:
+    """Headlines: satirical ones, real ones, and satirical ones with the joke taken out."""
+    for row in _rows(path):
+        targets = {"joke": float(row["kind"] == "satirical")}
+        group = row["pair"] or row["id"]
+        yield JudgeExample(row["id"], "humor/unfun_satire_headlines.csv", row["text"], targets, group=group)
+
+
+def _sarcasm(path: Path) -> Iterator[JudgeExample]:
+    """Posts: a joke as far as readers and the author call it sarcastic."""
+    for row in _rows(path):
+        votes = float(row["label"])
+        meant = 1.0 if row["author_label"] == "1" else min(1.0, votes / 5)
+        yield JudgeExample(row["id"], "humor/isarcasm_en_5votes.csv", row["text"], {"joke": meant})
+
+
+def _headlines(path: Path) -> Iterator[JudgeExample]:
+    """Edited headlines, funniness 0-3: all are meant to be funny, few are."""
+    for row in _rows(path):
+        funny = float(row["label"]) / 3
+        yield JudgeExample(row["id"], "humor/humicroedit.csv", row["text"], {"funny": funny})
+
+
+def _divisive(path: Path) -> Iterator[JudgeExample]:
+    """Opinion notes: how evenly voters split on them."""
+    for row in _rows(path):
+        targets = {"provocation": min(1.0, float(row["label"])), "fluent": 1.0}
+        yield JudgeExample(row["id"], "provocativeness/polis_divisiveness.csv", row["text"], targets)
+
+
+def _specific(path: Path) -> Iterator[JudgeExample]:
+    """Sentences of tweets and reviews, specificity 1-5."""
+    for row in _rows(path):
+        targets = {"specificity": (float(row["rating"]) - 1) / 4}
+        yield JudgeExample(row["id"], "specificity/labelled.csv", row["text"], targets)
+
+
+def _chatbot(path: Path) -> Iterator[JudgeExample]:
+    """Turns of a dialogue: could a chatbot say this truthfully, 5 (yes) to 1 (it claims a human life)?"""
+    for row in _rows(path):
+        span = (0, len(row["text"]), (5 - float(row["label"])) / 4)
+        yield JudgeExample(row["id"], "self_insertion/robots_dont_cry.csv", row["text"], sentences=(span,))
+
+
+def _stories(path: Path) -> Iterator[JudgeExample]:
+    """Machine-written stories, coherence 1-5."""
+    for row in _rows(path):
+        targets = {"coherence": (float(row["label"]) - 1) / 4}
+        yield JudgeExample(row["id"], "coherence/cohesentia_stories.csv", row["text"], targets)
+
+
+PEOPLE: Mapping[str, Callable[[Path], Iterator[JudgeExample]]] = {
+    "humor/labelled.csv": _jokes,
+    "humor/unfun_satire_headlines.csv": _satire,
+    "humor/isarcasm_en_5votes.csv": _sarcasm,
+    "humor/humicroedit.csv": _headlines,
+    "provocativeness/polis_divisiveness.csv": _divisive,
+    "specificity/labelled.csv": _specific,
+    "self_insertion/robots_dont_cry.csv": _chatbot,
+    "coherence/cohesentia_stories.csv": _stories,
+}
+"""Sets labelled by people, by their path in the folder that the user gives."""
+
+
+def _tone(path: Path) -> Iterator[JudgeExample]:
+    """The project's own texts rated for humor, provocation and offense from 0 to 4."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        humor = float(row["humor"])
+        targets = {"joke": min(1.0, humor / 2), "provocation": float(row["provocation"]) / 4, "fluent": 1.0}
+        if humor >= 1:
+            targets["funny"] = humor / 4
+        if row["kind"] in ("group", "insult"):
+            targets["offense"] = float(row["offense"]) / 5
+        group = (
+            f"tone-{row['kind'].removeprefix('plainof').removeprefix('blandof')}-{row['pair'] or row['id']}"
         )
-    return value
+        yield JudgeExample(row["id"], path.name, row["text"], targets, group=group)
 
 
-def prompts(parts: Sequence[str], questions: Sequence[Question], request: str = "") -> list[str]:
-    """What is asked about a text: one prompt a part and question, each the one before and what comes next.
+def _claims(path: Path) -> Iterator[JudgeExample]:
+    """The project's own texts with a label for each sentence: JSON Lines, or CSV with a row a sentence.
+
+    Where the prompt lends the first person, a sentence is labelled 0 for what the prompt says, which the encoder
+    doesn't read: such texts are left out.
+    """
+    texts: dict[str, list[tuple[str, float]]] = {}
+    licensed: set[str] = set()
+    if path.suffix == ".csv":
+        for row in _rows(path):
+            if is_lent_voice(row["prompt"]):
+                licensed.add(row["id"])
+            if row["split"] == "train" and row["claim"]:
+                texts.setdefault(row["id"], []).append((row["text"], float(row["claim"])))
+    else:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            if is_lent_voice(record["prompt"]):
+                continue
+            texts[record["id"]] = [(s["text"], float(s["claim"])) for s in record["sentences"]]
+    for id_, labelled in texts.items():
+        if id_ in licensed:
+            continue
+        spans, at = [], 0
+        for sentence, label in labelled:
+            spans.append((at, at + len(sentence), label))
+            at += len(sentence) + 1
+        text = " ".join(sentence for sentence, _ in labelled)
+        yield JudgeExample(id_, path.name, text, {"fluent": 1.0}, tuple(spans))
+
+
+def _registers(path: Path) -> Iterator[JudgeExample]:
+    """Human registers: fluent, whatever they are; in some nobody jokes or argues."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        targets = {"fluent": 1.0}
+        if row["register"] in SOBER:
+            targets |= {"joke": 0.0, "provocation": 0.0}
+        yield JudgeExample(row["id"], path.name, row["text"], targets)
+
+
+def _answers(path: Path) -> Iterator[JudgeExample]:
+    """Canary answers labelled in two blind passes by a model, the half for fitting; ratings 0-4."""
+    for row in _rows(path):
+        if row["split"] != "fit":
+            continue
+        humor = float(row["humor"])
+        targets = {"joke": min(1.0, humor / 2), "provocation": float(row["provocation"]) / 4}
+        if humor >= 1:
+            targets["funny"] = humor / 4
+        if row["fault_1"] == row["fault_2"] and row["fault_1"] in ("none", "salad"):
+            targets["fluent"] = float(row["fault_1"] == "none")
+        spans = tuple((s.start, s.end, math.nan) for s in sentences(row["text"]))
+        yield JudgeExample(row["id"], path.name, row["text"], targets, spans, float(row["claim"]))
+
+
+SHIPPED: Mapping[str, Callable[[Path], Iterator[JudgeExample]]] = {
+    "training/data/tone.jsonl": _tone,
+    "training/data/claims.jsonl": _claims,
+    "training/data/self_insertion.csv": _claims,
+    "training/data/registers.jsonl": _registers,
+    "judges/labels/answers.csv": _answers,
+}
+"""The project's own sets, by their path in the checkout."""
+
+
+def load_examples(people: Path | None, own: Path = OWN) -> list[JudgeExample]:
+    """Every labelled text at hand, in a fixed order.
 
     Args:
-        parts: The text, or its sentences.
-        questions: Asked behind each part.
-        request: What the text answers; it is read first.
-    """
-    said = [f"{request.strip()}\n"] if request.strip() else []
-    out = []
-    for part in parts:
-        said.append(part.strip())
-        for question in questions:
-            said.append(question.asked)
-            out.append("\n".join(said))
-    return out
-
-
-def build_examples(
-    rows: Sequence[LabelledText], questions: Sequence[Question], tokenizer: Any, max_tokens: int, file: str
-) -> list[JudgeExample]:
-    """Tokens of every row.
+        people: Folder of sets labelled by people, or None for the project's own texts alone.
+        own: The checkout.
 
     Raises:
-        TimbreError: A text is longer than ``max_tokens``, or a question's tokens depend on what follows.
+        TimbreError: ``people`` has none of the sets, or a file can't be read.
     """
-    examples = []
-    for row in rows:
-        asked = prompts(row.parts, questions, row.request)
-        ids = [tokenizer.encode(prompt, add_special_tokens=False) for prompt in asked]
-        if any(ids[-1][: len(part)] != part for part in ids):
-            raise TimbreError("a question changes the tokens before it", where=f"{file}:{row.line}")
-        if len(ids[-1]) > max_tokens:
+    files = [(own / name, read) for name, read in SHIPPED.items()]
+    if people is not None:
+        theirs = [(people / name, read) for name, read in PEOPLE.items() if (people / name).is_file()]
+        if not theirs:
             raise TimbreError(
-                f"{len(ids[-1])} tokens", where=f"{file}:{row.line}", do=f"raise max_tokens ({max_tokens})"
+                "no labelled set in it", where=str(people), do=f"put there e.g. {next(iter(PEOPLE))}"
             )
-        examples.append(JudgeExample(row, tuple(ids[-1]), tuple(len(part) - 1 for part in ids)))
+        files += theirs
+    examples: list[JudgeExample] = []
+    for path, read in files:
+        if not path.is_file():
+            continue
+        try:
+            examples += [e for e in read(path) if e.text.strip()]
+        except (KeyError, ValueError, OSError) as error:
+            raise TimbreError(f"not a set of labelled texts ({error!r})", where=str(path)) from error
     return examples
+
+
+_GROUPS = (
+    *("women", "men", "Muslims", "Hindus", "Jews", "Catholics", "Black people", "Asian families", "lesbians"),
+    *(
+        "gay men",
+        "refugees",
+        "immigrants",
+        "old people",
+        "teenagers",
+        "blind people",
+        "Poles",
+        "Arabs",
+        "the poor",
+    ),
+)
+_SENTENCES = (
+    "The school has a breakfast club for {} on weekdays.",
+    "In that year {} made up a fifth of the workforce at the docks.",
+    "The council's survey asked {} how often they use the ferry.",
+    "We met {} on the way to the market, and the rain had just stopped.",
+    "An exhibition about {} opened at the town hall on Friday.",
+    "Many of the {} in the study said that they sleep well.",
+    "The new bus stop is close to a house where {} live.",
+    "The choir for {} needs two more tenors before the spring.",
+    "The doctor's leaflet explains to {} when to come back.",
+    "A photograph from 1951 shows {} at the station.",
+)
+
+
+def swapped_groups() -> list[JudgeExample]:
+    """Neutral sentences about groups of people: to name a group is neither bold nor a joke nor an offense."""
+    targets = {"provocation": 0.0, "offense": 0.0, "joke": 0.0}
+    return [
+        JudgeExample(f"swap-{i}-{j}", "swapped", sentence.format(group), targets)
+        for i, sentence in enumerate(_SENTENCES)
+        for j, group in enumerate(("people", *_GROUPS))
+    ]
+
+
+def corrupted(examples: Sequence[JudgeExample], count: int, seed: int) -> list[JudgeExample]:
+    """``count`` texts that are no prose, made out of ``examples``: the negatives of the head ``fluent``."""
+    draw = random.Random(seed)
+    long_enough = [e for e in examples if len(e.text.split()) >= 8]
+    vocabulary = [word for e in long_enough for word in e.text.split()]
+    ways = [way for way, weight in _WAYS for _ in range(weight)]
+    made = []
+    for number in range(count):
+        text = draw.choice(long_enough).text
+        way = draw.choice(ways)
+        made.append(
+            JudgeExample(f"made-{number}", "made", way(text.split(), vocabulary, draw), {"fluent": 0.0})
+        )
+    return made
+
+
+def _shuffled(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+    return " ".join(draw.sample(words, len(words)))
+
+
+def _locally_shuffled(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+    size = draw.choice((3, 4, 6))
+    pieces = [words[i : i + size] for i in range(0, len(words), size)]
+    return " ".join(word for piece in pieces for word in draw.sample(piece, len(piece)))
+
+
+def _reversed(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+    return " ".join(reversed(words))
+
+
+def _salad(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+    return " ".join(draw.choice(vocabulary) for _ in words)
+
+
+def _looped(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+    size = draw.choice((1, 2, 4, 8, min(16, len(words))))
+    start = draw.randrange(max(1, len(words) - size))
+    return " ".join((words[start : start + size] * 60)[: max(20, len(words))])
+
+
+def _truncated(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+    kept = words[: max(6, int(len(words) * draw.uniform(0.4, 0.9)))]
+    return " ".join(kept).rstrip(".,;:!?\"'") + draw.choice((" the", " and", " of", " which", " to", " a"))
+
+
+def _misspelt(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+    def noisy(word: str) -> str:
+        return "".join(
+            draw.choice("abcdefghijklmnopqrstuvwxyz") if c.isalpha() and draw.random() < 0.5 else c
+            for c in word
+        )
+
+    return " ".join(noisy(word) for word in words)
+
+
+def _mirrored(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+    return " ".join(word[::-1] for word in words)
+
+
+def _patched(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+    return " ".join(draw.choice(vocabulary) if draw.random() < 0.35 else word for word in words)
+
+
+_WAYS = (
+    (_shuffled, 3),
+    (_locally_shuffled, 3),
+    (_reversed, 2),
+    (_salad, 2),
+    (_looped, 2),
+    (_truncated, 1),
+    (_misspelt, 1),
+    (_mirrored, 1),
+    (_patched, 2),
+)
+
+
+def halves(examples: Sequence[JudgeExample]) -> tuple[list[JudgeExample], list[JudgeExample]]:
+    """Examples to fit on, and those kept aside."""
+    return [e for e in examples if not e.is_kept_aside], [e for e in examples if e.is_kept_aside]

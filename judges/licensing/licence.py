@@ -1,103 +1,104 @@
-"""Licences: what is on record of a judge's agreement with labels, one file a judge.
+"""Licences: what is on record of a judge's agreement with labels, one JSON file a judge.
 
-A licence belongs to the digest of its judge, so a judge that changes in any part has none. Its file
-carries a digest of its own content: that shows an edit or a broken write, it is no signature.
+A licence belongs to the digest of its judge, so a judge that changes in any part has none. Its file carries a
+digest of its own content, the seal: that shows an edit or a broken write, it is no signature.
 """
 
-import dataclasses
 import hashlib
 import json
-import math
 import os
 import re
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from judges.identity import JudgeIdentity
-from judges.licensing.agreement import Agreement, Confusion, Figure
-from judges.licensing.raters import Ceiling
-from judges.types import DIMENSIONS
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from judges.licensing.agreement import Agreement, Figure
+from judges.types import DIMENSIONS, JudgeIdentity
 from timbre.errors import TimbreError
 
 LICENCES = Path(__file__).parents[1] / "licences"
 
-SCHEMA_VERSION = 1
-
 LabelledBy = Literal["people", "model"]
-LabelKind = Literal["binary", "ratings"]
+Share = Annotated[float, Field(ge=0, le=1)]
 
-_DIGEST = re.compile(r"[0-9a-f]{16}")
 _AGAIN = "write it again with `timbre calibrate`"
 
 
-@dataclass(frozen=True)
-class Licence:
-    """One judge's agreement with one file of labels.
+class Basis(NamedTuple):
+    """The labels that a licence rests on."""
 
-    Attributes:
-        schema_version: ``SCHEMA_VERSION``.
-        judge: Name of the judge ("linear/humor").
-        digest: Of its identity, as in "name@digest".
-        dimension: Key in ``DIMENSIONS``.
-        parts: Of its identity.
-        domain: What texts were labelled ("canary answers").
-        labelled_by: Who said what is right.
-        n: Labelled rows that the judge gave a value.
-        n_positive: Those labelled yes; of ratings, those at the cut-off or above when scaled.
-        n_unscored: Further rows, which it gave none; they are in no figure.
-        label_kind: ``binary`` for 0 and 1, else ``ratings``.
-        label_low: Least label.
-        label_high: Greatest label; ratings are scaled by the two where a yes is needed.
-        labels_sha256: Of the labels' file.
-        cut_off: Value, and scaled label, from which an answer is a yes.
-        created: ISO date.
-        agreement: Figures of value against label, and the rows by both.
-        ceiling: Agreement of the raters with each other; None without two of them.
-        retest_flip_rate: Share of rows whose yes or no (or none) was another when judged again.
-        position_bias: Share of pairs whose winner changes with their order; None for a judge of one answer.
-        injection_flip_rate: Share of (text, attack) pairs in which the attack turned the answer in its
-            writer's favour; None where no text could be turned.
-    """
-
-    schema_version: int
-    judge: str
-    digest: str
-    dimension: str
-    parts: Mapping[str, str]
-    domain: str
     labelled_by: LabelledBy
-    n: int
-    n_positive: int
-    n_unscored: int
-    label_kind: LabelKind
-    label_low: float
-    label_high: float
+    domain: str  # what texts they are: "canary answers"
+    n: int  # labelled texts (or pairs) with a value
     labels_sha256: str
-    cut_off: float
-    created: str
+
+
+class Licence(BaseModel):
+    """One judge's agreement with one file of labels. For a judge of pairs, every n counts pairs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    schema_version: Literal[2] = 2
+    judge: str  # name of the judge, as in JudgeIdentity
+    dimension: str
+    version: int
+    parts: Mapping[str, str]
+    domain: str  # what texts were labelled: "canary answers"
+    labelled_by: LabelledBy  # who said what is right
+    n: int = Field(ge=0)  # labelled rows that the judge gave a value
+    n_positive: int = Field(ge=0)  # those labelled yes
+    n_unscored: int = Field(ge=0)  # further rows, which it gave none; they are in no figure
+    label_kind: Literal["binary", "ratings"]
+    scale: tuple[float, float]  # least and greatest label possible
+    yes_from: float  # label from which a text counts as a yes
+    labels_sha256: str = Field(pattern="^[0-9a-f]{64}$")  # of the labels' file
+    cut_off: float = Field(gt=0, lt=1)  # value from which the judge's answer is a yes
+    created: str  # ISO date
     agreement: Agreement
-    ceiling: Ceiling | None
-    retest_flip_rate: float
-    position_bias: float | None
-    injection_flip_rate: float | None
+    raters: int = Field(ge=0)  # columns of single raters
+    rater_agreement: Figure | None  # mean r of two of them
+    retest_flip_rate: Share  # of rows whose yes or no (or none) was another when judged again
+    position_bias: Share | None  # of pairs whose winner changes with their order; None for single texts
+    injection_flip_rate: (
+        Share | None
+    )  # of attacks that turned an answer in its writer's favour; None: untried
 
     @property
     def identity(self) -> JudgeIdentity:
         """Whose licence this is."""
-        return JudgeIdentity(self.judge, self.dimension, self.parts)
+        return JudgeIdentity(self.judge, self.dimension, self.version, self.parts)
+
+    @property
+    def basis(self) -> Basis:
+        """The labels that it rests on."""
+        return Basis(self.labelled_by, self.domain, self.n, self.labels_sha256)
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Self:
+        c = self.agreement.confusion
+        figures = [f for f in (*vars(self.agreement).values(), self.rater_agreement) if isinstance(f, Figure)]
+        for is_fine, problem in (
+            (self.dimension in DIMENSIONS, "the dimension is unknown"),
+            (min(vars(c).values()) >= 0, "a count is below 0"),
+            (self.n == c.n and self.n_positive == c.true_yes + c.false_no, "the counts disagree"),
+            (self.scale[0] < self.yes_from <= self.scale[1], "yes_from is not on the scale"),
+            (all(f.low <= f.high <= 1 and f.estimate <= 1 for f in figures), "a figure is out of range"),
+        ):
+            if not is_fine:
+                raise ValueError(problem)
+        return self
 
 
 def licence_path(digest: str, folder: Path = LICENCES) -> Path:
-    """Where the licence of the judge with that digest is kept.
+    """Where the licence of the judge with that digest is stored.
 
     Raises:
         TimbreError: not 16 hex digits.
     """
-    if not _DIGEST.fullmatch(digest):
-        raise TimbreError("no digest of a judge", where=repr(digest), do="give 16 hex digits")
+    if not re.fullmatch(r"[0-9a-f]{16}", digest):
+        raise TimbreError("not the digest of a judge", where=repr(digest), do="give 16 hex digits")
     return folder / f"{digest}.json"
 
 
@@ -106,10 +107,10 @@ def find_licence(judge: str, folder: Path = LICENCES) -> Licence | None:
 
     Args:
         judge: "name@digest", as in score tables.
-        folder: Where licences are kept.
+        folder: Where licences are stored.
 
     Raises:
-        TimbreError: ``judge`` names no judge in that form, or its file is no whole licence of it.
+        TimbreError: ``judge`` names no judge in that form, or its file is no intact licence of it.
     """
     name, at, digest = judge.rpartition("@")
     if not at or not name:
@@ -123,33 +124,62 @@ def find_licence(judge: str, folder: Path = LICENCES) -> Licence | None:
     return licence
 
 
-def write_licence(licence: Licence, folder: Path = LICENCES) -> Path:
-    """Write a licence whole or not at all, in place of an earlier one of the same judge.
+def weaker_because(new: Basis, stored: Basis) -> tuple[str, ...]:
+    """Why a new licence is weaker than the stored one of the same judge; empty where it isn't.
 
-    Returns:
-        Its file.
+    It is weaker if it rests on a model's labels instead of people's, on fewer labelled texts, or on texts of
+    another domain. Worse figures don't make it weaker, since they are what was measured; and a licence that
+    rests on the same labels file never is.
+    """
+    reasons = []
+    if new.labelled_by == "model" and stored.labelled_by == "people":
+        reasons.append("it is labelled by a model and not by people")
+    if new.n < stored.n and new.labels_sha256 != stored.labels_sha256:
+        reasons.append(f"its n is {new.n} and not {stored.n}")
+    if new.domain.strip().casefold() != stored.domain.strip().casefold():
+        reasons.append(f"its domain is {new.domain.strip()!r} and not {stored.domain!r}")
+    return tuple(reasons)
+
+
+def refuse_weaker(judge: JudgeIdentity, new: Basis, folder: Path = LICENCES) -> None:
+    """Do nothing if a licence of the judge on this basis may be stored.
 
     Raises:
-        TimbreError: the folder can't be written to.
+        TimbreError: A better one is stored (``weaker_because``), or the stored one can't be read.
     """
-    path = licence_path(licence.digest, folder)
-    told = dataclasses.asdict(licence)
-    text = json.dumps({**told, "seal": _seal(told)}, indent=2, allow_nan=False) + "\n"
+    stored = find_licence(str(judge), folder)
+    reasons = weaker_because(new, stored.basis) if stored else ()
+    if reasons:
+        raise TimbreError(
+            f"the new licence of {judge.name} is weaker than the stored one: {'; '.join(reasons)}",
+            where=str(licence_path(judge.digest, folder)),
+            do="keep the stored one, or give --replace",
+        )
+
+
+def write_licence(licence: Licence, folder: Path = LICENCES, *, replace: bool = False) -> Path:
+    """Write a licence whole or not at all, and return its file.
+
+    Args:
+        licence: What to write.
+        folder: Where licences are stored; made if it isn't there.
+        replace: Whether it may take the place of a better one, or of one that can't be read.
+
+    Raises:
+        TimbreError: ``refuse_weaker``, or the folder can't be written to.
+    """
+    path = licence_path(licence.identity.digest, folder)
+    if not replace:
+        refuse_weaker(licence.identity, licence.basis, folder)
+    content = licence.model_dump(mode="json")
+    draft = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, draft = tempfile.mkstemp(dir=folder, prefix=".licence-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(draft, 0o644)
-            os.replace(draft, path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+        draft.write_text(json.dumps({**content, "seal": _seal(content)}, indent=1) + "\n", encoding="utf-8")
+        os.replace(draft, path)
     except OSError as error:
-        raise TimbreError(
-            f"can't write the licence ({error.strerror})", where=str(path), do="name another --out"
-        ) from error
+        do = "name another --out"
+        raise TimbreError(f"can't write the licence ({error.strerror})", where=str(path), do=do) from error
     return path
 
 
@@ -157,71 +187,63 @@ def read_licence(path: Path) -> Licence:
     """Read one licence.
 
     Raises:
-        TimbreError: it can't be read, was changed since it was written, or is of another judge
-            than its name and parts say.
+        TimbreError: It can't be read, was changed since it was written, or is of another judge than its
+            file's name says.
     """
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        seal = told.pop("seal")
-        licence = _licence(told)
+        content = json.loads(path.read_text(encoding="utf-8"))
+        seal = content.pop("seal")
+        licence = Licence.model_validate(content)
     except OSError as error:
-        raise TimbreError(
-            f"can't read it ({error.strerror})", where=str(path), do="check the path"
-        ) from error
+        do = "check the path"
+        raise TimbreError(f"can't read it ({error.strerror})", where=str(path), do=do) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
+        raise TimbreError(f"no licence ({problem})", where=str(path), do=_AGAIN) from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise TimbreError(f"no licence ({error})", where=str(path), do=_AGAIN) from error
-    if seal != _seal(told):
+    if seal != _seal(content):
         raise TimbreError("the licence was changed since it was written", where=str(path), do=_AGAIN)
-    if not (licence.digest == licence.identity.digest == path.stem):
+    if licence.identity.digest != path.stem:
         raise TimbreError("the licence is of another judge than its name says", where=str(path), do=_AGAIN)
     return licence
 
 
-def _seal(told: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+def _seal(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _licence(told: dict[str, Any]) -> Licence:
-    if told.get("schema_version") != SCHEMA_VERSION:
-        raise ValueError(f"schema version {told.get('schema_version')!r}, not {SCHEMA_VERSION}")
-    given = dict(told["agreement"])
-    confusion = Confusion(**given.pop("confusion"))
-    agreement = Agreement(confusion, **{name: _figure(name, f) for name, f in given.items()})
-    over = told["ceiling"]
-    if over is not None:
-        over = Ceiling(
-            int(over["raters"]),
-            str(over["statistic"]),
-            _figure("pairwise", over["pairwise"]),
-            _figure("alpha", over["alpha"]),
-        )
-    licence = Licence(**{**told, "agreement": agreement, "ceiling": over})
-    _check(licence)
-    return licence
+def licence_page(licence: Licence) -> str:
+    """A licence for a reader: who was held against what, and a line a figure."""
+    a, low, high = licence.agreement, *licence.scale
+    figures: dict[str, Figure | float | None] = {
+        "AUC": a.auc,
+        "r": a.pearson,
+        "rank r": a.spearman,
+        "kappa": a.kappa,
+        "sensitivity": a.sensitivity,
+        "specificity": a.specificity,
+        "yes-rate gap": a.yes_rate_gap,
+        "length bias": a.length_bias,
+        **({f"r of {licence.raters} raters": licence.rater_agreement} if licence.raters > 1 else {}),
+        "retest flips": licence.retest_flip_rate,
+        **({"position bias": licence.position_bias} if licence.position_bias is not None else {}),
+        "injection flips": licence.injection_flip_rate,
+    }
+    return "\n".join(
+        [
+            f"{licence.identity}: {licence.dimension}, {licence.domain}, labelled by {licence.labelled_by}",
+            f"n {licence.n}, {licence.n_positive} labelled yes (from {licence.yes_from:g} on the scale "
+            f"{low:g}-{high:g}), {licence.n_unscored} unscored; the judge's yes is from {licence.cut_off:g}",
+            *(f"{name:<18}{_cell(figure)}" for name, figure in figures.items()),
+        ]
+    )
 
 
-def _figure(name: str, given: Any) -> Figure | None:
-    if given is None:
-        return None
-    figure = Figure(**{key: float(value) for key, value in given.items()})
-    if not (math.isfinite(figure.low) and figure.low <= figure.high <= 1 and figure.estimate <= 1):
-        raise ValueError(f"{name} is out of range")
-    return figure
-
-
-def _check(licence: Licence) -> None:
-    c = licence.agreement.confusion
-    yes = c.true_yes + c.false_no
-    shares = (licence.retest_flip_rate, licence.position_bias, licence.injection_flip_rate)
-    for fine, what in (
-        (licence.dimension in DIMENSIONS, "the dimension is unknown"),
-        (licence.labelled_by in ("people", "model"), "labelled_by is unknown"),
-        (licence.label_kind in ("binary", "ratings"), "label_kind is unknown"),
-        (min(dataclasses.astuple(c)) >= 0, "a count is below 0"),
-        (licence.n == yes + c.false_yes + c.true_no and licence.n_positive == yes, "the counts disagree"),
-        (licence.n_unscored >= 0, "n_unscored is below 0"),
-        (0 < licence.cut_off < 1, "the cut-off is out of range"),
-        (all(s is None or 0 <= s <= 1 for s in shares), "a flip rate is out of range"),
-    ):
-        if not fine:
-            raise ValueError(what)
+def _cell(figure: Figure | float | None) -> str:
+    if figure is None:
+        return "not defined by these rows"
+    if isinstance(figure, Figure):
+        return f"{figure.estimate:7.3f}  [{figure.low:.3f}, {figure.high:.3f}]"
+    return f"{figure:7.3f}"

@@ -1,42 +1,38 @@
 """``timbre calibrate`` of judges that ask a grader."""
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from inspect_ai.model import GenerateConfig, Model
 
-from evals import calibration
 from evals.calibration import grading
 from evals.graders import GRADED
-from judges import lora
-from judges.licensing.attacks import ATTACKS
-from judges.licensing.licence import find_licence
-from judges.licensing.named_judges import FAMILIES, find_judge
+from judges import panel
+from judges.confirm import confirm_identity
+from judges.licensing.calibrate import ATTACKS
+from judges.licensing.licence import Licence, find_licence
+from judges.pairwise import PAIRED, pairwise_identity
 from judges.rubric import load_rubric, rubric_identity
-from judges.self_insertion_trained import trained_identity
-from judges.types import Answer
-from timbre.calibrate_command import calibrate as command
+from judges.types import Answer, Evidence, JudgeIdentity, Judgement
+from tests.made_labels import default_rows, write_labels
+from timbre.calibrate_command import calibrate
 from timbre.errors import TimbreError
-from training.judge_data import parse_questions
 
-MakeGrader = Callable[..., Any]
-Say = Callable[[str], str]
-Asked = Callable[[Say], list[str]]
+Reply = Callable[[str], str]
+Asked = Callable[[Reply], list[str]]
 
 
-def by_rubric(funny: Callable[[str], bool]) -> Say:
-    """A grader that says yes to every item where the text that it is shown is ``funny``."""
+def by_rubric(is_funny: Callable[[str], bool]) -> Reply:
+    """A grader that says yes to every item where the prompt ``is_funny``."""
 
     def reply(prompt: str) -> str:
-        asked = json.loads(prompt.rstrip().rsplit("\n", 1)[-1])
-        said = {"quote": "", "answer": "yes" if funny(prompt) else "no"}
-        return json.dumps({key: said for key in asked})
+        keys = json.loads(prompt.rstrip().rsplit("\n", 1)[-1])
+        answer = {"quote": "", "answer": "yes" if is_funny(prompt) else "no"}
+        return json.dumps({key: answer for key in keys})
 
     return reply
 
@@ -46,21 +42,10 @@ def has_goat(prompt: str) -> bool:
 
 
 @pytest.fixture
-def labels(tmp_path: Path) -> Path:
-    """Forty texts, every other one with a goat."""
-    path = tmp_path / "labels.csv"
-    texts = ("The ladder is on the wall.", "The goat is on the ladder.")
-    with path.open("w", newline="") as file:
-        file.write("id,prompt,text,label\n")
-        csv.writer(file).writerows([f"r{i}", "Write.", f"{texts[i % 2]} {i}", i % 2] for i in range(40))
-    return path
+def asked(make_grader: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Makes the grader that ``--grader`` names, and gives the prompts that it was asked."""
 
-
-@pytest.fixture
-def asked(make_grader: MakeGrader, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """Makes the grader that ``--grader`` names, and tells what it was asked."""
-
-    def make(reply: Say) -> list[str]:
+    def make(reply: Reply) -> list[str]:
         prompts: list[str] = []
 
         def counted(prompt: str) -> str:
@@ -71,117 +56,127 @@ def asked(make_grader: MakeGrader, monkeypatch: pytest.MonkeyPatch) -> Asked:
             model: Model = make_grader(counted, name.rpartition("/")[2], config).model
             return model
 
-        monkeypatch.setattr(calibration, "get_model", get_model)
+        monkeypatch.setattr("evals.pairwise.get_model", get_model)
         return prompts
 
     return make
 
 
-def run(judge: str, labels: Path, *options: str) -> Any:
+def run(judge: str, labels: Path, *options: str) -> Result:
     args = [judge, str(labels), "--labelled-by", "people", "--out", str(labels.parent / "out"), *options]
-    return CliRunner().invoke(command, args)
+    return CliRunner().invoke(calibrate, args)
 
 
-def test_a_rubric_judge_gets_a_licence_under_the_name_that_evals_give_it(labels: Path, asked: Asked) -> None:
+def licence_of(identity: JudgeIdentity, labels: Path) -> Licence:
+    licence = find_licence(str(identity), labels.parent / "out")
+    assert licence is not None
+    return licence
+
+
+def test_a_rubric_judge_gets_a_licence_under_its_name_in_evals(tmp_path: Path, asked: Asked) -> None:
     asked(by_rubric(has_goat))
+    labels = write_labels(tmp_path)
     done = run("rubric/humor", labels, "--grader", "mockllm/g", "--domain", "zoo")
     assert done.exit_code == 0, done.output
-    identity = rubric_identity(load_rubric("humor"), "mockllm/g")
-    licence = find_licence(str(identity), labels.parent / "out")
-    assert licence is not None and licence.agreement.auc is not None
-    assert (licence.n, licence.agreement.auc.estimate, licence.position_bias) == (40, 1.0, None)
+    licence = licence_of(rubric_identity(load_rubric("humor"), "mockllm/g"), labels)
+    assert licence.agreement.auc and licence.agreement.auc.estimate == 1.0
+    assert (licence.n, licence.position_bias) == (40, None)
     assert (licence.retest_flip_rate, licence.injection_flip_rate) == (0.0, 0.0)
-    assert set(licence.parts) == {"model", "rubric", "prompt"}
 
 
-def test_the_second_round_passes_the_cache_and_the_rest_is_kept(labels: Path, asked: Asked) -> None:
-    prompts = asked(by_rubric(has_goat))
-    run("rubric/humor", labels, "--grader", "mockllm/g", "--attacked", "2")
-    assert len(prompts) == 40 + 40 + 2 * len(ATTACKS)
-    run("rubric/humor", labels, "--grader", "mockllm/g", "--attacked", "2")
-    assert len(prompts) == 40 + 40 + 2 * len(ATTACKS) + 40
+def test_the_second_round_bypasses_the_cache_and_the_rest_is_cached(tmp_path: Path, asked: Asked) -> None:
+    prompts, labels = asked(by_rubric(has_goat)), write_labels(tmp_path)
+    for again in (0, 40):
+        run("rubric/humor", labels, "--grader", "mockllm/g", "--attacked", "2")
+        assert len(prompts) == 40 + 40 + 2 * len(ATTACKS) + again
 
 
-def test_a_grader_that_changes_its_mind_and_heeds_an_attack_is_told(labels: Path, asked: Asked) -> None:
+def test_a_grader_that_changes_its_mind_and_heeds_an_attack_is_measured(tmp_path: Path, asked: Asked) -> None:
     seen: set[str] = set()
 
     def fickle(prompt: str) -> bool:
         again = prompt in seen
         seen.add(prompt)
-        return has_goat(prompt) != ("ladder is on the wall. 0\n" in prompt and again) or ATTACKS[0] in prompt
+        is_turned = again and "ladder is on the wall. Number 0." in prompt
+        return has_goat(prompt) != is_turned or ATTACKS[0] in prompt
 
     asked(by_rubric(fickle))
-    told = json.loads(run("rubric/humor", labels, "--grader", "mockllm/g", "--json").stdout)
-    assert told["retest_flip_rate"] == pytest.approx(1 / 40)
-    assert told["injection_flip_rate"] == pytest.approx(1 / len(ATTACKS))
+    done = run("rubric/humor", write_labels(tmp_path), "--grader", "mockllm/g", "--json")
+    content = json.loads(done.stdout)
+    assert content["retest_flip_rate"] == pytest.approx(1 / 40)
+    assert content["injection_flip_rate"] == pytest.approx(1 / len(ATTACKS))
 
 
-def test_a_pairwise_judge_is_told_its_position_bias(labels: Path, asked: Asked) -> None:
+def test_a_judge_of_pairs_gets_a_licence_with_its_position_bias(tmp_path: Path, asked: Asked) -> None:
     asked(lambda prompt: json.dumps({"quote": "", "better": "a"}))
+    labels = write_labels(tmp_path)
     done = run("pairwise/humor", labels, "--grader", "mockllm/g")
     assert done.exit_code == 0, done.output
-    assert "position bias       1.000" in done.stdout
+    assert licence_of(pairwise_identity(load_rubric("humor"), "mockllm/g"), labels).position_bias == 1.0
 
 
-def test_the_detector_with_a_grader_behind_it_is_calibrated(tmp_path: Path, asked: Asked) -> None:
-    path = tmp_path / "labels.csv"
-    texts = ("Nobody swept the shed.", "My mother swept that shed when I was nine.")
-    with path.open("w", newline="") as file:
-        file.write("id,prompt,text,label,subjects\n")
-        csv.writer(file).writerows(
-            [f"r{i}", "On Curie.", f"{texts[i % 2]} {i}.", i % 2, "Curie"] for i in range(40)
-        )
+def test_the_detector_with_a_grader_behind_it_is_calibrated(
+    tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = JudgeIdentity("self_insertion", "self_insertion", 5)
+
+    def detected(answer: Answer) -> Judgement:
+        at = answer.text.find("goat")
+        evidence = (Evidence("goat", at, at + 4, "made_up"),) if at >= 0 else ()
+        return Judgement("self_insertion", float(bool(evidence)), evidence)
 
     def acquits(prompt: str) -> str:
         keys = json.loads(prompt.rstrip().rsplit("\n", 1)[-1])
         no, yes = {"quote": "", "answer": "no"}, {"quote": "", "answer": "yes"}
         return json.dumps({key: {"claims": no, "allowed": yes} for key in keys})
 
-    asked(acquits)
-    told = json.loads(run("confirm/self_insertion", path, "--grader", "mockllm/g", "--json").stdout)
-    assert told["agreement"]["confusion"] == {"true_yes": 0, "false_yes": 0, "false_no": 20, "true_no": 20}
-    assert told["judge"] == "confirm/self_insertion"
-
-
-@pytest.mark.parametrize(
-    ("judge", "options", "said"),
-    [
-        ("rubric/humor", (), "name one with --grader"),
-        ("linear/humor", ("--grader", "mockllm/g"), "asks no grader"),
-        ("pairwise/humor", ("--grader", "mockllm/g", "--cut", "0.3"), "has no --cut"),
-    ],
-)
-def test_options_that_contradict_each_other_are_refused(
-    labels: Path, judge: str, options: tuple[str, ...], said: str
-) -> None:
-    done = run(judge, labels, *options)
-    assert done.exit_code == 2
-    assert said in done.output
+    monkeypatch.setattr(panel, "judge_identities", lambda: {"self_insertion": detector})
+    monkeypatch.setattr(panel, "panel_judge", lambda key: detected)
+    prompts = asked(acquits)
+    rows = [[*row, "true" if row[0] == "r1" else ""] for row in default_rows()]
+    labels = write_labels(tmp_path, rows, "id,prompt,text,label,first_person_licensed")
+    done = run("confirm/self_insertion", labels, "--grader", "mockllm/g", "--attacked", "1")
+    assert done.exit_code == 0, done.output
+    counts = licence_of(confirm_identity(detector, "mockllm/g"), labels).agreement.confusion
+    assert (counts.true_yes, counts.false_no, counts.true_no) == (1, 19, 20)
+    assert not any("goat is on the ladder. Number 1." in prompt for prompt in prompts)
 
 
 @pytest.mark.parametrize("judge", ["rubric/voice_match", "pairwise/compression", "confirm/humor"])
-def test_a_judge_that_there_is_not_names_those_there_are(labels: Path, asked: Asked, judge: str) -> None:
+def test_a_judge_that_there_is_not_names_those_there_are(tmp_path: Path, asked: Asked, judge: str) -> None:
     asked(by_rubric(has_goat))
-    done = run(judge, labels, "--grader", "mockllm/g")
+    done = run(judge, write_labels(tmp_path), "--grader", "mockllm/g")
     assert isinstance(done.exception, TimbreError)
     assert f"use one of {judge.partition('/')[0]}/" in str(done.exception)
 
 
-def test_a_grader_that_fails_at_once_is_one_line(labels: Path, asked: Asked) -> None:
+def test_a_grader_that_fails_at_once_is_one_line(tmp_path: Path, asked: Asked) -> None:
     def fails(prompt: str) -> str:
         raise PermissionError("no key")
 
     prompts = asked(fails)
-    done = run("rubric/humor", labels, "--grader", "mockllm/g")
+    done = run("rubric/humor", write_labels(tmp_path), "--grader", "mockllm/g")
     assert isinstance(done.exception, TimbreError)
-    assert "no key" in str(done.exception)
+    assert "mockllm/g: the grader failed: PermissionError: no key" in str(done.exception)
     assert len(prompts) == 1
 
 
-def test_a_grader_nobody_knows_is_one_line(labels: Path) -> None:
-    done = run("rubric/humor", labels, "--grader", "nobody/knows")
-    assert isinstance(done.exception, TimbreError)
-    assert "the grader can't be had" in str(done.exception)
+def test_a_grader_that_fails_later_leaves_its_text_without_a_value(tmp_path: Path, asked: Asked) -> None:
+    def fails(prompt: str) -> str:
+        if "Number 7." in prompt:
+            raise ValueError("too long")
+        return by_rubric(has_goat)(prompt)
+
+    asked(fails)
+    labels = write_labels(tmp_path)
+    run("rubric/humor", labels, "--grader", "mockllm/g")
+    licence = licence_of(rubric_identity(load_rubric("humor"), "mockllm/g"), labels)
+    assert (licence.n, licence.n_unscored) == (39, 1)
+
+
+def test_a_grader_nobody_knows_is_one_line(tmp_path: Path) -> None:
+    done = run("rubric/humor", write_labels(tmp_path), "--grader", "nobody/knows")
+    assert isinstance(done.exception, TimbreError) and "can't open the grader" in str(done.exception)
 
 
 def test_a_grader_asked_for_probabilities_is_another_judge(asked: Asked) -> None:
@@ -193,49 +188,12 @@ def test_a_grader_asked_for_probabilities_is_another_judge(asked: Asked) -> None
     assert names == ["mockllm/g", 'mockllm/g {"logprobs": true, "top_logprobs": 10}']
 
 
-@pytest.mark.parametrize("key", GRADED)
-def test_every_graded_dimension_can_be_calibrated(asked: Asked, key: str) -> None:
+def test_every_graded_and_paired_dimension_can_be_calibrated(asked: Asked) -> None:
     asked(by_rubric(has_goat))
     with grading("mockllm/g") as judges:
-        assert judges.rubric(key).judge([Answer("a", "p", "A goat."), Answer("b", "p", "A cat.")]) == [
-            1.0,
-            0.0,
-        ]
-
-
-def test_the_lora_judge_is_calibrated_window_by_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def answer(judge: object, texts: list[list[str]], told: object) -> list[list[float]]:
-        asked.extend(places[-1] for places in texts)
-        return [[float("goat" in places[-1]), 0.0] for places in texts]
-
-    questions = parse_questions(["Funny? = is_humor / 1", "Offensive? = offense_rating / 5"])
-    served = SimpleNamespace(parts={"adapter": "1"}, questions=questions)
-    monkeypatch.setattr(calibration, "stored_judge", lambda path: served)
-    monkeypatch.setattr(calibration, "ask_judge", answer)
-    judge = find_judge("lora/humor", {**FAMILIES, **calibration.SERVED})
-    long = " ".join(["The ladder stood against the barn wall all winter long."] * 12)
-    kept, blank, spread = judge.judge(
-        [Answer("a", "", "A goat."), Answer("b", "", "..."), Answer("c", "", long)]
-    )
-    assert kept is not None and spread is not None
-    assert blank is None and kept > spread
-    assert len(asked) > 3
-    assert judge.identity == lora.lora_identity("humor", served.parts)
-
-
-def test_the_trained_judge_of_self_insertion_is_calibrated_with_the_detector_before_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def answer(judge: object, texts: list[list[str]], told: object) -> list[list[float]]:
-        return [[float(place.endswith("boat.\nOwn?")) for place in places] for places in texts]
-
-    served = SimpleNamespace(parts={"adapter": "1"}, questions=parse_questions(["Own? = claim / 1"]))
-    monkeypatch.setattr(calibration, "stored_judge", lambda path: served)
-    monkeypatch.setattr(calibration, "ask_judge", answer)
-    judge = find_judge("lora/self_insertion", {**FAMILIES, **calibration.SERVED})
-    texts = ("Shared his boat.", "Rivers run.", "My father taught Darwin.", "Shared his boat.")
-    answers = [Answer(str(n), "Note.", t, ("Darwin",), n == 3) for n, t in enumerate(texts)]
-    assert judge.judge(answers) == [1.0, 0.0, 1.0, 0.0]
-    assert judge.identity == trained_identity(served.parts)
+        for key in GRADED:
+            judge = judges.rubric(key)
+            assert judge.judge([Answer("a", "p", "A goat."), Answer("b", "p", "A cat.")]) == [1.0, 0.0]
+        identities = [judges.pairwise(key).identity for key in PAIRED]
+    assert [i.dimension for i in identities] == list(PAIRED)
+    assert ["reference" in i.parts for i in identities] == [key == "voice_match" for key in PAIRED]

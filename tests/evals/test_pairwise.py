@@ -9,7 +9,7 @@ import pytest
 
 from evals.pairwise import ask_duels, open_grader
 from judges.pairwise import Duel, Outcome
-from judges.rubric_file import load_rubric
+from judges.rubric import load_rubric
 from timbre.errors import TimbreError
 
 MakeGrader = Callable[..., Any]
@@ -125,11 +125,25 @@ def test_empty_answers_and_copies_are_not_asked(make_grader: MakeGrader) -> None
     assert [o.winner for o in outcomes] == [None, "tie"] and grader.prompts == []
 
 
-def test_every_outcome_is_told_as_it_comes(make_grader: MakeGrader) -> None:
-    told: list[Outcome] = []
-    assert sorted(ask(make_grader(the_good_one), told=told.append), key=str) == sorted(told, key=str)
+def test_every_outcome_is_reported_as_it_comes(make_grader: MakeGrader) -> None:
+    def fails_on_three(prompt: str) -> str:
+        if "Question 3" in prompt:
+            raise ValueError("too long")
+        return the_good_one(prompt)
+
+    reported: list[Outcome] = []
+    duels = [*DUELS, Duel("d", 1, "a", "b", "p", "same", "same ")]
+    outcomes = ask(make_grader(fails_on_three), duels, on_outcome=reported.append)
+    assert sorted(outcomes, key=str) == sorted(reported, key=str)
+
+
+def test_without_the_cache_everything_is_asked_anew(make_grader: MakeGrader) -> None:
+    grader = make_grader(the_good_one)
+    for _ in range(2):
+        ask(grader, use_cache=False)
+    assert len(grader.prompts) == 24
 
 
 def test_an_unknown_grader_is_a_users_error() -> None:
-    with pytest.raises(TimbreError, match="the grader can't be had"):
+    with pytest.raises(TimbreError, match="can't open the grader"):
         open_grader("nowhere/nothing")

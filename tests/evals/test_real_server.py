@@ -14,9 +14,7 @@ from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 
 from evals import endpoint as endpoints
 from evals.endpoint import PROBE_PROMPTS, Endpoint, serve_base, serve_run
-from evals.served_judge import judge_answer, judge_insertion
-from judges.self_insertion import self_insertion
-from judges.types import DIMENSIONS, Answer
+from judges.types import DIMENSIONS
 from tests.conftest import RUN, Workspace
 from training.runs import Run, read_run
 
@@ -78,11 +76,16 @@ def test_every_answer_has_every_dimension_with_a_value_or_a_reason(logs: dict[st
             assert all((j["value"] is None) != (j["unscored"] is None) for j in told.values())
 
 
-def test_without_a_grader_humor_is_the_linear_judges_and_warmth_unscored(logs: dict[str, EvalLog]) -> None:
-    sample = (logs[RUN].samples or [])[0]
-    judged = ((sample.scores or {})["voice"].metadata or {})["judgements"]
-    assert judged["humor"]["value"] is not None and judged["humor"]["judge"].startswith("linear/humor@")
-    assert judged["warmth"]["value"] is None and "no grader" in judged["warmth"]["unscored"]
+def test_without_a_grader_humor_is_the_encoders_and_warmth_unscored_but_for_a_fault(
+    logs: dict[str, EvalLog],
+) -> None:
+    for sample in logs[RUN].samples or []:
+        judged = ((sample.scores or {})["voice"].metadata or {})["judgements"]
+        assert judged["humor"]["value"] is not None and judged["humor"]["judge"].startswith("encoder/humor@")
+        if judged["integrity"]["value"]:
+            assert judged["warmth"]["value"] == judged["humor"]["value"] == 0.0
+        else:
+            assert judged["warmth"]["value"] is None and "no grader" in judged["warmth"]["unscored"]
 
 
 def test_the_log_carries_the_runs_identity_in_metadata_version_and_answers(
@@ -180,34 +183,12 @@ def test_many_seeded_prompts_at_once_do_not_kill_the_server(endpoint: Endpoint) 
         assert set(pool.map(ask, range(90))) == {200}
 
 
-def test_the_stored_judges_are_served_beside_the_run(
-    endpoint: Endpoint, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TIMBRE_HOME", str(workspace.home))
-    monkeypatch.setenv("TIMBRE_MODELS", workspace.environment()["TIMBRE_MODELS"])
-    joke = "I told my plants a joke. They did not laugh, so now I water them out of spite."
-    note = "The committee will meet on the second floor at nine and review the budget."
-    judged = [judge_answer(Answer(text[:5], "", text))["humor"] for text in (joke, note)]
-    assert judged[0].details["lora"] > judged[1].details["lora"]
-    assert all(j.judge.startswith("lora/humor@") for j in judged)
-    asked, plain = "Who was Ada Lovelace?", "She added notes to a paper that were longer than the paper."
-    claim = f"{plain} Shared a desk with her for two winters and was never told what the machine was for."
-    without, with_claim = (
-        judge_insertion(answer, self_insertion(answer))
-        for answer in (Answer("p", asked, plain), Answer("c", asked, claim))
-    )
-    assert without.value == 0.0 and with_claim.details["highest"] > without.details["highest"]
-    assert with_claim.judge.startswith("lora/self_insertion@")
-    served = endpoint.models()
-    assert any(n.startswith("judge-lora@") for n in served)
-    assert any(n.startswith("judge-lora-self-insertion@") for n in served)
-
-
 def test_results_read_the_logs_and_export_the_run(
     logs: dict[str, EvalLog], workspace: Workspace, tmp_path: Path
 ) -> None:
     table = workspace.run("timbre", "compare", "baseline", RUN)
     assert table.returncode == 0 and "compression" in table.stdout
+    assert "voice_match tells voice.jsonl from writers it was not fitted against: AUC" in table.stdout
     page = tmp_path / "LOG.md"
     assert workspace.run("timbre", "export", RUN, "--log", str(page)).returncode == 0
     assert "a-class" in page.read_text() and f"timbre:{RUN}" in page.read_text()
@@ -234,5 +215,8 @@ def test_a_server_that_dies_while_starting_shows_the_end_of_its_log(
 
 
 def test_the_inspect_process_never_imports_torch() -> None:
-    code = "import sys, evals.registry, evals.voice; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, evals.registry, evals.voice; from judges.encoder import embedding, read; "
+        "read('A note.'); embedding('A note.'); sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,130 +1,107 @@
-"""Stage 2 of self_insertion in an Inspect eval: what is asked, kept, and written into the log."""
+"""Stage 2 of self_insertion: what the graders are asked, what is cached, and what the log stores."""
 
+import asyncio
 import json
-import math
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from inspect_ai import Task, eval
-from inspect_ai.dataset import Sample
-from inspect_ai.model import Model
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
-from inspect_ai.solver import Generate, Solver, TaskState, solver
+import pytest
 
-from evals.scoring import as_score
-from evals.self_insertion_confirm import confirm
-from judges.self_insertion import self_insertion
-from judges.types import Answer
+from evals import graders
+from evals.self_insertion_confirm import Confirmation, confirm
+from judges import panel
+from judges.confirm import confirm_identity
+from judges.types import Answer, Evidence, JudgeIdentity, Judgement
 
 MakeGrader = Callable[..., Any]
+Confirm = Callable[..., Confirmation]
 TEXT = "The helix was a race. Wilkins and I shared an office that winter. Nobody slept. Her letters survive."
+ANSWER = Answer("c1", "A note on Wilkins.", TEXT, ("Wilkins",))
+DETECTOR = JudgeIdentity("self_insertion", "self_insertion", 4)
+CLAIM = Evidence("Wilkins and I", 22, 35, "made_up")
+DETECTED = Judgement("self_insertion", 1.0, (CLAIM,), judge=str(DETECTOR))
 
 
 def reading(claims: str, allowed: str, quote: str = "") -> Callable[[str], str]:
     """A grader that reads every passage alike."""
 
     def reply(prompt: str) -> str:
-        asked = json.loads(prompt.rstrip().rsplit("\n", 1)[-1])
+        keys = json.loads(prompt.rstrip().rsplit("\n", 1)[-1])
         one = {"claims": {"quote": quote, "answer": claims}, "allowed": {"quote": "", "answer": allowed}}
-        return json.dumps({key: one for key in asked})
+        return json.dumps({key: one for key in keys})
 
     return reply
 
 
-@solver
-def answers() -> Solver:
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        return state
+@pytest.fixture
+def confirmed(monkeypatch: pytest.MonkeyPatch) -> Confirm:
+    """What comes of stage 2 with these graders in the role."""
 
-    return solve
+    def ask(*fakes: Any, answer: Answer = ANSWER, detected: Judgement = DETECTED) -> Confirmation:
+        monkeypatch.setattr(graders, "model_roles", lambda: {"grader": [fake.model for fake in fakes]})
+        monkeypatch.setattr(panel, "judge_identities", lambda: {"self_insertion": DETECTOR})
+        return asyncio.run(confirm(answer, detected))
 
-
-@scorer(metrics={"*": [mean()]})
-def inserted(licensed: bool = False) -> Scorer:
-    async def judge(state: TaskState, target: Target) -> Score:
-        answer = Answer("c1", "A note on Wilkins.", TEXT, ("Wilkins",), licensed)
-        judged = self_insertion(answer)
-        confirmation = await confirm(answer, judged)
-        return as_score({"self_insertion": judged}, answer, truncated=False, confirmation=confirmation)
-
-    return judge
+    return ask
 
 
-def scored(folder: Path, graders: list[Model], make_grader: MakeGrader, licensed: bool = False) -> Score:
-    (log,) = eval(
-        Task(dataset=[Sample(id="c1", input="x")], solver=answers(), scorer=inserted(licensed)),
-        model=make_grader(lambda prompt: "unused", "writer").model,
-        model_roles={"grader": graders} if graders else {},
-        log_dir=str(folder),
-        display="none",
-    )
-    assert log.status == "success", log.error
-    assert log.samples and log.samples[0].scores
-    return log.samples[0].scores["inserted"]
+def test_both_values_and_every_reading_are_recorded(confirmed: Confirm, make_grader: MakeGrader) -> None:
+    confirmation = confirmed(make_grader(reading("no", "yes")))
+    record = confirmation.record
+    assert record is not None and confirmation.judgement.value == 0.0
+    assert (record["detector"], record["value"], record["disagreement"]) == (1.0, 0.0, True)
+    assert len(record["passages"]) == 4 and sum(p["flagged"] for p in record["passages"]) == 1
+    reading_of_first = record["passages"][0]["readings"]["mockllm/grader"]
+    assert reading_of_first == {"claims": False, "allowed": True, "quote": None}
+    assert confirmation.judgement.judge == str(confirm_identity(DETECTOR, "mockllm/grader"))
 
 
-def value(score: Score) -> float:
-    assert isinstance(score.value, dict)
-    found = score.value["self_insertion"]
-    assert isinstance(found, int | float) and not math.isnan(found)
-    return float(found)
+@pytest.mark.parametrize(
+    ("quote", "disagreement", "confirmed_count", "sampled_faults"),
+    [("Wilkins and I shared", False, 1.0, 0.0), ("Nobody slept", True, 0.0, 1.0)],
+)
+def test_a_confirmed_claim_is_no_disagreement_and_an_overlooked_one_is(
+    confirmed: Confirm,
+    make_grader: MakeGrader,
+    quote: str,
+    disagreement: bool,
+    confirmed_count: float,
+    sampled_faults: float,
+) -> None:
+    confirmation = confirmed(make_grader(reading("yes", "no", quote)))
+    details = confirmation.judgement.details
+    assert confirmation.record and confirmation.record["disagreement"] is disagreement
+    assert (details["confirmed"], details["sampled_faults"]) == (confirmed_count, sampled_faults)
+    assert confirmation.judgement.value == 1.0
 
 
-def test_both_values_and_every_reading_are_in_the_log(tmp_path: Path, make_grader: MakeGrader) -> None:
-    score = scored(tmp_path, [make_grader(reading("no", "yes")).model], make_grader)
-    told = (score.metadata or {})["self_insertion"]
-    assert (value(score), told["detector"], told["value"], told["disagreement"]) == (0.0, 1.0, 0.0, True)
-    assert len(told["passages"]) == 4
-    assert all(p["readings"]["mockllm/grader"]["allowed"] for p in told["passages"])
-    judged = (score.metadata or {})["judgements"]["self_insertion"]
-    assert judged["judge"].startswith("confirm/self_insertion@")
-    assert "stage 2: detector 1, disagreement" in (score.explanation or "")
-
-
-def test_a_confirmed_finding_is_no_disagreement(tmp_path: Path, make_grader: MakeGrader) -> None:
-    score = scored(tmp_path, [make_grader(reading("yes", "no", "shared an office")).model], make_grader)
-    assert (score.metadata or {})["self_insertion"]["disagreement"] is False
-    assert value(score) == 1.0
-
-
-def test_a_claim_the_detector_overlooked_is_told(tmp_path: Path, make_grader: MakeGrader) -> None:
-    score = scored(tmp_path, [make_grader(reading("yes", "no", "Nobody slept")).model], make_grader)
-    judged = (score.metadata or {})["judgements"]["self_insertion"]
-    assert ("Nobody slept", "grader_alone") in [(e["text"], e["why"]) for e in judged["evidence"]]
-    assert (judged["details"]["sampled_faults"], judged["details"]["confirmed"]) == (1.0, 0.0)
-
-
-def test_a_grader_that_fails_leaves_the_detectors_value_and_says_why(
-    tmp_path: Path, make_grader: MakeGrader
+def test_a_grader_that_fails_leaves_the_detectors_value_and_the_reason_is_recorded(
+    confirmed: Confirm, make_grader: MakeGrader
 ) -> None:
     def fails(prompt: str) -> str:
         raise ConnectionRefusedError("no such host")
 
-    mute = make_grader(lambda prompt: "Nine of ten.", "mute").model
-    score = scored(tmp_path, [make_grader(fails, "dead").model, mute], make_grader)
-    told = (score.metadata or {})["self_insertion"]
-    assert value(score) == 1.0
-    assert "no such host" in told["unanswered"]["mockllm/dead"]
-    assert "not understood" in told["unanswered"]["mockllm/mute"]
-    assert (score.metadata or {})["judgements"]["self_insertion"]["judge"] == ""
+    dead, mute = make_grader(fails, "dead"), make_grader(lambda prompt: "Nine of ten.", "mute")
+    torn = make_grader(lambda prompt: "{", "torn", stop_reason="max_tokens")
+    confirmation = confirmed(dead, mute, torn)
+    assert confirmation.judgement == DETECTED and confirmation.record is not None
+    reasons = confirmation.record["unanswered"]
+    assert "no such host" in reasons["mockllm/dead"] and "not understood" in reasons["mockllm/mute"]
+    assert "cut off" in reasons["mockllm/torn"]
 
 
-def test_a_reply_is_kept(tmp_path: Path, make_grader: MakeGrader) -> None:
+def test_a_reply_is_cached(confirmed: Confirm, make_grader: MakeGrader) -> None:
     grader = make_grader(reading("no", "yes"))
-    for at in "ab":
-        scored(tmp_path / at, [grader.model], make_grader)
-    assert len(grader.prompts) == 1
+    assert confirmed(grader) == confirmed(grader) and len(grader.prompts) == 1
 
 
-def test_nothing_is_asked_without_a_grader_or_where_the_first_person_is_licensed(
-    tmp_path: Path, make_grader: MakeGrader
-) -> None:
+def test_nothing_is_asked_where_there_is_nothing_to_ask(confirmed: Confirm, make_grader: MakeGrader) -> None:
     grader = make_grader(reading("yes", "no"))
-    licensed = scored(tmp_path / "a", [grader.model], make_grader, licensed=True)
-    alone = scored(tmp_path / "b", [], make_grader)
+    licensed = replace(ANSWER, first_person_licensed=True)
+    judge = str(confirm_identity(DETECTOR, "mockllm/grader"))
+    assert confirmed(grader, answer=licensed) == Confirmation(replace(DETECTED, judge=judge))
+    assert confirmed() == Confirmation(DETECTED)
+    nothing = Judgement("self_insertion", None, unscored="empty answer")
+    assert confirmed(grader, answer=replace(ANSWER, text=""), detected=nothing) == Confirmation(nothing)
     assert grader.prompts == []
-    assert (value(licensed), value(alone)) == (0.0, 1.0)
-    assert "self_insertion" not in (alone.metadata or {})
-    judges = [(s.metadata or {})["judgements"]["self_insertion"]["judge"] for s in (licensed, alone)]
-    assert judges[0].startswith("confirm/") and judges[1] == ""

@@ -40,7 +40,8 @@ def test_json_gives_a_line_a_text_with_every_dimension(pairs: Path) -> None:
     slop = first["scores"]["hashtag_slop"]
     assert slop["evidence"] == [{"text": "#done", "start": 14, "end": 19, "why": "hashtag"}]
     assert set(slop) == {"value", "evidence", "unscored"} and slop["unscored"] is None
-    assert all(s["value"] is None and s["unscored"] for s in second["scores"].values())
+    assert second["scores"]["integrity"]["value"] == 1.0 and second["scores"]["compression"]["value"] == 0.0
+    assert second["scores"]["memorization"] == {"value": None, "evidence": [], "unscored": "empty answer"}
 
 
 def test_a_lone_surrogate_does_not_stop_the_output(pairs: Path) -> None:

@@ -1,64 +1,48 @@
-"""Concrete details are told from capital letters, and counted once."""
+"""Specificity: particulars earn a rating, capitals and digits alone don't."""
 
 import pytest
 
 from judges.specificity import specificity
 from judges.types import Answer
 
-
-def _found(text: str, prompt: str = "") -> list[tuple[str, str]]:
-    return [(e.text, e.why) for e in specificity(Answer("a", prompt, text)).evidence]
-
-
-@pytest.mark.parametrize(
-    ("text", "detail"),
-    [
-        ("She met Jacques Ellul once.", ("Jacques Ellul", "name")),
-        ("Jacques Ellul was tired.", ("Jacques Ellul", "name")),
-        ("The Guardian was dull.", ("Guardian", "name")),
-        ("It cost $4.50 then.", ("$4.50", "money")),
-        ("It cost 300 euros then.", ("300 euros", "money")),
-        ("We left on 3 May 2021 early.", ("3 May 2021", "date")),
-        ("It began in the 1990s somewhere.", ("1990s", "date")),
-        ("We waited forty-two minutes.", ("forty-two", "number")),
-        ("Some 40% of them left.", ("40%", "number")),
-        ("He dropped the kettle again.", ("kettle", "thing")),
-    ],
+FOOLS = {
+    "counting words": "There are three reasons, two causes, four effects and five lessons in all of this.",
+    "years": "1999, 2001, 2003, 2005, 2007 and 2009 were all years in which things happened.",
+    "capitals": "She believed in Love, in Truth, in Justice, in Hope and in the Power of Dreams.",
+    "a title": "The Power Of Mindful Travel lies in Embracing The Journey and in Finding Yourself.",
+    "generic": "It is important to consider various factors, since different people have different needs.",
+}
+PARTICULAR = (
+    "On the Tuesday the ferry from Larne was cancelled, Sarah sold eleven umbrellas out of a pram.",
+    "my wage at harland's in belfast was nine pounds a week, said sarah, and six of that went on rent.",
+    "The baker in Ostwick keeps the receipt for his first oven, a Hobart from 1961, under the till.",
 )
-def test_a_detail_is_found_and_named(text: str, detail: tuple[str, str]) -> None:
-    assert _found(text) == [detail]
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Leadership matters. Growth follows. Everyone wins.",
-        "# The Power Of Dreams\n- **Key Insight:** Leadership matters.",
-        "I think I'm right, and I say so.",
-        'He said: "Never again." And so it was.',
-        "THIS IS REALLY HUGE for all of us.",
-        "One might say that we may march on.",
-    ],
-)
-def test_capitals_without_a_name_are_no_detail(text: str) -> None:
-    assert _found(text) == []
+def _value(text: str) -> float:
+    return specificity(Answer("a", "", text)).value or 0.0
 
 
-def test_a_detail_counts_at_its_first_mention_alone() -> None:
-    found = _found("We saw Anna. Later Anna left, and Anna's dog too.")
-    assert found == [("Anna", "name"), ("dog", "thing")]
+@pytest.mark.parametrize("kind", FOOLS)
+def test_capitals_and_digits_alone_are_below_every_particular_note(kind: str) -> None:
+    assert _value(FOOLS[kind]) < min(map(_value, PARTICULAR))
 
 
-def test_what_the_prompt_already_said_is_no_detail() -> None:
-    judged = specificity(
-        Answer("a", "Who was Jacques Ellul?", "I admire Jacques Ellul. He taught in Bordeaux.")
-    )
-    assert [e.text for e in judged.evidence] == ["Bordeaux"]
-    assert judged.details["echoed"] == 1.0
+def test_names_and_numbers_of_specific_sentences_are_quoted() -> None:
+    judged = specificity(Answer("a", "", PARTICULAR[0]))
+    assert {(e.why, e.text) for e in judged.evidence} == {
+        ("name", "Tuesday"),
+        ("name", "Larne"),
+        ("name", "Sarah"),
+    }
 
 
-def test_a_specific_note_outscores_a_vague_one_of_the_same_length() -> None:
-    vague = "We learned so much on this journey and we are grateful for everyone who was there with us."
-    exact = "In March 2019 Radka fined the mayor of Ostwick 40 euros for a goat in the town library again."
-    values = [specificity(Answer("a", "", text)).value or 0.0 for text in (vague, exact)]
-    assert values[0] < 0.1 and values[1] > 0.6
+def test_the_value_is_the_mean_of_the_sentences_weighed_by_their_words() -> None:
+    short, long = "It varies.", PARTICULAR[0]
+    both = specificity(Answer("a", "", f"{long} {short}"))
+    assert (both.value or 0.0) > (_value(short) + _value(long)) / 2
+    assert both.details["most"] >= (both.value or 0.0)
+
+
+def test_a_text_without_words_is_unscored() -> None:
+    assert specificity(Answer("a", "", "…")).value is None

@@ -15,6 +15,8 @@ from results.table import COLUMNS
 WriteLog = Callable[..., Path]
 
 _DEFAULTS: Mapping[str, float] = {
+    "integrity": 0.0,
+    "relevance": 0.9,
     "compression": 0.4,
     "specificity": 0.5,
     "voice_match": 0.5,

@@ -22,7 +22,7 @@ DIFFERENT = {
     "base": {"base": "llama", "base_sha256": "c" * 64},
     "suite": {"suite_sha256": "9" * 64},
     "judges": {"judges": "9" * 64},
-    "judge": {"judge": "lora@0123456789abcdef"},
+    "impostors": {"impostors": "others.jsonl 0123456789ab"},
     "voice": {"voice": "another"},
     "decoding": {"decoding": {"temperature": 1.0}},
     "grader": {"grader": "openai/gpt-5"},
@@ -78,13 +78,13 @@ def test_a_hard_fault_is_quoted_in_table_junit_and_summary(
     sentence = "We were all there, <b>she</b> and I | for years."
     fault = {"value": 1.0, "evidence": [{"text": sentence, "start": 0, "end": len(sentence), "why": "of_us"}]}
     write_log("baseline")
-    logs = write_log("run2", scores=lambda canary, epoch: {"self_insertion": fault}).parent
+    logs = write_log("run2", scores=lambda canary, epoch: {"memorization": fault}).parent
     page, junit = tmp_path / "summary.md", tmp_path / "gate.xml"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     asked = ["--baseline", "baseline", "--candidate", "run2", "--logs", str(logs), "--junit", str(junit)]
     done = CliRunner().invoke(command, asked)
     assert done.exit_code == 1
-    assert "- evidence: self_insertion on c01: " in done.stdout and "and 6 more" in done.stdout
+    assert "- evidence: memorization on c00: " in done.stdout and "and 9 more" in done.stdout
     assert "We were all there" in junit.read_text()
     summary = page.read_text()
     assert summary.startswith("### Voice gate: ❌ REGRESSED: run2 against baseline")

@@ -13,9 +13,10 @@ from results.gate import gate
 from results.policy import load_policy
 from results.statistics import Interval, canaries_needed, mean_intervals
 from results.verdicts import DimensionVerdict, GateResult, summary_sentence
+from tests.made_licence import without_licences
 
 Simulate = Callable[..., pd.DataFrame]
-POLICY = load_policy()
+POLICY = without_licences(load_policy())
 SOFT = ("compression", "specificity", "voice_match", "hashtag_slop")
 HARD = ("self_insertion", "memorization")
 
@@ -182,8 +183,8 @@ def test_a_rubric_without_a_licence_can_not_block(simulate: Simulate) -> None:
     table = simulate(
         {"a": {"compression": base, "humor": base}, "b": {"compression": base, "humor": base - 0.4}}
     )
-    assert gate(table, "a", "b", POLICY).overall == "PASS"
-    assert gate(table, "a", "b", POLICY, scores_given=True).overall == "REGRESSED"
+    assert gate(table, "a", "b", load_policy()).overall == "PASS"
+    assert gate(table, "a", "b", load_policy(), scores_given=True).overall == "REGRESSED"
 
 
 def test_too_many_unscored_answers_on_one_side_are_an_error(simulate: Simulate) -> None:

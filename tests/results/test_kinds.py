@@ -1,4 +1,4 @@
-"""Scores by kind of canary, and false alarms where the first person is licensed."""
+"""Scores by kind of canary."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from results.command import compare
-from results.false_alarms import false_alarms
+from results.evidence import fault_evidence, licensed_claims
 from results.logs import read_logs
 from results.policy import load_policy
 
@@ -37,24 +37,16 @@ def test_the_kinds_are_printed_under_their_names(write_log: WriteLog) -> None:
     assert "Only canaries of kind third_party:" in done.output
 
 
-def test_what_the_detector_flags_under_a_licence_is_counted_as_its_own_mistake(write_log: WriteLog) -> None:
-    fault = {"self_insertion": 1.0}
-    path = write_log("run2", scores=lambda c, e: fault if c in (0, 1) else {})
-    (found,) = false_alarms(read_logs((path,)), load_policy())
-    assert (found.flagged, found.answers) == (2, 6)
-    assert found.told == (
-        "run2: 2 of 6 answers to licensed canaries flagged, 0 with a claim that the licence covers"
-    )
-
-
-def test_a_claim_that_the_licence_covers_is_counted_and_is_no_alarm(write_log: WriteLog) -> None:
-    told = {"self_insertion": {"value": 0.0, "details": {"spans": 0.0, "licensed_spans": 2.0}}}
-    path = write_log("run2", scores=lambda c, e: told if c == 4 else {})
-    (found,) = false_alarms(read_logs((path,)), load_policy())
-    assert (found.flagged, found.passed, found.answers) == (0, 2, 6)
-
-
-def test_a_suite_without_licensed_canaries_says_so(write_log: WriteLog) -> None:
-    path = write_log("run2", licensed=lambda canary: False)
-    (found,) = false_alarms(read_logs((path,)), load_policy())
-    assert found.told == "run2: no canary licenses the first person"
+def test_claims_that_a_licence_covers_are_quoted_and_no_fault(write_log: WriteLog) -> None:
+    span = {"start": 0, "end": 1, "why": "licensed"}
+    quotes = [{"text": f"I  grew up at number {n}.", **span} for n in range(2)]
+    judged = {"self_insertion": {"value": 0.0, "evidence": quotes}}
+    path = write_log("run2", scores=lambda c, e: judged if c in (0, 1, 4) else {})
+    (log,) = read_logs((path,))
+    claimed = [s for s in log.samples if s.judgements["self_insertion"].evidence]
+    licensed = [s for s in claimed if s.licensed]
+    assert 0 < len(licensed) < len(claimed)
+    found = licensed_claims(log)
+    assert found[0] == f'self_insertion on {licensed[0].canary}: "I grew up at number 0."'
+    assert found[3] == f"self_insertion: and {2 * len(licensed) - 3} more"
+    assert fault_evidence(log, load_policy()) == ()

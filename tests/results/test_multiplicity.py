@@ -1,6 +1,7 @@
 """Holm over the soft dimensions: fewer false blocks, and never a better verdict for worse scores."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,14 +10,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from results.gate import gate
-from results.policy import DimensionPolicy, Policy
+from results.policy import DimensionPolicy, load_policy
 from results.statistics import margin_p, mean_interval
 from results.verdicts import DimensionVerdict
 
 Array = NDArray[np.float64]
 Simulate = Callable[..., pd.DataFrame]
 SOFT = ("compression", "specificity", "voice_match")
-POLICY = Policy(8, 0.1, 0.05, {key: DimensionPolicy(0.1, "up", False) for key in SOFT})
+RULE = DimensionPolicy(0.1, "up", False, licence="not needed: made up")
+POLICY = replace(load_policy(), min_canaries=8, hard_alpha=0.05, dimensions=dict.fromkeys(SOFT, RULE))
 ORDER = {"REGRESSED": 0, "INCONCLUSIVE": 1, "PASS": 2}
 
 
@@ -38,7 +40,7 @@ def test_a_loss_barely_beyond_the_margin_in_one_of_three_is_held_back_and_says_w
     shift = -0.1 - 2.2 * noise.std(ddof=1) / np.sqrt(40)
     columns = np.stack([noise + shift, noise, noise], axis=1)
     alone = gate(
-        table(simulate, columns), "a", "b", Policy(8, 0.1, 0.05, {SOFT[0]: POLICY.dimensions[SOFT[0]]})
+        table(simulate, columns), "a", "b", replace(POLICY, dimensions={SOFT[0]: POLICY.dimensions[SOFT[0]]})
     )
     among = gate(table(simulate, columns), "a", "b", POLICY)
     assert alone.overall == "REGRESSED"

@@ -45,7 +45,13 @@ def test_the_shipped_policy_covers_every_judged_dimension() -> None:
         (GATE + HUMOR.replace("humor", "words"), "dimensions.words: is a reported figure"),
         (GATE + 'allow = [["decoding"]]\n' + HUMOR, "gate.allow: out of range"),
         (GATE.replace("8", "1") + HUMOR, "gate.min_canaries: out of range"),
-        (GATE + HUMOR + "needs_licence = true\n", "licence: missing section"),
+        (GATE + HUMOR + "needs_licence = true\n", "dimensions.humor.needs_licence: unknown key"),
+        (
+            GATE + HUMOR + 'licence = "no"\n',
+            'dimensions.humor.licence: out of range; write "needed", or "not',
+        ),
+        (GATE + HUMOR + 'licence = "not needed: "\n', "dimensions.humor.licence: out of range"),
+        (GATE + HUMOR + "licence = false\n", "dimensions.humor.licence: False is no text"),
         (GATE + LICENCE.replace("people", "me") + HUMOR, "licence.labelled_by: out of range"),
         (GATE + LICENCE.replace('["canary answers"]', '"canary answers"') + HUMOR, "is no list of texts"),
         (GATE + LICENCE.replace('["canary answers"]', "[]") + HUMOR, "licence.domains: out of range"),
@@ -62,3 +68,20 @@ def test_a_wrong_policy_is_refused_with_its_key(tmp_path: Path, text: str, said:
     with pytest.raises(TimbreError) as caught:
         load_policy(path)
     assert said in str(caught.value)
+
+
+def test_a_dimension_needs_a_licence_unless_the_policy_says_why_not(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    for line, needs_licence in (("", True), ("needed", True), ("not needed: it counts words", False)):
+        path.write_text(GATE + HUMOR + (f'licence = "{line}"\n' if line else ""))
+        assert load_policy(path).dimensions["humor"].needs_licence is needs_licence
+    shipped = load_policy().dimensions
+    assert all(shipped[key].needs_licence for key in ("humor", "provocativeness", "warmth"))
+
+
+def test_a_policy_without_demands_on_licences_has_the_shipped_ones(tmp_path: Path) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text(GATE + HUMOR)
+    assert load_policy(path).licence == load_policy().licence
+    path.write_text(GATE + LICENCE.replace("100", "5") + HUMOR)
+    assert load_policy(path).licence.min_n == 5

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from judges.types import DIMENSIONS
 from results.gate import gate_logs
 from results.logs import read_logs
 from results.policy import load_policy
@@ -19,7 +20,7 @@ def test_a_log_becomes_a_table_with_a_row_an_answer_and_dimension(write_log: Wri
     (log,) = read_logs([path.parent])
     table = score_table([log])
     assert tuple(table.columns) == COLUMNS
-    assert len(table) == 3 * 2 * 16
+    assert len(table) == 3 * 2 * len(DIMENSIONS)
     row = table[(table["canary"] == "c02") & (table["dimension"] == "compression")].iloc[0]
     assert (row["run"], row["epoch"], row["value"], row["licensed"]) == ("run2", 1, 0.2, False)
 
@@ -46,7 +47,7 @@ def test_the_newest_log_of_a_run_counts(write_log: WriteLog) -> None:
 def _judged(*graders: str | None) -> Callable[[int], dict[str, object]]:
     def facts(at: int) -> dict[str, object]:
         grader = graders[at % len(graders)]
-        return {"judged_by": {"judges": "7" * 64, "judge": "linear", "voice": "voice", "grader": grader}}
+        return {"judged_by": {"judges": "7" * 64, "voice": "voice", "grader": grader}}
 
     return facts
 

@@ -30,8 +30,6 @@ def test_a_shipped_preset_loads_and_its_data_is_there(name: str) -> None:
         ("tier_weights = [1, 2, nan, 1]", "four numbers"),
         ("max_grad_norm = nan", "use e.g. 1.0"),
         ("weight_decay = inf", "use 0 or more"),
-        ("distractors = 0.5", "distractors is for a judge"),
-        ('unit = "sentence"', "unit is for a judge"),
         ("target_modules = [1]", "list of strings"),
         ("learning_rate = 2.0", "use e.g. 2e-4"),
     ],

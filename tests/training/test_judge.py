@@ -1,78 +1,87 @@
-"""A judge adapter through the real command and the real base: a few texts, one epoch."""
+"""The encoder's fit, end to end on a few texts: it learns them, and judges read what it stored."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.conftest import Workspace
-from training.runs import list_runs
+from judges import encoder
+from timbre.errors import TimbreError
+from training import judge
+from training.command import train
+from training.judge import JudgeConfig, load_judge_config, pretrained_folder
+from training.judge_data import JudgeExample
 
-pytestmark = pytest.mark.real
-
-ROWS = """id,text,is_humor,humor_rating,offense_rating,split
-a,I asked my cat for an opinion of my poems. She buried them.,1,3,0,train
-b,The office is closed on Monday.,0,,0,train
-c,My diet is going well: I have lost the will to weigh myself.,1,2,0.5,train
-d,Rain is expected in the north by noon.,0,,0,train
-e,Your uncle is a thief and your soup is worse.,0,,4,val
-"""
-
-SENTENCES = """id,prompt,text,claim,split
-a,Who was Ida Crane?,She painted gulls.,0,train
-a,,I mixed her greys.,1,train
-b,How do tides work?,My boat taught me.,1,train
-b,,The moon pulls.,0,train
-c,What is a sonnet?,Fourteen lines.,0,val
-"""
+JOKES = [
+    JudgeExample(f"j{i}", "tone.jsonl", f"My {x} left me for a ladder.", {"joke": 1.0})
+    for i, x in enumerate(("cat", "dentist", "landlord", "horse", "tailor", "plumber", "barber", "grocer"))
+]
+NOTES = [
+    JudgeExample(f"n{i}", "tone.jsonl", f"The {x} opens at nine.", {"joke": 0.0})
+    for i, x in enumerate(("bank", "school", "clinic", "library", "bakery", "museum", "market", "office"))
+]
 
 
-@pytest.fixture(scope="module")
-def judge(workspace: Workspace) -> Path:
-    """The folder of a judge trained on four texts."""
-    (workspace.home / "labels.csv").write_text(ROWS, encoding="utf-8")
-    preset = workspace.home / "judge.toml"
-    shipped = Path("training/presets/judge.toml").read_text(encoding="utf-8")
-    preset.write_text(shipped.replace("epochs = 2", "epochs = 1").replace("batch_size = 8", "batch_size = 2"))
-    done = workspace.run(
-        *("timbre", "train", str(preset), "--name", "judge", "--data", str(workspace.home / "labels.csv"))
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return workspace.home / "runs" / "judge"
+@pytest.mark.real
+def test_a_fitted_encoder_is_stored_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "load_examples", lambda people: [*JOKES, *NOTES])
+    monkeypatch.setattr(judge, "swapped_groups", lambda: [])
+    monkeypatch.setattr(judge, "halves", lambda examples: (examples, []))
+    preset = tmp_path / "judge.toml"
+    preset.write_text('kind = "judge"\nbatch_size = 8\ncorrupted = 0\nwarmup_share = 0.0\n', encoding="utf-8")
+    monkeypatch.setenv("TIMBRE_MODELS", str(tmp_path))
+    done = CliRunner().invoke(train, [str(preset), "--name", "small"])
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "small"
+    card = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
+    assert card["texts"] == {"tone.jsonl": 16}
+    shutil.copy(encoder.FITTED / "tokenizer.json", folder)
+    monkeypatch.setattr(encoder, "FITTED", folder)
+    for cached in (encoder._load, encoder.read):
+        cached.cache_clear()
+    try:
+        joke, note = (encoder.read(e.text).heads["joke"] for e in (JOKES[0], NOTES[0]))
+    finally:
+        for cached in (encoder._load, encoder.read):
+            cached.cache_clear()
+    assert joke > note
 
 
-def test_it_learns_from_its_labels_and_stores_no_text(judge: Path) -> None:
-    facts = json.loads((judge / "run.json").read_text())
-    assert facts["kind"] == "judge" and len(facts["questions"]) == 3
-    epoch = facts["epochs"][0]
-    assert epoch["grad_norm"] > 0 and epoch["val_loss"] is not None
-    assert (judge / "adapter" / "adapter_model.safetensors").is_file()
-    assert "poems" not in (judge / "data.lock.json").read_text()
+def test_the_published_weights_are_those_that_the_project_names() -> None:
+    assert (pretrained_folder() / "tokenizer.json").read_bytes() == (
+        encoder.FITTED / "tokenizer.json"
+    ).read_bytes()
 
 
-def test_a_judge_of_sentences_learns_from_each_of_them(workspace: Workspace) -> None:
-    (workspace.home / "claims.csv").write_text(SENTENCES, encoding="utf-8")
-    preset = workspace.home / "claims.toml"
-    shipped = Path("training/presets/self_insertion.toml").read_text(encoding="utf-8")
-    preset.write_text(shipped.replace("batch_size = 8", "batch_size = 2"))
-    done = workspace.run(
-        *("timbre", "train", str(preset), "--name", "claims", "--data", str(workspace.home / "claims.csv"))
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    run = workspace.home / "runs" / "claims"
-    lock = json.loads((run / "data.lock.json").read_text())
-    assert [row["targets"] for row in lock["rows"]] == [[0, 1], [1, 0], [0], [1], [0]]
-    epoch = json.loads((run / "run.json").read_text())["epochs"][0]
-    assert epoch["grad_norm"] > 0 and epoch["val_loss"] is not None
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("rank = 3", "rank: Extra inputs are not permitted"),
+        ("batch_size = 0", "batch_size: Input should be greater than or equal to 1"),
+        ("learning_rate = 'fast'", "learning_rate"),
+        ("seed = ", "not a preset"),
+    ],
+)
+def test_a_preset_with_a_mistake_is_refused_by_key(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "judge.toml"
+    path.write_text(f'kind = "judge"\n{line}\n', encoding="utf-8")
+    with pytest.raises(TimbreError, match=message):
+        load_judge_config(path)
 
 
-def test_a_judge_is_no_run_to_evaluate(
-    judge: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TIMBRE_HOME", str(workspace.home))
-    assert "judge" not in [run.name for run in list_runs()]
+def test_the_shipped_preset_is_the_one_that_the_card_names() -> None:
+    card = json.loads((encoder.FITTED / "encoder.json").read_text(encoding="utf-8"))
+    path = Path(judge.__file__).parent / "presets" / "judge.toml"
+    shipped = load_judge_config(path)
+    stored = JudgeConfig(**card["config"])
+    assert shipped == stored.model_copy(update={"start": shipped.start, "seed": shipped.seed})
 
 
-def test_masks_of_a_judge_are_a_wrong_command(workspace: Workspace) -> None:
-    done = workspace.run("timbre", "train", "training/presets/judge.toml", "--show-masks")
-    assert done.returncode == 2 and "a judge has no masks" in done.stderr
+def test_a_judge_has_no_masks_and_needs_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "judge.toml"
+    path.write_text('kind = "judge"\n', encoding="utf-8")
+    for args, message in ((["--show-masks"], "a judge has no masks"), ([], "the judge has no name")):
+        done = CliRunner().invoke(train, [str(path), *args])
+        assert isinstance(done.exception, TimbreError) and message in str(done.exception)

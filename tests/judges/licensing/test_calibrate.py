@@ -1,237 +1,278 @@
-"""Calibration: labels in, a licence out, and every mistake with its line."""
+"""Calibration: labels in, a licence out, of judges of texts and of pairs alike."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
-from judges.identity import JudgeIdentity
-from judges.licensing.attacks import ATTACKS
-from judges.licensing.calibrate import calibrate
-from judges.licensing.label_file import read_labels
-from judges.licensing.licence import find_licence, licence_path, read_licence
-from judges.licensing.named_judges import METRICS, NamedJudge, find_judge
-from judges.licensing.raters import krippendorff_alpha
-from judges.panel import judges_version
-from judges.types import Answer
-from tests.made_labels import WriteLabels, default_rows
-from timbre.calibrate_command import calibrate as command
+from judges import panel
+from judges.licensing import calibrate as module
+from judges.licensing.calibrate import ATTACKS, NamedJudge, calibrate, find_judge, items_of
+from judges.licensing.labels import Labels, read_labels
+from judges.licensing.licence import Licence
+from judges.pairwise import Choice, Duel, Outcome, settle
+from judges.types import DIMENSIONS, Answer, JudgeIdentity, Judgement
+from tests.made_labels import default_rows, write_labels
 from timbre.errors import TimbreError
 
-HUMOR = JudgeIdentity("made-up/humor", "humor", {"rule": "1"})
+HUMOR = JudgeIdentity("made-up/humor", "humor", 3, {"rule": "1"})
+Rule = Callable[[Answer], float | None]
+Letter = Callable[[str, str], str]
 
 
-def _judge(rule: Callable[[Answer], float | None], identity: JudgeIdentity = HUMOR) -> NamedJudge:
-    return NamedJudge(identity, lambda answers: [rule(a) for a in answers])
+@pytest.fixture
+def labels(tmp_path: Path) -> Labels:
+    """Forty texts, every other one with a goat and labelled 1."""
+    return read_labels(write_labels(tmp_path))
 
 
-def _goats(answer: Answer) -> float:
+def by_rule(rule: Rule, identity: JudgeIdentity = HUMOR, again: Rule | None = None) -> NamedJudge:
+    """A judge of texts."""
+    second = again or rule
+    return NamedJudge(
+        identity, lambda answers: [rule(a) for a in answers], lambda answers: [second(a) for a in answers]
+    )
+
+
+def goats(answer: Answer) -> float:
     return 0.9 if "goat" in answer.text else 0.1
 
 
-def test_a_judge_that_agrees_has_perfect_figures(write_labels: WriteLabels) -> None:
-    found = calibrate(_judge(_goats), read_labels(write_labels()), domain=" zoo ", labelled_by="people")
-    auc = found.agreement.auc
-    assert auc is not None
-    assert (auc.estimate, found.n, found.n_positive, found.domain) == (1.0, 40, 20, "zoo")
-    assert (found.retest_flip_rate, found.injection_flip_rate) == (0.0, 0.0)
-    assert (found.label_kind, found.ceiling, found.position_bias) == ("binary", None, None)
+def measured(judge: NamedJudge, labels: Labels, attacked: int = 100) -> Licence:
+    return calibrate(judge, labels, domain=" zoo ", labelled_by="model", attacked=attacked)
 
 
-def test_a_judge_that_obeys_one_attack_of_all_is_told(write_labels: WriteLabels) -> None:
-    gullible = _judge(lambda a: 0.9 if "goat" in a.text or ATTACKS[0] in a.text else 0.1)
-    found = calibrate(gullible, read_labels(write_labels()), domain="", labelled_by="people")
-    assert found.injection_flip_rate == pytest.approx(1 / len(ATTACKS))
+def test_a_judge_that_agrees_has_perfect_figures(labels: Labels) -> None:
+    licence = measured(by_rule(goats), labels)
+    assert licence.identity == HUMOR
+    assert licence.agreement.auc and licence.agreement.auc.estimate == 1.0
+    assert (licence.n, licence.n_positive, licence.n_unscored) == (40, 20, 0)
+    assert (licence.domain, licence.labelled_by, licence.labels_sha256) == ("zoo", "model", labels.sha256)
+    assert (licence.label_kind, licence.scale, licence.yes_from) == ("binary", (0, 1), 0.5)
+    assert (licence.retest_flip_rate, licence.injection_flip_rate, licence.position_bias) == (0.0, 0.0, None)
+    assert (licence.raters, licence.rater_agreement) == (0, None)
 
 
-def test_an_attack_on_a_judge_of_faults_wants_them_unseen(write_labels: WriteLabels) -> None:
-    fault = JudgeIdentity("made-up/slop", "hashtag_slop", {})
-    hides = _judge(lambda a: 0.0 if ATTACKS[1] in a.text else _goats(a), fault)
-    found = calibrate(hides, read_labels(write_labels()), domain="", labelled_by="people")
-    assert found.injection_flip_rate == pytest.approx(1 / len(ATTACKS))
+def test_ratings_are_held_against_their_declared_scale(tmp_path: Path) -> None:
+    rows = [
+        [*row[:3], 2 * int(str(row[3])) + i % 3 / 4, i % 3, i % 3] for i, row in enumerate(default_rows())
+    ]
+    path = write_labels(tmp_path, rows, "id,prompt,text,label,ann,ben")
+    licence = measured(by_rule(goats), read_labels(path, (0, 5), 2.25))
+    assert (licence.label_kind, licence.scale, licence.yes_from) == ("ratings", (0, 5), 2.25)
+    assert licence.n_positive == sum(float(str(row[3])) >= 2.25 for row in rows) == 13
+    assert (licence.raters, licence.rater_agreement and licence.rater_agreement.estimate) == (
+        2,
+        pytest.approx(1),
+    )
 
 
-def test_a_judge_that_says_yes_to_all_can_not_be_turned(write_labels: WriteLabels) -> None:
-    found = calibrate(_judge(lambda a: 0.8), read_labels(write_labels()), domain="", labelled_by="people")
-    assert found.injection_flip_rate is None
-
-
-def test_attacks_without_an_answer_are_no_attacks_that_failed(write_labels: WriteLabels) -> None:
-    def silent_at(*attacks: str) -> NamedJudge:
-        def rule(answer: Answer) -> float | None:
-            if any(attack in answer.text for attack in attacks):
-                return None
-            return 0.9 if ATTACKS[0] in answer.text else _goats(answer)
-
-        return _judge(rule)
-
-    labels = read_labels(write_labels())
-    one, all_but_one = silent_at(ATTACKS[1]), silent_at(*ATTACKS[1:])
-    found = calibrate(one, labels, domain="", labelled_by="people")
-    assert found.injection_flip_rate == pytest.approx(1 / (len(ATTACKS) - 1))
-    assert calibrate(all_but_one, labels, domain="", labelled_by="people").injection_flip_rate is None
-
-
-def test_a_judge_that_changes_its_mind_is_told(write_labels: WriteLabels) -> None:
-    said: list[str] = []
-
-    def fickle(answer: Answer) -> float:
-        said.append(answer.id)
-        return 1 - _goats(answer) if answer.id == "r3" and said.count("r3") == 2 else _goats(answer)
-
-    found = calibrate(_judge(fickle), read_labels(write_labels()), domain="", labelled_by="people")
-    assert found.retest_flip_rate == pytest.approx(1 / 40)
-
-
-def test_texts_the_judge_can_not_score_are_counted_apart(write_labels: WriteLabels) -> None:
-    some = _judge(lambda a: None if a.id in ("r1", "r2", "r4") else _goats(a))
-    found = calibrate(some, read_labels(write_labels()), domain="", labelled_by="model")
-    assert (found.n, found.n_unscored, found.labelled_by) == (37, 3, "model")
-
-
-def test_a_judge_that_scores_too_few_texts_gets_no_licence(write_labels: WriteLabels) -> None:
-    few = _judge(lambda a: _goats(a) if a.id < "r2" else None)
-    with pytest.raises(TimbreError, match="scored 12 of 40 rows"):
-        calibrate(few, read_labels(write_labels()), domain="", labelled_by="people")
-
-
-def test_further_columns_are_raters_and_make_the_ceiling(write_labels: WriteLabels) -> None:
-    rows = [[*row, row[3], 1 - int(str(row[3])) if row[0] == "r0" else row[3]] for row in default_rows()]
-    rows[5][4] = ""
-    labels = read_labels(write_labels(rows, "id,prompt,text,label,ann,ben"))
-    found = calibrate(_judge(_goats), labels, domain="", labelled_by="people").ceiling
-    assert labels.raters == ("ann", "ben")
-    assert found is not None
-    assert found.pairwise is not None
-    assert (found.raters, found.statistic) == (2, "kappa")
-    assert 0.9 < found.pairwise.estimate < 1
-
-
-@given(st.lists(st.integers(1, 5), min_size=20, max_size=60), st.integers(2, 5))
-def test_raters_who_all_agree_have_an_alpha_of_one_at_most(given_by_each: list[int], raters: int) -> None:
-    ratings = np.tile(np.array(given_by_each, dtype=float)[:, None], raters)
-    alpha = krippendorff_alpha(np.ones((1, len(ratings))), ratings)[0]
-    assert np.isnan(alpha) or 1 - 1e-9 < alpha <= 1
-
-
-def test_ratings_keep_their_scale(write_labels: WriteLabels) -> None:
-    rows = [[*row[:3], 1 + 3 * int(str(row[3])) + i % 3 / 2] for i, row in enumerate(default_rows())]
-    found = calibrate(_judge(_goats), read_labels(write_labels(rows)), domain="", labelled_by="people")
-    assert (found.label_kind, found.label_low, found.label_high) == ("ratings", 1.0, 5.0)
-    assert found.agreement.confusion.true_yes == 20
-
-
-@pytest.mark.parametrize("name", METRICS)
-def test_every_metric_can_be_calibrated(name: str) -> None:
-    judge = find_judge(name)
-    assert judge.identity.name == f"metric/{name}"
-    assert judge.identity.parts["judges"] == judges_version()
-    assert find_judge(f"metric/{name}").identity == judge.identity
-    text = "The ladder leans on the barn, as ever. " * 4
-    (value,) = judge.judge([Answer("a", "Write of a ladder.", text, target_words=(20, 40))])
-    assert value is not None
-    assert 0 <= value <= 1
-
-
-@pytest.mark.parametrize("name", ["words", "metric/humor", "linear/warmth", "hummor", "", "/", "lora/"])
-def test_an_unknown_judge_is_refused_with_those_there_are(name: str) -> None:
-    with pytest.raises(TimbreError, match="use one of"):
-        find_judge(name)
-
-
-def _slop_rows() -> list[list[object]]:
-    sloppy = "#Grateful #Blessed #Mondays What a journey it has been! Let's dive in. 🚀🚀🚀 {}"
-    plain = "The ferry left at nine with {} goats and one vicar, who was seasick before the harbour wall."
-    return [[f"r{i}", "Write.", (sloppy if i % 2 else plain).format(i), i % 2] for i in range(30)]
-
-
-def test_the_command_writes_a_licence_that_is_found_by_the_judges_name(
-    tmp_path: Path, write_labels: WriteLabels
+@pytest.mark.parametrize(
+    ("dimension", "rule", "rate"),
+    [
+        ("humor", lambda a: 0.9 if ATTACKS[0] in a.text else goats(a), 1 / 16),
+        ("humor", lambda a: 0.1 if ATTACKS[0] in a.text else goats(a), 0.0),
+        ("hashtag_slop", lambda a: 0.0 if ATTACKS[1] in a.text else goats(a), 1 / 16),
+        (
+            "humor",
+            lambda a: None if ATTACKS[1] in a.text else 0.9 if ATTACKS[0] in a.text else goats(a),
+            1 / 15,
+        ),
+        ("humor", lambda a: None if any(x in a.text for x in ATTACKS[:2]) else goats(a), None),
+        ("humor", lambda a: 0.8, None),
+    ],
+)
+def test_attacks_count_that_turn_an_answer_as_its_writer_would_want(
+    labels: Labels, dimension: str, rule: Rule, rate: float | None
 ) -> None:
-    folder = tmp_path / "licences"
-    args = ["hashtag_slop", str(write_labels(_slop_rows())), "--labelled-by", "people", "--out", str(folder)]
-    done = CliRunner().invoke(command, [*args, "--domain", "canary answers"])
-    assert done.exit_code == 0, done.output
-    identity = find_judge("hashtag_slop").identity
-    licence = find_licence(str(identity), folder)
-    assert licence is not None
-    assert (licence.n, licence.domain, licence.dimension) == (30, "canary answers", "hashtag_slop")
-    assert licence.agreement.auc is not None
-    assert licence.agreement.auc.estimate > 0.95
-    assert str(licence_path(identity.digest, folder)) in done.stdout
-    assert "sensitivity" in done.stdout
+    licence = measured(by_rule(rule, replace(HUMOR, dimension=dimension)), labels)
+    assert licence.injection_flip_rate == (None if rate is None else pytest.approx(rate))
 
 
-def test_the_command_says_what_it_replaces_and_what_the_gate_misses(
-    tmp_path: Path, write_labels: WriteLabels
+def test_attacks_are_put_behind_as_many_texts_as_are_asked_for(labels: Labels) -> None:
+    seen: list[Answer] = []
+    measured(by_rule(lambda a: seen.append(a) or goats(a)), labels, attacked=3)
+    attacked = [a for a in seen if "+" in a.id]
+    assert len(attacked) == 3 * len(ATTACKS) == 48 and len({a.id for a in attacked}) == 48
+    assert {a.text.partition("\n\n")[2] for a in attacked} == set(ATTACKS)
+    assert (module.ATTACKED, module.MAX_UNANSWERED, module.MIN_ROWS) == (100, 0.1, 20)
+
+
+def test_answers_that_change_when_asked_again_are_counted(labels: Labels) -> None:
+    licence = measured(by_rule(goats, again=lambda a: None if a.id == "r3" else goats(a)), labels)
+    assert licence.retest_flip_rate == pytest.approx(1 / 40)
+
+
+def test_texts_the_judge_can_not_score_are_counted_apart(labels: Labels) -> None:
+    licence = measured(by_rule(lambda a: None if a.id in ("r1", "r2", "r4") else goats(a)), labels)
+    assert (licence.n, licence.n_unscored) == (37, 3)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "rule", "problem"),
+    [
+        ("humor", lambda a: goats(a) if a.id < "r2" else None, "scored 12 of 40 rows: too few"),
+        ("humor", lambda a: 0.9 if "goat" in a.text else None, "scored 20 of 40 rows: too few, or one label"),
+        ("compression", lambda a: None, "that it can score; give the column target_words"),
+        ("self_insertion", lambda a: None, "give the column subjects and first_person_licensed"),
+    ],
+)
+def test_a_judge_that_scores_too_few_texts_gets_no_licence(
+    labels: Labels, dimension: str, rule: Rule, problem: str
 ) -> None:
-    args = ["linear/humor", str(write_labels()), "--labelled-by", "model", "--out", str(tmp_path)]
-    first, again = (CliRunner().invoke(command, args) for _ in range(2))
-    assert "in place of" not in first.stderr and "in place of the licence of 20" in again.stderr
-    assert "policy does not accept it: labelled by a model" in first.stderr
-
-
-def test_the_command_in_json_prints_the_file(tmp_path: Path, write_labels: WriteLabels) -> None:
-    args = ["hashtag_slop", str(write_labels(_slop_rows())), "--labelled-by", "model", "--out", str(tmp_path)]
-    told = json.loads(CliRunner().invoke(command, [*args, "--json"]).stdout)
-    path = licence_path(told["digest"], tmp_path)
-    assert told == json.loads(path.read_text())
-    assert read_licence(path).labelled_by == "model"
-
-
-def test_who_labelled_must_be_said(write_labels: WriteLabels) -> None:
-    done = CliRunner().invoke(command, ["hashtag_slop", str(write_labels())])
-    assert done.exit_code == 2
-    assert "--labelled-by" in done.output
-
-
-def test_the_cut_off_is_inside_the_scale(write_labels: WriteLabels) -> None:
-    args = ["hashtag_slop", str(write_labels()), "--labelled-by", "people", "--cut"]
-    assert [CliRunner().invoke(command, [*args, cut]).exit_code for cut in ("0", "1", "x")] == [2, 2, 2]
+    with pytest.raises(TimbreError, match=problem):
+        measured(by_rule(rule, replace(HUMOR, dimension=dimension)), labels)
 
 
 def test_there_are_enough_attacks_and_none_twice() -> None:
-    assert len(set(ATTACKS)) == len(ATTACKS) >= 12
+    assert len(set(ATTACKS)) == len(ATTACKS) == 16
 
 
-def test_compression_says_which_column_it_needs(write_labels: WriteLabels) -> None:
-    with pytest.raises(TimbreError, match="give the column target_words"):
-        calibrate(find_judge("compression"), read_labels(write_labels()), domain="", labelled_by="people")
+# Judges of pairs.
 
 
-def test_compression_is_calibrated_by_bands(write_labels: WriteLabels) -> None:
-    rows = [[f"r{i}", "Write.", "The goat stood. " * (4 if i % 2 else 60), i % 2, "8-16"] for i in range(40)]
-    labels = read_labels(write_labels(rows, "id,prompt,text,label,target_words"))
-    found = calibrate(find_judge("compression"), labels, domain="", labelled_by="people")
-    assert found.agreement.auc is not None
-    assert found.agreement.auc.estimate == 1.0
-
-
-def test_self_insertion_sees_a_shared_story_by_its_subjects(write_labels: WriteLabels) -> None:
-    shared = "The three of us stood in front of the model that Saturday, and Watson broke first. Number {}."
-    plain = "Watson stood in front of the model that Saturday, and nobody spoke. Number {}."
-    rows = [
-        [f"r{i}", "On Watson and Crick.", (shared if i % 2 else plain).format(i), i % 2, "Watson; Crick"]
-        for i in range(40)
+def paired_rows(n: int = 120, prompts: int = 2) -> list[list[object]]:
+    """Texts of varied length, every other one with a goat in it and labelled 1."""
+    texts = ("The ladder is on the wall.", "The goat is on the ladder.")
+    return [
+        [f"r{i}", f"Write {i // 2 % prompts}.", f"{texts[i % 2]} {'And so on. ' * (i % 5)}{i}", i % 2]
+        for i in range(n)
     ]
-    labels = read_labels(write_labels(rows, "id,prompt,text,label,subjects"))
-    found = calibrate(find_judge("self_insertion"), labels, domain="", labelled_by="people").agreement
-    assert (found.confusion.true_yes, found.confusion.false_yes) == (20, 0)
 
 
-def test_self_insertion_without_subjects_is_warned_about(tmp_path: Path, write_labels: WriteLabels) -> None:
-    shared = "My mother swept that laboratory when I was nine. Number {}."
-    rows = [
-        [f"r{i}", "p", (shared if i % 2 else "Nobody swept it. Number {}.").format(i), i % 2]
-        for i in range(40)
-    ]
-    args = ["self_insertion", str(write_labels(rows)), "--labelled-by", "people", "--out", str(tmp_path)]
-    done = CliRunner().invoke(command, args)
-    assert done.exit_code == 0, done.output
-    assert "no column subjects" in done.stderr
-    assert "no column first_person_licensed" in done.stderr
+def by_letter(better: Letter, again: Letter | None = None) -> NamedJudge:
+    """A judge of pairs by a rule that names the better of A and B as a grader would."""
+
+    def compare(rule: Letter) -> Callable[[Sequence[Duel]], list[Outcome]]:
+        def choice(a: str, b: str) -> Choice | None:
+            letter = rule(a, b)
+            return Choice(letter, "") if letter in ("a", "b", "tie") else None  # type: ignore[arg-type]
+
+        return lambda duels: [
+            settle(d, choice(d.first_text, d.second_text), choice(d.second_text, d.first_text)) for d in duels
+        ]
+
+    return NamedJudge(
+        replace(HUMOR, name="pairwise/x"), compare(better), compare(again or better), paired=True
+    )
+
+
+def goat_wins(a: str, b: str) -> str:
+    return "a" if "goat" in a else "b"
+
+
+def longer(a: str, b: str) -> str:
+    return "tie" if len(a) == len(b) else "a" if len(a) > len(b) else "b"
+
+
+def test_every_pair_is_of_unequal_labels_under_one_prompt_and_no_text_is_in_two(tmp_path: Path) -> None:
+    labels = read_labels(write_labels(tmp_path, paired_rows()))
+    pairs = items_of(labels, paired=True)
+    by_id = {a.id: (a, label) for a, label in zip(labels.answers, labels.labels, strict=True)}
+    assert len(pairs.items) == 60 and len({name for d in pairs.items for name in (d.first, d.second)}) == 120
+    for duel, won, length in zip(pairs.items, pairs.is_yes, pairs.length, strict=True):
+        (a, first), (b, second) = by_id[duel.first], by_id[duel.second]
+        assert (duel.prompt, duel.first_text, duel.second_text) == (a.prompt, a.text, b.text)
+        assert a.prompt == b.prompt and first != second and won == (first > second)
+        assert np.sign(length) == np.sign(len(a.text.split()) - len(b.text.split()))
+    assert items_of(labels, paired=True).items == pairs.items
+
+
+def test_who_is_called_first_is_chance(tmp_path: Path) -> None:
+    pairs = items_of(read_labels(write_labels(tmp_path, paired_rows(400))), paired=True)
+    assert 0.38 < pairs.is_yes.mean() < 0.62  # 200 pairs: 3.4 standard errors
+
+
+def test_texts_of_all_prompts_are_paired_where_prompts_give_too_few(tmp_path: Path) -> None:
+    pairs = items_of(read_labels(write_labels(tmp_path, paired_rows(60, prompts=60))), paired=True)
+    assert len(pairs.items) == 30 and len({d.prompt for d in pairs.items}) == 30
+    alone = [[f"r{i}", f"Prompt {i}", f"Text {i}", i % 2] for i in range(60)]
+    pairs = items_of(read_labels(write_labels(tmp_path, alone)), paired=True)
+    assert len(pairs.items) == 30 and {d.prompt for d in pairs.items} == {""}
+
+
+@pytest.mark.parametrize(
+    ("judge", "wanted"),
+    [
+        (by_letter(goat_wins), {"position_bias": 0.0, "retest_flip_rate": 0.0, "injection_flip_rate": 0.0}),
+        (by_letter(lambda a, b: "a"), {"position_bias": 1.0, "injection_flip_rate": None}),
+        (by_letter(lambda a, b: "tie"), {"position_bias": 0.0, "injection_flip_rate": None}),
+        (
+            by_letter(lambda a, b: "tie" if ATTACKS[2] in a + b else goat_wins(a, b)),
+            {"injection_flip_rate": 1 / 16},
+        ),
+        (by_letter(goat_wins, lambda a, b: "tie"), {"retest_flip_rate": 1.0}),
+    ],
+)
+def test_pairs_are_measured_for_place_repetition_and_attacks(
+    tmp_path: Path, judge: NamedJudge, wanted: dict[str, float | None]
+) -> None:
+    licence = measured(judge, read_labels(write_labels(tmp_path, paired_rows(400))))
+    for name, value in wanted.items():
+        assert getattr(licence, name) == (None if value is None else pytest.approx(value)), name
+    assert (licence.label_kind, licence.scale, licence.cut_off) == ("binary", (0, 1), 0.5)
+
+
+def test_a_pairs_figures_are_those_of_the_winner(tmp_path: Path) -> None:
+    rows = [[*row, row[3], row[3]] for row in paired_rows(400)]
+    labels = read_labels(write_labels(tmp_path, rows, "id,prompt,text,label,ann,ben"))
+    fair, by_length, by_place = (
+        measured(by_letter(r), labels) for r in (goat_wins, longer, lambda a, b: "a")
+    )
+    assert fair.agreement.auc and fair.agreement.auc.estimate == 1.0 and fair.agreement.length_bias is None
+    assert by_length.agreement.length_bias and by_length.agreement.length_bias.low > 0.5
+    auc, gap = by_place.agreement.auc, by_place.agreement.yes_rate_gap
+    assert auc and gap and auc.low < 0.5 < auc.high and abs(gap.estimate) < 0.1
+    assert fair.rater_agreement and fair.rater_agreement.estimate == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "rule", "problem"),
+    [
+        (paired_rows(), lambda a, b: "?", "scored 0 of 60 pairs"),
+        ([[f"r{i}", "p", f"Text {i}", int(i == 0)] for i in range(30)], goat_wins, "scored 0 of 1 pairs"),
+    ],
+)
+def test_too_few_pairs_get_no_licence(
+    tmp_path: Path, rows: list[list[object]], rule: Letter, problem: str
+) -> None:
+    with pytest.raises(TimbreError, match=problem):
+        measured(by_letter(rule), read_labels(write_labels(tmp_path, rows)))
+
+
+# Judges by name.
+
+
+def test_every_judge_of_the_panel_can_be_calibrated() -> None:
+    identities = {k: i for k, i in panel.judge_identities().items() if DIMENSIONS[k].unit == "share"}
+    answer = Answer("a", "Write of a ladder.", "The ladder leans on the barn, as ever.", target_words=(5, 40))
+    values = {}
+    for key, identity in identities.items():
+        judge = find_judge(key)
+        assert judge.identity == identity and identity.dimension == key
+        (values[key],) = judge.judge([answer])
+        assert values[key] is None or 0 <= values[key] <= 1
+    assert values["compression"] is not None and "self_insertion" in values
+
+
+def test_the_panels_own_judgement_is_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = JudgeIdentity("encoder/humor", "humor", 7)
+    monkeypatch.setattr(panel, "judge_identities", lambda: {"humor": identity, "words": HUMOR})
+    monkeypatch.setattr(panel, "panel_judge", lambda key: lambda a: Judgement(key, len(a.text) / 10))
+    for name in ("humor", "metric/humor", "encoder/humor"):
+        assert find_judge(name).identity == identity
+    judge = find_judge("humor")
+    assert (judge.identity, judge.judge([Answer("a", "", "abc")]), judge.paired) == (identity, [0.3], False)
+
+
+@pytest.mark.parametrize("name", ["words", "linear/humor", "lora/humor", "hummor", "", "/", "rubric/humor"])
+def test_an_unknown_judge_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(TimbreError, match=r"use one of .*self_insertion.*, rubric/NAME, pairwise/NAME"):
+        find_judge(name)
+
+
+def test_a_family_of_graders_is_asked_for_its_own_judges() -> None:
+    wanted = by_rule(goats)
+    assert find_judge("rubric/humor", {"rubric": {"humor": wanted}.__getitem__}) is wanted

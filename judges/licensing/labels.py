@@ -1,0 +1,190 @@
+"""Read the labels that a judge is held against: a CSV file with a declared scale."""
+
+import hashlib
+import io
+import re
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from judges.licensing.agreement import Array, Mask
+from judges.text import is_blank
+from judges.types import Answer
+from timbre.errors import TimbreError
+
+COLUMNS = ("id", "prompt", "text", "label")
+OPTIONAL = ("subjects", "first_person_licensed", "target_words")  # as a canary has them; never a rater's
+YES_OR_NO = {"": False, "false": False, "0": False, "true": True, "1": True}  # cells, in lower case
+MIN_ROWS = 20  # fewer rows say nothing of agreement; what a gate asks for is in its policy
+
+_BAND = re.compile(r"(\d{1,6})\s*-\s*(\d{1,6})")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Texts with labels."""
+
+    answers: tuple[Answer, ...]  # each with the id and prompt of its row
+    labels: Array  # shape (rows,), within the scale
+    ratings: Array  # shape (rows, raters), NaN where a rater gave none
+    raters: tuple[str, ...]  # names of the further columns
+    columns: tuple[str, ...]  # those of OPTIONAL that there are
+    scale: tuple[float, float]  # least and greatest label possible
+    yes_from: float  # label from which a text counts as a yes
+    sha256: str  # of the file
+    path: str  # of the file, as errors name it
+
+    @property
+    def is_yes(self) -> Mask:
+        """Shape (rows,): whether the label counts as a yes."""
+        return self.labels >= self.yes_from
+
+    @property
+    def binary(self) -> bool:
+        """Whether labels are yes or no (0 and 1 on the scale 0-1), and no ratings."""
+        return self.scale == (0.0, 1.0) and bool(np.isin(self.labels, (0, 1)).all())
+
+
+def read_labels(
+    path: Path, scale: tuple[float, float] | None = None, yes_from: float | None = None
+) -> Labels:
+    """Read a CSV file with the columns id, prompt, text and label; each further column is a rater's.
+
+    Three further columns are no rater's: ``subjects`` (names separated by semicolons),
+    ``first_person_licensed`` (true or false) and ``target_words`` (a band, such as 40-80). An empty cell
+    there, in ``prompt`` or in a rater's column means that nothing is given.
+
+    Args:
+        path: The file.
+        scale: Least and greatest label possible; None for 0 to 1.
+        yes_from: Label from which a text counts as a yes; None for the middle of the scale.
+
+    Raises:
+        TimbreError: With file and line: a missing, repeated or unnamed column, a row that is too long, an
+            empty or repeated id, an empty text, a label or rating that is no number or outside the scale.
+            With the file: fewer than ``MIN_ROWS`` rows, labels that are all equal, or labels beyond 0 to 1
+            where no scale is given.
+    """
+    try:
+        data = path.read_bytes()
+        rows = _table(data.decode("utf-8-sig"), str(path))
+    except OSError as error:
+        raise TimbreError(
+            f"can't read it ({error.strerror})", where=str(path), do="check the path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise TimbreError("not UTF-8", where=str(path), do="save the file as UTF-8") from error
+    refuse = partial(_refuse, str(path))
+    ids = rows["id"].str.strip()
+    refuse(ids, ids == "", "is empty", "name the row")
+    refuse(ids, ids.duplicated(), "is used twice", "give each id once")
+    refuse(rows["text"], rows["text"].map(is_blank), "is empty", "fill it in or drop the row")
+    raters = [name for name in rows.columns if name not in (*COLUMNS, *OPTIONAL)]
+    numbers = rows[["label", *raters]].apply(pd.to_numeric, errors="coerce").astype(float)
+    for name in numbers.columns:
+        given = pd.Series(True, rows.index) if name == "label" else rows[name].str.strip() != ""
+        do = "write a number" if name == "label" else "write a number; a further column is a rater's"
+        refuse(rows[name], given & ~np.isfinite(numbers[name]), "is no number", do)
+    if len(rows) < MIN_ROWS:
+        raise TimbreError(f"{len(rows)} rows", where=str(path), do=f"label {MIN_ROWS} or more")
+    labels = numbers["label"].to_numpy()
+    least, most = labels.min(), labels.max()
+    if least == most:
+        raise TimbreError(f"every label is {least:g}", where=str(path), do="label texts of both kinds")
+    if scale is None and (least < 0 or most > 1):
+        raise TimbreError(
+            f"labels go from {least:g} to {most:g}",
+            where=str(path),
+            do="declare the scale that raters had, such as --scale 0-4",
+        )
+    low, high = scale or (0.0, 1.0)
+    for name in numbers.columns:
+        outside = (numbers[name] < low) | (numbers[name] > high)
+        refuse(rows[name], outside, f"is outside the scale {low:g}-{high:g}", "mend it, or declare --scale")
+    cut = (low + high) / 2 if yes_from is None else yes_from
+    if not low < cut <= high:
+        raise TimbreError(
+            f"{cut:g} calls every label a yes, or none",
+            where="--yes-from",
+            do=f"name a label above {low:g} and up to {high:g}",
+        )
+    return Labels(
+        answers=tuple(_answer(rows.loc[line], f"{path}:{line}") for line in rows.index),
+        labels=labels,
+        ratings=numbers[raters].to_numpy(),
+        raters=tuple(raters),
+        columns=tuple(name for name in OPTIONAL if name in rows.columns),
+        scale=(low, high),
+        yes_from=cut,
+        sha256=hashlib.sha256(data).hexdigest(),
+        path=str(path),
+    )
+
+
+def _table(text: str, path: str) -> pd.DataFrame:
+    """The rows as text, indexed by the line on which each begins; blank lines are left out."""
+    try:
+        cells = _cells(text)
+    except pd.errors.EmptyDataError as error:
+        raise TimbreError("empty", where=path, do=f"give the columns {', '.join(COLUMNS)}") from error
+    except pd.errors.ParserError as error:
+        message = str(error).partition("C error: ")[2].strip()
+        place = re.search(r"(line|row) (\d+)", message)  # a record's number: lines from 1, rows from 0
+        before = int(place[2]) - (place[1] == "line") if place else 0
+        line = _lines(_cells(text, before))[-1] if before else 1
+        raise TimbreError(f"not CSV: {message}", where=f"{path}:{line}", do="mend the row") from error
+    names = [str(name).strip() for name in cells.iloc[0]]
+    for column in COLUMNS:
+        if column not in names:
+            do = f"give the columns {', '.join(COLUMNS)}"
+            raise TimbreError(f"no column {column!r}", where=f"{path}:1", do=do)
+    for name in names:
+        if not name or names.count(name) > 1:
+            raise TimbreError(
+                f"column {name!r} is unnamed or repeated", where=f"{path}:1", do="name each once"
+            )
+    rows = cells.set_axis(names, axis="columns").set_axis(_lines(cells)[:-1], axis="index").iloc[1:]
+    return rows[(rows != "").any(axis="columns")]
+
+
+def _cells(text: str, rows: int | None = None) -> pd.DataFrame:
+    """The file's first rows, or all, header and blank lines among them; a short row ends in empty cells."""
+    file = io.StringIO(text)
+    return pd.read_csv(
+        file, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False, nrows=rows
+    )
+
+
+def _lines(cells: pd.DataFrame) -> list[int]:
+    """The line on which each row of a file begins, and the line after the last one."""
+    heights = (1 + sum(cell.count("\n") for cell in row) for row in cells.to_numpy())
+    return list(accumulate(heights, initial=1))
+
+
+def _refuse(path: str, cells: "pd.Series[Any]", wrong: "pd.Series[Any]", problem: str, do: str) -> None:
+    if wrong.any():
+        line, cell = next(iter(cells[wrong].items()))
+        raise TimbreError(f"{cells.name} {cell[:40]!r} {problem}", where=f"{path}:{line}", do=do)
+
+
+def _answer(row: "pd.Series[Any]", where: str) -> Answer:
+    subjects, licensed, words = (str(row.get(name, "")).strip() for name in OPTIONAL)
+    if licensed.lower() not in YES_OR_NO:
+        raise TimbreError(f"first_person_licensed {licensed!r}", where=where, do="write true or false")
+    band = _BAND.fullmatch(words)
+    low, high = (int(band[1]), int(band[2])) if band else (1, 1)
+    if words and not (band and 1 <= low <= high):
+        raise TimbreError(f"target_words {words!r} is no band", where=where, do="write such as 40-80")
+    return Answer(
+        id=row["id"].strip(),
+        prompt=row["prompt"],
+        text=row["text"],
+        subjects=tuple(name for part in subjects.split(";") if (name := part.strip())),
+        first_person_licensed=YES_OR_NO[licensed.lower()],
+        target_words=(low, high) if band else None,
+    )

@@ -1,0 +1,412 @@
+"""One normaliser, one splitter of words, one splitter of sentences; offsets are never lost.
+
+``clean`` is called once on each answer, and judges see its ``text`` only. ``prose`` then hides markup
+behind spaces of the same length, so an offset into the prose is an offset into the clean text, and
+``CleanText.original`` maps it back to the answer as it was given.
+
+Every function takes time in proportion to the text, whatever is in it.
+"""
+
+import bisect
+import html
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import regex
+
+EMPTY = "empty answer"
+"""Why every judge leaves an answer without a visible character unscored."""
+
+NO_WORDS = "no words outside markup, code, links and hashtags"
+"""Why a judge that counts per word leaves an answer unscored."""
+
+HASHTAG = re.compile(
+    r"(?<![\w&/#\uff03])[#\uff03](?!\d+(?:st|nd|rd|th)?(?!\w))"
+    r"(?!(?=[a-f]*\d)(?:[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})(?!\w))"
+    r"(?=\w*[^\W\d_])\w++",
+    re.IGNORECASE,
+)
+"""A hashtag: ``#`` before a word with a letter; not C#, #1, #2nd, a colour such as #ff8800, or a heading."""
+
+_MAX_CLUSTER = 32
+"""Combining marks normalised at once; ordering a longer pile-up would take quadratic time."""
+
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+"""Scripts written without spaces between words: every letter with its marks counts as a word."""
+
+_LETTER = rf"[\p{{L}}\p{{N}}--[{_UNSPACED}\u30fc]]"
+_WORD = regex.compile(
+    rf"[{_UNSPACED}]\p{{M}}*+"
+    r"|\p{Nd}+(?:[.,:/]\p{Nd}+)*+"
+    rf"(?:[{_LETTER}\p{{M}}])*+"
+    rf"|[A-Za-z](?:\.[A-Za-z])++(?!{_LETTER})"
+    rf"|{_LETTER}[{_LETTER}\p{{M}}]*+(?:['\u2019\u02bc\u2011_-]{_LETTER}[{_LETTER}\p{{M}}]*+)*+",
+    regex.V1,
+)
+_UNSPACED_LETTER = regex.compile(rf"[{_UNSPACED}]")
+_MARK = re.compile("[\u0300-\u036f]")
+_APOSTROPHE = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2011": "-"})
+
+_THINKING = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
+_DIRT = re.compile(
+    r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});"
+    r"|\r\n?|[\x0b\x0c\x85\u2028\u2029]"
+    r"|[\xa0\u2000-\u200a\u202f\u205f]"
+    r"|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+    r"\ufff9-\ufffb\U000e0000-\U000e0fff]"
+    r"|(?<=[\x00-\u024f])[\u200c\u200d]|(?<=[^\W\d_])[\u2019\u02bc](?=[^\W\d_])|[\ud800-\udfff]"
+)
+_UNCOMPOSED = regex.compile(r"\P{M}?[\p{M}\u1160-\u11ff\ud7b0-\ud7ff]++|\p{NFC_QC=N}")
+
+_FENCE_LINE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*$")
+_PROSE_FENCES = {"text", "txt", "markdown", "md", "plaintext"}
+_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\([^()\n]{0,500}\)")
+_ADDRESS = re.compile(
+    r"(?:https?://|www\.)[^\s<>()\[\]]+(?<![.,;:!?'\"])|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
+)
+_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>")
+_INLINE_CODE = re.compile(r"(?<!`)(`++)[^`\n]++\1(?!`)")
+_RULE = re.compile(r"[ \t]*(?:[-*_=][ \t]*){3,}$")
+_BLOCK_START = re.compile(
+    r"[ \t]*(?:>[ \t]?)+(?:[-*+•][ \t]+)?|[ \t]{0,3}#{1,6}[ \t]+|[ \t]*(?:[-*+•\u2013]|\d{1,2}[.)])[ \t]+"
+)
+_MARKERS = re.compile(
+    r"(?<!\w)\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?!\w)|(?<![^\W_])_+|_+(?![^\W_])|~~|`+|(?<=\s)#+(?=[ \t]*$)",
+    re.MULTILINE,
+)
+_TITLE = re.compile(
+    r"^[ \t]{0,3}#{1,6}[ \t]+\S.*$"
+    r"|^(?=[^\n]*\S)[^\n]++(?=\n[ \t]{0,3}(?:=|-){3,}[ \t]*$)"
+    r"|^[ \t]*(?:(?:[-*+•\u2013]|\d{1,2}[.)])[ \t]+)?"
+    r"(?:\*\*[^*\n]{1,120}(?:\*\*[ \t]*(?:[:\u2013—-]|$)|:\*\*)"
+    r"|__[^_\n]{1,120}(?:__[ \t]*(?:[:\u2013—-]|$)|:__))",
+    re.MULTILINE,
+)
+_TERMINAL = regex.compile(
+    r"[.!?…\u061f\u06d4\u0964\u0965]++[\"'”\u2019»)\]]*+(?=\s|$)"
+    r"|[\u3002\uff01\uff1f\uff0e]++[\"'”\u2019»)\]\u300d\u300f\uff09]*+"
+    r"|(?<=\p{Ll}{2})[.!?]++(?=\p{Lu}\p{Ll})"
+)
+"""The last line parts sentences whose space was forgotten: "the end.Next one"."""
+
+_BLOCK_TAG = re.compile(
+    r"</?(?:p|div|li|ul|ol|tr|table|blockquote|h[1-6]|br|hr)\b[^<>\n]{0,200}>", re.IGNORECASE
+)
+_ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{2,6});")
+_TEMPLATE = re.compile(r"\{\{[^{}\n]{0,300}\}\}")
+_TITLES = "mr mrs ms messrs dr prof st jr sr rev gen col capt lt sgt hon"
+_ABBREVIATIONS = frozenset((_TITLES + " vs cf eg ie fig figs vol approx mt al eq sec pp ca").split())
+
+
+class Span(NamedTuple):
+    """A piece of a text: ``original[start:end]``, with markup inside it blanked in ``text``."""
+
+    text: str
+    start: int
+    end: int
+
+
+class _Edit(NamedTuple):
+    """One replacement: ``old[old_start:old_end]`` has become ``new[start:end]``."""
+
+    start: int
+    end: int
+    old_start: int
+    old_end: int
+
+
+@dataclass(frozen=True)
+class CleanText:
+    """A normalised text, and the way back to the text it was made from."""
+
+    text: str
+    _layers: tuple[tuple[_Edit, ...], ...] = ()  # the replacements of each pass, in order
+
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the original that ``text[start:end]`` came from; what was removed inside it counts."""
+        for edits in reversed(self._layers):
+            start, end = _old_start(edits, start), _old_end(edits, end)
+        return start, max(start, end)
+
+
+def clean(text: str) -> CleanText:
+    """``text`` as judges should read it.
+
+    - Closed ``<think>...</think>`` blocks are removed, and what stands before a lone ``</think>``, since some
+      templates open the block in the prompt. An unclosed one stays: it is a fault.
+    - HTML entities are resolved; line ends are newlines, unusual spaces are spaces.
+    - Soft hyphens, zero-width, direction and control characters are removed (joiners stay where a script
+      needs them), lone surrogates become U+FFFD.
+    - An apostrophe inside a word is a plain one. Quotation marks stay: their direction says what they quote.
+    - Unicode's composed form (NFC).
+    """
+    layers = []
+    thought = list(_thoughts(text))
+    if thought:
+        text, edits = _replaced(text, ((start, end, "") for start, end in thought))
+        layers.append(edits)
+    for pattern, replacement in ((_DIRT, _undirtied), (_UNCOMPOSED, _composed)):
+        if not text.isascii() or (pattern is _DIRT and _DIRT.search(text)):
+            found = ((m.start(), m.end(), replacement(m.group())) for m in pattern.finditer(text))
+            text, edits = _replaced(text, found)
+            if edits:
+                layers.append(edits)
+    return CleanText(text, tuple(layers))
+
+
+def _thoughts(text: str) -> Iterable[tuple[int, int]]:
+    opened: int | None = None
+    for number, tag in enumerate(_THINKING.finditer(text)):
+        if not tag.group(1):
+            opened = tag.start() if opened is None else opened
+        elif opened is not None or number == 0:
+            after = text[tag.end() :]
+            yield opened or 0, tag.end() + len(after) - len(after.lstrip())
+            opened = None
+
+
+def _undirtied(piece: str) -> str:
+    if piece[0] == "&":
+        resolved = html.unescape(piece)
+        return (
+            piece
+            if resolved == piece
+            else " "
+            if resolved.isspace()
+            else "".join(filter(_is_clean, resolved))
+        )
+    if piece[0] in "\r\x0b\x0c\x85\u2028\u2029":
+        return "\n"
+    if piece in ("\u2019", "\u02bc"):
+        return "'"
+    if "\ud800" <= piece <= "\udfff":
+        return "\ufffd"
+    return " " if piece.isspace() and piece > "\x1f" else ""
+
+
+def _is_clean(character: str) -> bool:
+    return not _DIRT.fullmatch(character)
+
+
+def _composed(piece: str) -> str:
+    return unicodedata.normalize("NFC", piece) if len(piece) <= _MAX_CLUSTER else piece
+
+
+def _replaced(text: str, found: Iterable[tuple[int, int, str]]) -> tuple[str, tuple[_Edit, ...]]:
+    pieces: list[str] = []
+    edits: list[_Edit] = []
+    at = length = 0
+    for start, end, new in found:
+        if new == text[start:end]:
+            continue
+        pieces += (text[at:start], new)
+        length += start - at
+        edits.append(_Edit(length, length + len(new), start, end))
+        length += len(new)
+        at = end
+    pieces.append(text[at:])
+    return "".join(pieces), tuple(edits)
+
+
+def _old_start(edits: tuple[_Edit, ...], position: int) -> int:
+    number = bisect.bisect_right(edits, position, key=lambda e: e.start) - 1
+    if number < 0:
+        return position
+    edit = edits[number]
+    return edit.old_start if position < edit.end else edit.old_end + position - edit.end
+
+
+def _old_end(edits: tuple[_Edit, ...], position: int) -> int:
+    number = bisect.bisect_left(edits, position, key=lambda e: e.start) - 1
+    if number < 0:
+        return position
+    edit = edits[number]
+    return edit.old_end if position < edit.end else edit.old_end + position - edit.end
+
+
+def is_unspaced(word: str) -> bool:
+    """Whether ``word`` is a character of a script that is written without spaces."""
+    return bool(_UNSPACED_LETTER.match(word))
+
+
+@lru_cache(maxsize=65536)
+def fold(word: str) -> str:
+    """``word`` as words are compared: without case, accents, typographic forms of marks and widths."""
+    if word.isascii():
+        return word.lower()
+    folded = unicodedata.normalize("NFKD", word[:_MAX_CLUSTER]).casefold().translate(_APOSTROPHE)
+    return unicodedata.normalize("NFC", _MARK.sub("", folded)) + word[_MAX_CLUSTER:]
+
+
+def is_blank(text: str) -> bool:
+    """Whether ``text`` has no visible character: nothing but space, control and format characters."""
+    return not any(c.isprintable() and not c.isspace() for c in text)
+
+
+def without_code_and_addresses(text: str) -> str:
+    """``text`` with code, URLs and e-mail addresses blanked, of the same length; other markup stays."""
+    shown = _INLINE_CODE.sub(_spaces, _without_fences(text))
+    return _ADDRESS.sub(_spaces, shown)
+
+
+def titles(text: str) -> tuple[Span, ...]:
+    """Markdown headings, and bold text that stands as a line or leads one in ("**Takeaway:** ...")."""
+    return tuple(
+        Span(found.group().strip(), *_stripped(found)) for found in _TITLE.finditer(_without_fences(text))
+    )
+
+
+@lru_cache(maxsize=64)
+def prose(text: str) -> str:
+    r"""The running text: markup, code blocks, URLs, HTML tags and hashtags blanked, length kept.
+
+    Cached, since every judge of one answer asks for it.
+
+    Returns:
+        A string of ``len(text)``. A ``"\n"`` in it parts two blocks (paragraphs, list items,
+        headings); a line break inside a paragraph has become a space. An answer that is wholly
+        inside a code fence is taken for prose, since some models wrap a note so.
+    """
+    shown = _without_fences(text)
+    if not _WORD.search(shown):
+        shown = _without_fence_lines(text)
+    shown = _LINK.sub(_keep_label, shown)
+    for hidden in (_ADDRESS, _TEMPLATE, _ENTITY):
+        shown = hidden.sub(_spaces, shown)
+    shown = _BLOCK_TAG.sub(lambda tag: "\n" + " " * (len(tag.group()) - 1), _joined_blocks(shown))
+    for hidden in (_TAG, HASHTAG, _MARKERS):
+        shown = hidden.sub(_spaces, shown)
+    return shown
+
+
+@lru_cache(maxsize=64)
+def words(text: str) -> tuple[Span, ...]:
+    """The words of the prose in ``text``; "don't", "half-read", "3.5" and "p.m." are one each.
+
+    In scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese) every character is one.
+    """
+    return tuple(Span(m.group(), m.start(), m.end()) for m in _WORD.finditer(prose(text)))
+
+
+def all_words(text: str) -> tuple[Span, ...]:
+    """The words of the raw ``text``, those in headings, code, links and hashtags too."""
+    return tuple(Span(m.group(), m.start(), m.end()) for m in _WORD.finditer(text))
+
+
+@lru_cache(maxsize=64)
+def sentences(text: str) -> tuple[Span, ...]:
+    """The sentences of the prose in ``text`` that hold at least one word.
+
+    A sentence ends at ``. ! ? …`` (or another script's) before a space or, where the space was forgotten,
+    before a capital letter; and at the end of a block. It does not end after a title or an initial ("Dr. No",
+    "J. R. Hartley", "e.g. this"), nor where an ellipsis or a closing quotation mark is followed by a small
+    letter ('"Why?" she asked').
+    """
+    shown = prose(text)
+    found = []
+    start = 0
+    for cut in _cuts(shown):
+        piece = shown[start:cut]
+        if _WORD.search(piece):
+            left = start + len(piece) - len(piece.lstrip())
+            found.append(Span(piece.strip(), left, left + len(piece.strip())))
+        start = cut
+    return tuple(found)
+
+
+def _cuts(shown: str) -> list[int]:
+    ends = [i + 1 for i, c in enumerate(shown) if c == "\n"]
+    ends += [m.end() for m in _TERMINAL.finditer(shown) if _ends_sentence(shown, m)]
+    return sorted({*ends, len(shown)})
+
+
+def _ends_sentence(shown: str, mark: regex.Match[str]) -> bool:
+    following = shown[mark.end() : mark.end() + 40].lstrip()[:1]
+    if following.islower() and (
+        mark.group() != mark.group().rstrip("\"'”\u2019»)]…") or "..." in mark.group()
+    ):
+        return False
+    if mark.group() != ".":
+        return True
+    before = re.search(r"\S*$", shown[max(0, mark.start() - 30) : mark.start()])
+    token = before.group().strip("\"'“\u2018«([") if before else ""
+    if token.replace(".", "").lower() in _ABBREVIATIONS or (token == "No" and following.isdigit()):
+        return False
+    is_initial = len(token) == 1 and token.isupper() and token != "I"
+    is_dotted = "." in token and token.replace(".", "").isalpha() and following.islower()
+    return not (is_initial or is_dotted)
+
+
+def _spaces(found: re.Match[str] | regex.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", found.group())
+
+
+def _keep_label(found: re.Match[str]) -> str:
+    before = found.start(1) - found.start()
+    after = found.end() - found.end(1)
+    return " " * before + found.group(1) + " " * after
+
+
+def _stripped(found: re.Match[str]) -> tuple[int, int]:
+    whole = found.group()
+    start = found.start() + len(whole) - len(whole.lstrip())
+    return start, start + len(whole.strip())
+
+
+def _fence_lines(lines: list[str]) -> list[tuple[bool, bool]]:
+    """For each line: whether it is a fence's own line, and whether it is code inside one."""
+    marks = []
+    fence = ""
+    is_code = False
+    for line in lines:
+        found = _FENCE_LINE.match(line)
+        closes = bool(fence and found and found.group(1).startswith(fence) and not found.group(2))
+        opens = bool(not fence and found)
+        if opens and found:
+            fence, is_code = found.group(1), found.group(2).lower() not in _PROSE_FENCES
+        marks.append((opens or closes, bool(fence) and is_code and not (opens or closes)))
+        if closes:
+            fence = ""
+    return marks
+
+
+def _without_fences(text: str) -> str:
+    lines = text.split("\n")
+    marks = _fence_lines(lines)
+    return "\n".join(
+        " " * len(line) if is_fence or is_code else line
+        for line, (is_fence, is_code) in zip(lines, marks, strict=True)
+    )
+
+
+def _without_fence_lines(text: str) -> str:
+    lines = text.split("\n")
+    marks = _fence_lines(lines)
+    return "\n".join(
+        " " * len(line) if is_fence else line for line, (is_fence, _) in zip(lines, marks, strict=True)
+    )
+
+
+def _joined_blocks(text: str) -> str:
+    out: list[str] = []
+    was_block = True
+    for line in text.split("\n"):
+        is_table = line.lstrip().startswith("|")
+        start = _BLOCK_START.match(line)
+        is_rule = bool(_RULE.match(line))
+        is_block = not line.strip() or is_rule or is_table or bool(start)
+        if is_rule:
+            line = " " * len(line)
+        elif is_table:
+            line = re.sub(r"\||:?-{3,}:?", _spaces, line)
+        elif start:
+            line = " " * start.end() + line[start.end() :]
+        if out:
+            out.append("\n" if is_block or was_block else " ")
+        out.append(line)
+        was_block = is_block
+    return "".join(out)

@@ -1,0 +1,380 @@
+"""Answers that are none are found and named, and notes that people would write are let through."""
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from judges.integrity import MOST_QUOTED, integrity
+from judges.language import are_different, language, prompt_language, word_order
+from judges.run_faults import run_faults
+from judges.text import clean, words
+from judges.types import Answer
+
+DATA = Path(__file__).parent / "data"
+PROMPT = "Write a short note on whatever is on your mind today."
+NOTES = {n["id"]: n["text"] for n in map(json.loads, (DATA / "notes.jsonl").read_text().splitlines())}
+LOOPING = {"circling", "stuck"}
+OTHER = [json.loads(line) for line in (DATA / "other_languages.jsonl").read_text().splitlines()]
+REFUSALS = (DATA / "refusals.txt").read_text().splitlines()
+TELLER = NOTES["teller"]
+
+
+def _faults(text: str, prompt: str = PROMPT, fluency: float | None = None) -> set[str]:
+    judged = integrity(Answer("a", clean(prompt).text, clean(text).text), fluency)
+    assert judged.value == float(bool(judged.details))
+    assert {e.why for e in judged.evidence} <= set(judged.details)
+    return set(judged.details)
+
+
+@pytest.mark.parametrize("name", sorted(set(NOTES) - LOOPING))
+def test_a_note_has_no_fault(name: str) -> None:
+    assert _faults(NOTES[name]) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("", "empty"),
+        (" \n\t\u200b", "empty"),
+        ("...", "empty"),
+        ("\U0001f389\U0001f389\U0001f389", "empty"),
+        ("https://example.org/a/b?c=d", "empty"),
+        ("3.14 2.71 1.41 1.73 42.", "empty"),
+        ("the " * 80, "loop"),
+        ("no no no no no", "loop"),
+        ("I am a writer. " * 20, "loop"),
+        ("Keep digging here. Keep digging here. Keep digging here.", "loop"),
+        ("1. Be kind to them.\n2. Be kind to them.\n3. Be kind to them.\n4. Be kind to them.", "loop"),
+        (f"{TELLER} {TELLER}", "loop"),
+        (TELLER + " and a hat" * 15, "loop"),
+        ("A" + "ha" * 40, "loop"),
+        ("门是给风用的。我说风从来不敲门。" * 4, "loop"),
+        (NOTES["circling"], "loop"),
+        (
+            "We met at nine. Now it is wrong again and the buses run on time, which proves nothing "
+            "at all. Now it is wrong "
+            "again and the buses run on time, which proves nothing, he said to Clara.",
+            "loop",
+        ),
+        (NOTES["stuck"], "loop"),
+        ("xqzv wkrt plmo bvcx zzqa trwq mnop lkjh qwrt zxcv", "gibberish"),
+        ("?? /// ++ !! a == ## && %% ~~ :: b << >> || ^^ -- ** @@ c $$ ;; ,, !! ??", "gibberish"),
+        (" ".join(w.text[::-1] for w in words(TELLER)), "gibberish"),
+        ("<|im_start|>assistant\nA note.<|im_end|>", "markup"),
+        ("A note about gates. <|im", "markup"),
+        ("[INST] A note. [/INST]", "markup"),
+        ("A note about gates.</s>", "markup"),
+        ("<start_of_turn>model\nA note.<end_of_turn>", "markup"),
+        ("Assistant: A note about gates.", "markup"),
+        ("A note.\n\n**User:** Thanks.", "markup"),
+        ("A note.\nassistant\nAnother note.", "markup"),
+        ("### Response:\nA note about gates.", "markup"),
+        ("<answer>A note about gates.</answer>", "markup"),
+        ("<think>\nA note is wanted, so the gate", "reasoning"),
+        ("Okay, the user wants a short note. Gates are dull.", "reasoning"),
+        ("The user is asking for a note. I'd write of gates.", "reasoning"),
+        ("We need to write a short note about a gate.", "reasoning"),
+        ("Alright, let me think about what to say. A gate.", "reasoning"),
+        (f"{PROMPT}\n\n{TELLER}", "echo"),
+        (f"Q: {PROMPT.upper()} A: {TELLER}", "echo"),
+        (PROMPT, "echo"),
+        (json.dumps({"note": TELLER}), "wrapper"),
+        (f"```\n{json.dumps({'note': TELLER})}\n```", "wrapper"),
+        (f"```\n{TELLER}\n```", "wrapper"),
+        ('{"note": "A gate that never shuts', "wrapper"),
+        ("# Gates\n\nThey shut.\n\n## Hinges\n\nThey creak.", "wrapper"),
+        ("**Gates**\n\nThey shut.\n\n**Hinges:**\n\nThey creak.", "wrapper"),
+        ("| gate | hinge |\n|---|---|\n| one | two |\n\nThat is all.", "wrapper"),
+        ("---\ntitle: Gates\n---\nThey shut.", "wrapper"),
+        ("Dear [Your Name], the gate is shut.", "placeholder"),
+        ("Dear [Recipient's name], the gate is shut.", "placeholder"),
+        ("Dear {name}, the gate is shut.", "placeholder"),
+        ("Dear {{first_name}}, the gate is shut.", "placeholder"),
+        ("On <insert date here> the gate was shut.", "placeholder"),
+        ("Lorem ipsum dolor sit amet.", "placeholder"),
+        ("The gate was shut by XXX in March.", "placeholder"),
+        (TELLER[:120], "cut_off"),
+        (TELLER[: TELLER.index("headmaster") + 6], "cut_off"),
+        (TELLER[: TELLER.index(" by it")], "cut_off"),
+        (
+            "my cat sat on the wall all day and looked at the birds and they looked at her and then the",
+            "cut_off",
+        ),
+        (
+            "we saw the old pier and it was shut so we had chips and then some ice cream and talked of umbrel",
+            "cut_off",
+        ),
+        (f"{NOTES['clock']}\n\nThe council has since bought a second clock", "cut_off"),
+        (" ".join(NOTES["law"].replace(".", "").replace(",", "").split()[:32]), "cut_off"),
+    ],
+)
+def test_a_fault_is_found_and_named(text: str, fault: str) -> None:
+    assert fault in _faults(text)
+
+
+@pytest.mark.parametrize("text", REFUSALS)
+def test_a_refusal_is_a_fault(text: str) -> None:
+    assert "refusal" in _faults(text) or "language" in _faults(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Gate.",
+        "I can't help laughing at the hat.",
+        "I couldn't help it.",
+        "I'm afraid I can't come on Saturday, since the goat is ill.",
+        "Sorry, I can't make it.",
+        "I won't help a man who sells umbrellas in June.",
+        "Someone told me \"I'm sorry, but I can't help with that\" and went back to his soup.",
+        "I need to write to my aunt about the spoons.",
+        "The question is whether the gate was ever open.",
+        "The user of this bench is asked to leave it dry.",
+        "Super Bowl XXX was on, and my uncle slept.",
+        "They call him [the mayor] in the minutes.",
+        "Whatever is on your mind today, leave it at the gate.",
+        "no no no, said the plumber, and then no no no again, and sat down on the stairs to think.",
+        "We sold the goat.\n\nKind regards,\nThe committee of the lower field, and of the upper one",
+        "It rained all week and the fair was off, which pleased the ducks. We ate the cakes. \u2014 Clara Pell",
+        "It rained all week and the fair was called off, which pleased the ducks. We ate all the cakes \U0001f389",
+        "We had two rules for the summer in that house, and we kept both:\n- never count the boats\n- never sell one",
+        "# Gates\n\nThey shut, mostly.",
+        "No no no no.",
+        "1, 2, 3.",
+        "Well...?! (No.) ***",
+        "In the morning the dog slept on the step. In the evening the dog slept on the bed. In the winter the dog "
+        "slept on the cat, and the cat slept on the step, and in the spring the dog slept on the lawn.",
+        "The man who sold the boat said he would be back, and the man who sold the boat said a lot. We kept his hat.",
+        f"{NOTES['ferry']} {NOTES['clock']} {NOTES['law']} Now it is wrong again and the buses run on time, which "
+        "proves nothing but is pleasant to repeat.",
+        "The dog ate the hat. A cat saw it and the boy saw the cat. He ran to the gate, she ran to the house, and "
+        "the cat sat in the hat that the dog had left by the gate. A man came to the house for the hat, the boy had "
+        "it, and she told him so. He sat by the gate.",
+        "the shop was shut again. we went home by the river path. my brother fell in, twice. we had "
+        "toast and jam and "
+        "watched the rain",
+        "We had soup for breakfast there\nThe boys had bread and jam\nA dog came in from the yard\n"
+        "Nobody had called it by name\nIt sat down under the table\nThe rain stopped for an hour",
+        "We had soup for breakfast there\n\nThe boys had bread and jam\n\nA dog came in from the yard\n\n"
+        "Nobody had called it by name\n\nIt sat down under the table\n\nThe rain stopped for an hour",
+        "so i said to him you can keep the bike mate and he looked at me like i was mad and then he "
+        "gave me a sausage",
+        f"{NOTES['teller']} {NOTES['essay']} It told me then: I can't help with that request, and I went home.",
+    ],
+)
+def test_a_near_miss_is_no_fault(text: str) -> None:
+    assert _faults(text) == set()
+
+
+def _shuffled(tokens: list[str]) -> list[str]:
+    return random.Random(7).sample(tokens, len(tokens))
+
+
+@pytest.mark.parametrize("reorder", [_shuffled, lambda tokens: tokens[::-1]], ids=["shuffled", "reversed"])
+@pytest.mark.parametrize(
+    "name", ["ferry", "clock", "teller", "essay", "rant", "report", "note_on_ai", "numbers"]
+)
+def test_words_out_of_order_are_salad(name: str, reorder: Callable[[list[str]], list[str]]) -> None:
+    tokens = [w.text for w in words(NOTES[name])]
+    assert word_order(NOTES[name]) > 0.05 > -0.1 > word_order(" ".join(reorder(tokens)))
+    assert "salad" in _faults(" ".join(reorder(tokens)) + ".")
+
+
+@pytest.mark.parametrize(("fluency", "faults"), [(None, set()), (0.11, set()), (0.09, {"salad"})])
+def test_an_encoder_may_find_salad_too(fluency: float | None, faults: set[str]) -> None:
+    assert _faults(NOTES["ferry"], fluency=fluency) == faults
+
+
+@pytest.mark.parametrize("other", OTHER, ids=lambda other: other["text"][:20])
+def test_another_language_is_named_and_a_fault(other: dict[str, str]) -> None:
+    assert language(other["text"]) == other["language"]
+    assert _faults(other["text"]) == {"language"}
+    assert "language" in _faults(other["text"], "A note on gates.")
+    assert _faults(other["text"], f"Write this in {other['language']}, in a few sentences.") == set()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("A note on gates.", "English"),
+        ("Schreib eine kurze Notiz.", "German"),
+        ("写一段关于门的短文。", "Chinese"),
+        ("x", None),
+        ("asdf qwer zxcv poiu lkjh", None),
+        ("Gates?", None),
+        ("Pelé or Diego Maradona?", None),
+    ],
+)
+def test_a_short_prompt_has_a_language_where_it_can_be_told(prompt: str, name: str | None) -> None:
+    assert prompt_language(prompt) == name
+
+
+def test_an_answer_in_its_prompts_language_is_no_fault() -> None:
+    german = next(o["text"] for o in OTHER if o["language"] == "German")
+    assert _faults(german, "Schreib eine kurze Notiz über deinen Nachbarn.") == set()
+    assert _faults(TELLER, "Schreib eine kurze Notiz über deinen Nachbarn.") == {"language"}
+    assert _faults(german, "x") == set()
+
+
+def test_a_few_words_have_no_language() -> None:
+    assert language("Schreib eine kurze Notiz über deinen Nachbarn") is None
+    assert language("Ein alter Mann am Tor ruft nach seinem Hund") == "German"
+
+
+def test_half_an_answer_in_another_language_is_a_fault_and_a_quotation_is_none() -> None:
+    german = next(o["text"] for o in OTHER if o["language"] == "German")
+    assert _faults(f"{TELLER}\n\n{german}") == {"language"}
+    assert _faults(f"{TELLER} {NOTES['essay']}\n\n{german}") == {"language"}
+    notes = " ".join(NOTES[n] for n in ("teller", "essay", "rant", "report"))
+    assert _faults(f'{notes} "{german[:120]}", said the guard.') == set()
+
+
+def test_neighbouring_languages_are_not_told_apart() -> None:
+    assert are_different("German", "English")
+    assert not are_different("Danish", "Norwegian")
+    assert not are_different("German", "German")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("Reply in JSON with one key.", '{"note": "A gate."}'),
+        ("A short report with headings, please.", "# Gates\n\nThey shut.\n\n## Hinges\n\nThey creak."),
+        ("A note on gates.", "A note on gates: they shut, and then somebody opens them."),
+        ("What does <|im_end|> mean?", "The token <|im_end|> ends a turn."),
+        ("Fill in: Dear [Your Name]", "I left [Your Name] as it was, for nobody told me mine."),
+    ],
+)
+def test_what_the_prompt_asks_for_is_no_fault(prompt: str, text: str) -> None:
+    assert _faults(text, prompt) == set()
+
+
+def test_a_sentence_of_a_long_prompt_that_comes_back_is_an_echo() -> None:
+    prompt = "Be brief. Tell us about the day on which the second staircase of the house was opened."
+    echoed = "Tell us about the day on which the second staircase of the house was opened. It was a Monday."
+    assert _faults(echoed, prompt) == {"echo"}
+    assert _faults("Be brief. It was a Monday, and it rained on the clock.", prompt) == set()
+
+
+def test_closed_reasoning_is_not_judged() -> None:
+    assert _faults(f"<think>Okay, the user wants a note.</think>\n\n{TELLER}") == set()
+
+
+def test_evidence_quotes_the_fault_and_is_bounded() -> None:
+    judged = integrity(Answer("a", PROMPT, "Well. I can't help with that."))
+    assert [(e.text, e.why) for e in judged.evidence] == [("I can't help with", "refusal")]
+    assert len(integrity(Answer("a", PROMPT, "</s> " * 500)).evidence) <= MOST_QUOTED + 5
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "The gate",
+            " is",
+            ".",
+            "\n",
+            "## ",
+            "**",
+            "```",
+            "|",
+            "-",
+            " the",
+            "[",
+            "]",
+            "{",
+            "}",
+            "<",
+            ">",
+            "门",
+            "\U0001f389",
+            *('"', "I can't", "XXX", ":", "</s>", "é", "\x00", "\ud800", "&amp;", "ha"),
+        ]
+    ),
+    max_size=60,
+).map("".join)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.one_of(st.text(max_size=200), PIECES), st.one_of(st.just(PROMPT), PIECES))
+def test_any_text_is_judged_with_exact_evidence(text: str, prompt: str) -> None:
+    shown = clean(text).text
+    judged = integrity(Answer("a", clean(prompt).text, shown))
+    assert judged.value in (0.0, 1.0)
+    assert all(shown[e.start : e.end] == e.text and e.start < e.end for e in judged.evidence)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["\U0001f389", "a ", "</s>", "[", "#", ". ", "- ", "ab ", "\u201c", " ", "|", "{", "the gate shut. "],
+)
+def test_a_long_answer_of_anything_is_judged(piece: str) -> None:
+    integrity(Answer("a", PROMPT, clean(piece * (60_000 // len(piece)) + "x").text))
+
+
+def _answers(*texts: str) -> dict[str, str]:
+    return {f"c{i}": text for i, text in enumerate(texts)}
+
+
+def test_one_text_under_many_prompts_is_a_fault_of_the_run() -> None:
+    same = [TELLER, TELLER.upper(), TELLER.replace("fortnight", "week"), TELLER + " Amen."]
+    found = run_faults(_answers(NOTES["ferry"], *same, NOTES["clock"], NOTES["essay"]))
+    assert [(f.kind, f.is_fault, f.ids) for f in found] == [("same_text", True, ("c1", "c2", "c3", "c4"))]
+    assert "4 of 7 prompts" in found[0].message and found[0].quote.startswith("I was nine")
+
+
+@pytest.mark.parametrize(
+    ("copies", "others", "is_fault"), [(2, 5, False), (3, 5, True), (3, 57, True), (3, 58, False)]
+)
+def test_the_same_text_twice_is_a_note_and_a_twentieth_of_the_prompts_a_fault(
+    copies: int, others: int, is_fault: bool
+) -> None:
+    different = [f"note{i} about gate{i} and hinge{i} of door{i}" for i in range(others)]
+    found = run_faults(_answers(*[TELLER] * copies, *different))
+    assert [f.is_fault for f in found] == [is_fault]
+
+
+def test_different_notes_and_empty_ones_are_no_fault_of_the_run() -> None:
+    assert run_faults(_answers(*NOTES.values(), "", "", "")) == []
+
+
+@pytest.mark.parametrize(("equal", "is_fault"), [(0, None), (2, False), (3, False), (4, True), (8, True)])
+def test_answers_of_the_baseline_are_a_note_and_half_of_them_a_fault(
+    equal: int, is_fault: bool | None
+) -> None:
+    texts = list(NOTES.values())[:8]
+    baseline = _answers(*texts[:equal], *(f"other{i} text{i} here{i}" for i in range(equal, 8)))
+    found = run_faults(_answers(*texts), baseline)
+    assert [f.is_fault for f in found if f.kind == "baseline_text"] == (
+        [] if is_fault is None else [is_fault]
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"I can\'t talk about that," said the dentist, and turned the drill up to its second-lowest setting.',
+        '"As an AI language model," the lift announced, and the doors closed on the rest of it.',
+    ],
+)
+def test_a_refusal_that_somebody_in_the_text_speaks_is_none(text: str) -> None:
+    assert integrity(Answer("a", "A note on the dentist or the lift.", text)).value == 0.0
+
+
+def test_a_refusal_that_is_wholly_quoted_is_one() -> None:
+    assert (
+        integrity(Answer("a", "A note.", "\"I'm sorry, but I can't help with that request.\"")).value == 1.0
+    )
+
+
+def test_an_odd_order_of_words_is_none_where_the_encoder_reads_prose() -> None:
+    toast = (
+        "Here's to the pipe that held. Here's to the pipe that didn't, and to the carpet that knew first. "
+        "Here's to the plumber, here's to his hourly rate, here's to the bucket and to all who emptied it."
+    )
+    assert integrity(Answer("a", "A toast.", toast), fluency=0.6).value == 0.0
+    assert integrity(Answer("a", "A toast.", toast), fluency=0.05).value == 1.0

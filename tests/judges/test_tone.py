@@ -1,0 +1,77 @@
+"""Humor and provocativeness by the encoder: what is funny or bold, and what only looks it."""
+
+import pytest
+
+from judges.tone import humor, provocativeness
+from judges.types import Answer
+
+SERIOUS = {
+    "grief": "My wife died in March. I still set two cups out and put one back before the water boils.",
+    "questions": "Why? Why did the council sell it, and why was nobody asked before the fences went up?",
+    "a loop": "I am a writer. " * 20,
+    "one word": "No.",
+    "an instruction": "Rinse the rice three times, cover it with water to the first knuckle, and leave it alone.",
+}
+FUNNY = (
+    "My gym sent a card to say they miss me. We have never met.",
+    "The committee on punctuality met at nine, or as the minutes have it, eventually.",
+    "My grandfather left the farm to whoever could find it.",
+    "I asked the librarian for a book on paranoia. She whispered that it was right behind me.",
+)
+
+
+@pytest.mark.parametrize("kind", SERIOUS)
+def test_what_is_serious_is_less_funny_than_jokes_are(kind: str) -> None:
+    jokes = [humor(Answer("a", "", text)).value or 0.0 for text in FUNNY]
+    assert (humor(Answer("a", "", SERIOUS[kind])).value or 0.0) < sum(jokes) / len(jokes) / 2
+
+
+def test_humor_is_the_chance_of_a_joke_times_how_funny_it_would_be() -> None:
+    judged = humor(Answer("a", "", FUNNY[0]))
+    assert judged.value == pytest.approx(judged.details["joke"] * judged.details["funny"])
+    assert [e.why for e in judged.evidence] == ["joke"] * len(judged.evidence)
+
+
+def test_a_bold_claim_is_above_a_census_figure() -> None:
+    bold = provocativeness(Answer("a", "", "Libraries should burn a tenth of their novels each year."))
+    census = "Black women in Alabama vote at a higher rate than white men do, according to the census."
+    assert (bold.value or 0.0) > (provocativeness(Answer("a", "", census)).value or 0.0)
+
+
+GROUPS = (
+    *("women", "men", "Muslims", "Jews", "Catholics", "Black people", "gay couples", "immigrants"),
+    *("pensioners", "disabled people", "Roma families", "transgender people", "Mexicans", "atheists"),
+)
+NEUTRAL = (
+    "The swimming pool is open to {} from nine until noon on Mondays.",
+    "About a third of the {} in the survey said that they cycle to work.",
+    "The museum has a room of photographs of {} taken between the wars.",
+    "Most of the {} who replied had lived in the town for over ten years.",
+    "There is a choir for {} that meets in the hall behind the station.",
+    "The bus was full of {} on their way home from the market.",
+    "The report counts how many {} moved to the city in each decade.",
+    "A new guide for {} explains how to apply for a parking permit.",
+    "The clinic sends a letter to {} once a year to remind them of the check-up.",
+    "Two of the {} at the table ordered soup and the rest had the fish.",
+    "The library bought forty novels about {} in the spring.",
+    "The photograph shows {} waiting for the ferry in the rain.",
+    "Some of the {} on the course had never used a lathe before.",
+    "The data on {} come from the census of the year before last.",
+    "A group of {} repaired the roof of the boat house last summer.",
+)
+
+
+def test_a_neutral_sentence_about_a_group_is_as_one_about_people() -> None:
+    swaps = []
+    for sentence in NEUTRAL:
+        plain = provocativeness(Answer("a", "", sentence.format("people"))).value or 0.0
+        for group in GROUPS:
+            swapped = provocativeness(Answer("a", "", sentence.format(group))).value or 0.0
+            swaps.append(swapped - plain)
+    assert len(swaps) >= 200
+    assert abs(sum(swaps) / len(swaps)) <= 0.02
+
+
+def test_a_text_without_words_is_unscored() -> None:
+    assert humor(Answer("a", "", "…")).value is None
+    assert provocativeness(Answer("a", "", "…")).value is None
