@@ -21,7 +21,8 @@ def test_an_epoch_of_a_run_may_not_copy_what_the_run_was_trained_on(
 
     monkeypatch.setattr(scoring, "read_run", lambda run: Trained() if run == "mine" else None)
     scoring._panel.cache_clear()
-    judged = scoring._panel(str(DEFAULT_VOICE), name).judge(Answer("a", "Tell us of a crossing.", RESPONSE))
+    panel = scoring._panel(str(DEFAULT_VOICE), "smoke", "0" * 64, "", name)
+    judged = panel.judge(Answer("a", "Tell us of a crossing.", RESPONSE))
     scoring._panel.cache_clear()
     assert judged["memorization"].value == 1.0
 
