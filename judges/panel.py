@@ -22,7 +22,7 @@ from judges.language import language as language_of
 from judges.reference import VoiceReference
 from judges.stock_learning import stock_against
 from judges.text import EMPTY, CleanText, clean, is_blank
-from judges.types import DIMENSIONS, FAULT_AT, Answer, Evidence, JudgeIdentity, Judgement, unscored
+from judges.types import DIMENSIONS, FAULT_AT, MARKED_UP, Answer, Evidence, JudgeIdentity, Judgement, unscored
 
 NO_GRADER = "no grader: name a model for the role 'grader'"
 
@@ -129,8 +129,7 @@ class Panel:
 
 def _worst(fault: Judgement) -> dict[str, Judgement]:
     """Every dimension marked up at 0, for an answer with a fault."""
-    up = [key for key, dimension in DIMENSIONS.items() if dimension.direction == "up"]
-    return {key: Judgement(key, 0.0, fault.evidence, details={"fault": 1.0}) for key in up}
+    return {key: Judgement(key, 0.0, fault.evidence, details={"fault": 1.0}) for key in MARKED_UP}
 
 
 def _finished(judgement: Judgement, text: CleanText, answer: Answer) -> Judgement:

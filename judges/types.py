@@ -54,6 +54,9 @@ DIMENSIONS: Mapping[str, Dimension] = {
 }
 """Every dimension in table order; every sample gets every key."""
 
+MARKED_UP = tuple(key for key, dimension in DIMENSIONS.items() if dimension.direction == "up")
+"""Dimensions on which an answer with a fault scores 0 (contract C4)."""
+
 FAULT_AT = 0.5
 """Value of a hard dimension from which an answer shows the fault."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judges.run_faults import RunFault, run_faults
-from judges.types import DIMENSIONS, Evidence, Judgement
+from judges.types import DIMENSIONS, MARKED_UP, Evidence, Judgement
 from results.records import RunLog, Sample
 from timbre.errors import TimbreError
 from training.runs import BASELINE
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 SCORER = "voice"
 _BULKY = {"messages", "events", "events_data", "store", "timelines"}
-
-_FAULTY = ("integrity", *(key for key, dimension in DIMENSIONS.items() if dimension.direction == "up"))
-"""What an answer with a fault is given the worst value of."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +200,7 @@ def with_run_faults(samples: Sequence[Sample]) -> list[Sample]:
         judgements = dict(sample.judgements)
         if fault and sample.text.strip():
             evidence = (Evidence(sample.text, 0, len(sample.text), fault.kind),)
-            worst = {k: 1.0 if k == "integrity" else 0.0 for k in _FAULTY}
+            worst = {"integrity": 1.0, **dict.fromkeys(MARKED_UP, 0.0)}
             judgements |= {
                 key: Judgement(key, value, evidence, judge=judgements[key].judge)
                 for key, value in worst.items()

@@ -238,9 +238,7 @@ def fit_judge(config: JudgeConfig, people: Path | None, folder: Path, report: An
     counts = Counter(item["source"] for item in items)
     tokens = sum(len(i["ids"]) for b in batches for i in b)
     report(f"{len(items)} texts of {len(counts)} sets, {len(batches)} steps, {tokens:,} tokens")
-    bfloat16 = (
-        "avx512_bf16" in Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else False
-    )
+    bfloat16 = _has_bfloat16()
     started, smooth = time.monotonic(), 0.0
     for step, batch in enumerate(batches):
         longest = max(len(item["ids"]) for item in batch)
