@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 
 from judges import integrity_patterns as patterns
@@ -15,7 +15,7 @@ from judges.language import (
     word_order,
     zipf,
 )
-from judges.text import Span, all_words, fold, is_blank, is_unspaced, sentences, words
+from judges.text import Span, all_words, fold, folded_words, is_blank, is_unspaced, sentences, words
 from judges.types import Answer, Evidence, Judgement
 
 VERSION = 1
@@ -178,27 +178,24 @@ def _is_json(text: str) -> bool:
 
 
 def _echoes(answer: Answer) -> Iterator[tuple[int, int]]:
-    asked = [fold(w.text) for w in all_words(answer.prompt)]
+    asked, given = folded_words(answer.prompt), folded_words(answer.text)
     spans = all_words(answer.text)
-    given = [fold(w.text) for w in spans]
     if asked and given == asked:
         yield spans[0].start, spans[-1].end
         return
-    sought = [asked]
-    sought += [[fold(w.text) for w in all_words(s.text)] for s in sentences(answer.prompt)]
-    for number, run in enumerate(sought):
+    whole = _joined(given)
+    for number, run in enumerate((asked, *(folded_words(s.text) for s in sentences(answer.prompt)))):
         if len(run) < (MIN_ECHO if number == 0 else 2 * MIN_ECHO):
             continue
-        at = _find(given, run)
+        before, echoed, _ = whole.partition(_joined(run))
+        at = before.count("\x1f") if echoed else None
         if at is not None:
             yield spans[at].start, spans[at + len(run) - 1].end
             return
 
 
-def _find(tokens: list[str], run: list[str]) -> int | None:
-    text = "\x1f" + "\x1f".join(tokens) + "\x1f"
-    at = text.find("\x1f" + "\x1f".join(run) + "\x1f")
-    return None if at < 0 else text.count("\x1f", 0, at)
+def _joined(tokens: Sequence[str]) -> str:
+    return "\x1f" + "\x1f".join(tokens) + "\x1f"
 
 
 def _loops(answer: Answer) -> Iterator[tuple[int, int]]:
