@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from judges.licensing.agreement import Figure, corrected_rate
+from judges.licensing.agreement import corrected_rate
 from judges.licensing.licence import Licence
 from judges.types import DIMENSIONS
 from results.licences import judges_of, shortfalls, summary
 from results.policy import Policy
 from results.statistics import Interval
 from results.table import ScoreTable
+from timbre.stats import Interval as Figure
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from judges.licensing.agreement import Figure
 from judges.licensing.licence import LICENCES, LabelledBy, Licence, find_licence
 from judges.types import DIMENSIONS
 from results.policy import DimensionPolicy, LicencePolicy, Policy
 from results.records import RunLog
 from results.table import ScoreTable, score_table
 from timbre.errors import TimbreError
+from timbre.stats import Interval as Figure
 
 MIN_OF_EACH = 10
 """Fewest texts of either kind: with one positive among 100, a judge that guesses had an AUC whose interval

@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from judges import panel
-from judges.licensing.agreement import Figure
 from judges.licensing.licence import LICENCES, Licence, write_licence
 from judges.types import JudgeIdentity
 from results.command import compare
@@ -24,6 +23,7 @@ from results.policy import DimensionPolicy, Policy, load_policy
 from results.verdicts import DimensionVerdict, GateResult
 from tests.made_licence import good_agreement, made_licence
 from timbre.errors import TimbreError
+from timbre.stats import Interval as Figure
 
 Simulate = Callable[..., pd.DataFrame]
 WriteLog = Callable[..., Path]
