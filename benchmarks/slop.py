@@ -94,8 +94,7 @@ def writer_left_out(pairs: list[dict[str, str]], answers: list[PromptedText]) ->
 def human_sets(data: Path) -> dict[str, list[str]]:
     """Texts of people by set, and the base's answers as the last; long ones cut."""
     sets = {"the writer": [r["response"] for r in _lines(CHECKOUT / "training/data/voice.jsonl")]}
-    registers = CHECKOUT / "training/data/registers.jsonl"
-    for row in _lines(registers) if registers.exists() else ():
+    for row in _lines(CHECKOUT / "judges/data/impostors.jsonl"):
         sets.setdefault(row["register"], []).append(row["text"])
     for name in ("authorship/ebg_amt.csv", "self_insertion/storytestimony.csv"):
         if (data / name).exists():

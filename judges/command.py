@@ -1,6 +1,8 @@
 """``timbre score FILE.jsonl``; heavy imports wait for the first text, so that ``--help`` is quick."""
 
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,11 +52,17 @@ def score(file: str, as_json: bool, voice: Path | None, floor: Path | None) -> N
 
     answers = read_answers(_read(file), "<stdin>" if file == "-" else file)
     panel = Panel(_reference(voice, floor), topics=_topics([answer.prompt for answer in answers]))
-    if as_json:
-        for answer in answers:
-            click.echo(score_line(answer, panel.judge(answer)))
-    else:
-        click.echo(score_table([panel.judge(answer) for answer in answers]))
+    panel.judge(answers[0])  # loads and fits once, before there are threads
+    pool = ThreadPoolExecutor(os.cpu_count() or 1)  # the encoder runs outside of Python's lock
+    try:
+        judged = pool.map(panel.judge, answers)
+        if as_json:
+            for answer, judgements in zip(answers, judged, strict=True):
+                click.echo(score_line(answer, judgements))
+        else:
+            click.echo(score_table(list(judged)))
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _topics(prompts: list[str]) -> dict[str, tuple[str, ...]]:

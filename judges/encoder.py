@@ -33,9 +33,9 @@ VERSION = 1
 WINDOW_TOKENS = 190
 """Longest window, as long as the longest text that the heads were fitted on."""
 
-OPENING_TOKENS = 64
-"""Tokens that a sentence embedding is made of: with 190 no more answers find their own prompt
-(``benchmarks/relevance.py``), and it takes three times as long."""
+OPENING_TOKENS = 48
+"""Tokens that a sentence embedding is made of: with 64 or 190 no more answers find their own prompt
+(``benchmarks/relevance.py``), and it takes longer."""
 
 KEPT_TEXTS = 4096
 """Readings that are kept, so that several judges of one answer read it once."""
@@ -73,15 +73,12 @@ def read(text: str) -> Reading:
     rows, weights, read_sentences = [], [], []
     for window in model.windows(text, spans):
         hidden = model.run(window.ids)
-        everything = np.ones(len(window.ids), dtype=bool)
-        rows.append(model.probabilities(hidden, everything))
+        rows.append(model.probabilities(hidden, hidden))
         weights.append(len(window.ids))
-        for start, end in window.sentences:
-            inside = np.array([b > a and a >= start and b <= end for a, b in window.offsets])
-            if inside.any():
-                read_sentences.append(
-                    SentenceReading(start, end, model.by_head(model.probabilities(hidden, inside)))
-                )
+        for start, end, first, last in window.sentences:
+            if first < last:
+                heads = model.by_head(model.probabilities(hidden, hidden[first:last]))
+                read_sentences.append(SentenceReading(start, end, heads))
     means = np.average(np.array(rows), axis=0, weights=weights)
     fluent = model.heads.index("fluent")
     return Reading(model.by_head(means), tuple(read_sentences), float(min(row[fluent] for row in rows)))
@@ -100,11 +97,9 @@ def fluency(text: str) -> float:
 @lru_cache(maxsize=KEPT_TEXTS)
 def embedding(text: str) -> Array:
     """Sentence embedding of the opening of ``text`` by the encoder as published: unit length, shape (384,)."""
-    model = _load(UNTUNED)
-    ids = model.tokenizer.encode(text).ids
-    if len(ids) > OPENING_TOKENS:
-        ids = [*ids[: OPENING_TOKENS - 1], ids[-1]]
-    mean = model.run(ids).mean(axis=0)
+    opening, closing = _marks()
+    ids = [opening, *_encoding(text).ids[: OPENING_TOKENS - 2], closing]
+    mean = _load(UNTUNED).run(ids).mean(axis=0)
     unit: Array = mean / max(float(np.linalg.norm(mean)), 1e-9)
     return unit
 
@@ -119,14 +114,14 @@ def weights_sha256(name: str = TUNED) -> str:
 @dataclass(frozen=True)
 class _Window:
     ids: list[int]
-    offsets: list[tuple[int, int]]  # characters of the whole text that each token covers
-    sentences: list[tuple[int, int]]
+    sentences: list[
+        tuple[int, int, int, int]
+    ]  # start and end in the whole text, first token and one past the last
 
 
 class _Model:
-    def __init__(self, session: Any, tokenizer: Any, card: dict[str, Any]) -> None:
+    def __init__(self, session: Any, card: dict[str, Any]) -> None:
         self.session = session
-        self.tokenizer = tokenizer
         self.heads: list[str] = card.get("heads", [])
         self.weight = np.array(card.get("weight", []), dtype=np.float32)
         self.bias = np.array(card.get("bias", []), dtype=np.float32)
@@ -137,9 +132,8 @@ class _Model:
         hidden: Array = self.session.run(None, {"input_ids": row, "attention_mask": np.ones_like(row)})[0][0]
         return hidden
 
-    def probabilities(self, hidden: Array, inside: NDArray[np.bool_]) -> Array:
-        """Every head over the tokens ``inside``, shape (heads,); pooled as in ``training.judge.pooled``."""
-        states = hidden[inside]
+    def probabilities(self, hidden: Array, states: Array) -> Array:
+        """Every head over ``states``, some rows of ``hidden``, shape (heads,); as ``training.judge.pooled``."""
         pooled = np.concatenate([hidden[0], states.mean(axis=0), states.max(axis=0)])
         logits: Array = self.weight @ pooled + self.bias
         probabilities: Array = 1 / (1 + np.exp(-logits))
@@ -151,33 +145,35 @@ class _Model:
 
     def windows(self, text: str, spans: Sequence[tuple[int, int]]) -> list[_Window]:
         """Whole sentences up to ``WINDOW_TOKENS``; a longer sentence is cut."""
+        encoding = _encoding(text)
+        starts, ends = np.array(encoding.offsets).reshape(-1, 2).T
+        edges = [(int(np.searchsorted(starts, a)), int(np.searchsorted(ends, b, "right"))) for a, b in spans]
         windows: list[_Window] = []
-        pending: list[tuple[int, int]] = []
-        lengths = [len(self.tokenizer.encode(text[a:b], add_special_tokens=False).ids) for a, b in spans]
-        total = 0
-        for span, length in zip(spans, lengths, strict=True):
-            if pending and total + length > WINDOW_TOKENS - 2:
-                windows.append(self._window(text, pending))
-                pending, total = [], 0
-            pending.append(span)
-            total += length
-        windows.append(self._window(text, pending))
+        first = total = 0
+        for number, (begin, end) in enumerate(edges):
+            if number > first and total + end - begin > WINDOW_TOKENS - 2:
+                windows.append(self._window(encoding.ids, spans[first:number], edges[first:number]))
+                first, total = number, 0
+            total += end - begin
+        windows.append(self._window(encoding.ids, spans[first:], edges[first:]))
         return windows
 
-    def _window(self, text: str, spans: list[tuple[int, int]]) -> _Window:
-        start, end = spans[0][0], spans[-1][1]
-        encoding = self.tokenizer.encode(text[start:end])
-        ids = encoding.ids
-        offsets = [(a + start, b + start) for a, b in encoding.offsets]
-        if len(ids) > WINDOW_TOKENS:
-            ids, offsets = [*ids[: WINDOW_TOKENS - 1], ids[-1]], [*offsets[: WINDOW_TOKENS - 1], offsets[-1]]
-        return _Window(ids, offsets, spans)
+    def _window(
+        self, ids: list[int], spans: Sequence[tuple[int, int]], edges: Sequence[tuple[int, int]]
+    ) -> _Window:
+        opening, closing = _marks()
+        begin, most = edges[0][0], WINDOW_TOKENS - 2
+        inner = ids[begin : edges[-1][1]][:most]
+        places = [
+            (start, end, 1 + min(a - begin, most), 1 + min(b - begin, most))
+            for (start, end), (a, b) in zip(spans, edges, strict=True)
+        ]
+        return _Window([opening, *inner, closing], places)
 
 
 @lru_cache(maxsize=2)
 def _load(name: str) -> _Model:
     import onnxruntime
-    from tokenizers import Tokenizer
 
     path, card_path = FITTED / f"{name}.onnx", FITTED / f"{name}.json"
     try:
@@ -194,7 +190,27 @@ def _load(name: str) -> _Model:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return _Model(session, card)
+
+
+@lru_cache(maxsize=64)
+def _encoding(text: str) -> Any:
+    """The tokens of ``text`` without special ones, with their ``offsets``."""
+    return _tokenizer().encode(text, add_special_tokens=False)
+
+
+@lru_cache(maxsize=1)
+def _marks() -> tuple[int, int]:
+    """The tokens that open and close every text."""
+    opening, closing = _tokenizer().encode("").ids
+    return opening, closing
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> Any:
+    from tokenizers import Tokenizer
+
     tokenizer = Tokenizer.from_file(str(FITTED / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return _Model(session, tokenizer, card)
+    return tokenizer

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 
 from judges import integrity_patterns as patterns
@@ -15,10 +15,10 @@ from judges.language import (
     word_order,
     zipf,
 )
-from judges.text import Span, all_words, fold, is_blank, is_unspaced, sentences, words
+from judges.text import Span, all_words, fold, folded_words, is_blank, is_unspaced, sentences, words
 from judges.types import Answer, Evidence, Judgement
 
-VERSION = 1
+VERSION = 2
 
 FOREIGN_SHARE = 0.3
 """Share of an answer's pieces in another language that is a fault; less is a quotation."""
@@ -104,7 +104,7 @@ def integrity(answer: Answer, fluency: float | None = None) -> Judgement:
 
     Returns:
         Every fault as evidence, ``why`` naming it; ``details`` names them too, since an empty answer has
-        nothing to quote. Names: empty, refusal, loop, gibberish, salad, language, markup, reasoning, echo,
+        nothing to quote. Names: empty, refusal, loop, gibberish, salad, language, markup, reasoning, draft, echo,
         wrapper, cut_off, placeholder.
     """
     if is_blank(answer.text) or not any(c.isalnum() for c in answer.text) or not _has_content(answer.text):
@@ -145,14 +145,22 @@ def _unquoted(text: str) -> str:
 
 def _refusals(answer: Answer) -> Iterator[tuple[int, int]]:
     start = len(answer.text) - len(answer.text.lstrip(' \n"\u201c*'))
-    if m := patterns.REFUSAL.search(_unquoted(answer.text)[start : start + REFUSAL_LIMIT]):
-        yield start + m.start(), start + m.end()
+    opening = _unquoted(answer.text)[start : start + REFUSAL_LIMIT]
+    for pattern in (patterns.REFUSAL, patterns.MACHINE, patterns.ASKS_BACK):
+        if m := pattern.search(opening):
+            yield start + m.start(), start + m.end()
+            return
 
 
 def _patterns(pattern: re.Pattern[str], answer: Answer) -> Iterator[tuple[int, int]]:
     for m in islice(pattern.finditer(answer.text), MOST_QUOTED):
         if m.group().strip() and m.group().strip() not in answer.prompt:
             yield m.span()
+
+
+def _drafts(answer: Answer) -> Iterator[tuple[int, int]]:
+    if not patterns.ASKS_FORM.search(answer.prompt):
+        yield from _patterns(patterns.DRAFT, answer)
 
 
 def _wrappers(answer: Answer) -> Iterator[tuple[int, int]]:
@@ -178,27 +186,24 @@ def _is_json(text: str) -> bool:
 
 
 def _echoes(answer: Answer) -> Iterator[tuple[int, int]]:
-    asked = [fold(w.text) for w in all_words(answer.prompt)]
+    asked, given = folded_words(answer.prompt), folded_words(answer.text)
     spans = all_words(answer.text)
-    given = [fold(w.text) for w in spans]
     if asked and given == asked:
         yield spans[0].start, spans[-1].end
         return
-    sought = [asked]
-    sought += [[fold(w.text) for w in all_words(s.text)] for s in sentences(answer.prompt)]
-    for number, run in enumerate(sought):
+    whole = _joined(given)
+    for number, run in enumerate((asked, *(folded_words(s.text) for s in sentences(answer.prompt)))):
         if len(run) < (MIN_ECHO if number == 0 else 2 * MIN_ECHO):
             continue
-        at = _find(given, run)
+        before, echoed, _ = whole.partition(_joined(run))
+        at = before.count("\x1f") if echoed else None
         if at is not None:
             yield spans[at].start, spans[at + len(run) - 1].end
             return
 
 
-def _find(tokens: list[str], run: list[str]) -> int | None:
-    text = "\x1f" + "\x1f".join(tokens) + "\x1f"
-    at = text.find("\x1f" + "\x1f".join(run) + "\x1f")
-    return None if at < 0 else text.count("\x1f", 0, at)
+def _joined(tokens: Sequence[str]) -> str:
+    return "\x1f" + "\x1f".join(tokens) + "\x1f"
 
 
 def _loops(answer: Answer) -> Iterator[tuple[int, int]]:
@@ -332,6 +337,7 @@ def _is_closing_line(text: str, last: list[Span]) -> bool:
 _RULES: tuple[tuple[str, Callable[[Answer], Iterator[tuple[int, int]]]], ...] = (
     ("markup", lambda answer: _patterns(patterns.MARKUP, answer)),
     ("reasoning", lambda answer: _patterns(patterns.REASONING, answer)),
+    ("draft", _drafts),
     ("refusal", _refusals),
     ("echo", _echoes),
     ("wrapper", _wrappers),

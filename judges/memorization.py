@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from judges.text import EMPTY, Span, all_words, clean, fold, is_blank, is_unspaced
+from judges.text import EMPTY, Span, all_words, clean, folded_words, is_blank, is_unspaced
 from judges.types import Answer, Evidence, Judgement, unscored
 
 VERSION = 2
@@ -53,12 +53,12 @@ class MemorizationIndex:
     def __init__(self, responses: Sequence[str], name: str = "training") -> None:
         """Index ``responses``; ``name`` says in evidence where they are from (counted from 1)."""
         self.name = name
-        self._responses = [[fold(w.text) for w in all_words(clean(r).text)] for r in responses]
+        self._responses = [folded_words(clean(r).text) for r in responses]
         self._weights = [sum(map(_weight, response)) for response in self._responses]
         self._places: dict[tuple[str, ...], list[tuple[int, int]]] = {}
         for source, tokens in enumerate(self._responses):
             for at in range(len(tokens) - SEED + 1):
-                self._places.setdefault(tuple(tokens[at : at + SEED]), []).append((source, at))
+                self._places.setdefault(tokens[at : at + SEED], []).append((source, at))
 
     def __len__(self) -> int:
         """How many responses are indexed."""
@@ -68,13 +68,13 @@ class MemorizationIndex:
         """Words of response ``source``, counted from 0."""
         return self._weights[source]
 
-    def passages(self, tokens: Sequence[str]) -> list[_Passage]:
+    def passages(self, tokens: tuple[str, ...]) -> list[_Passage]:
         """Every passage of at least ``MIN_PASSAGE`` words that ``tokens`` shares with a response."""
         open_passages: dict[int, list[tuple[_Passage, int]]] = {}
         reached: dict[tuple[int, int], int] = {}
         found: list[_Passage] = []
         for at in range(len(tokens) - SEED + 1):
-            places = self._places.get(tuple(tokens[at : at + SEED]), ())
+            places = self._places.get(tokens[at : at + SEED], ())
             if len(places) > MAX_PLACES:
                 continue
             for source, place in places:
@@ -141,7 +141,7 @@ def memorization(answer: Answer, index: MemorizationIndex | None) -> Judgement:
     spans = all_words(answer.text)
     if not spans:
         return unscored("memorization", "no words")
-    tokens = [fold(s.text) for s in spans]
+    tokens = folded_words(answer.text)
     passages = index.passages(tokens)
     total = sum(map(_weight, tokens))
     if not passages:

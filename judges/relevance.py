@@ -5,6 +5,7 @@ respects (``Canary.facts``): these are a part of what the answer is compared wit
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from judges.encoder import embedding
 from judges.text import NO_WORDS, is_blank
 from judges.types import Answer, Judgement, unscored
 
-VERSION = 1
+VERSION = 2
 
 SCALE = 0.05
 """Difference of two cosines at which the odds are e to 1. Texts on one subject differ from texts on another by .2
@@ -28,13 +29,21 @@ class Topics:
     def __init__(self, facts_by_prompt: Mapping[str, Sequence[str]]) -> None:
         """Take each prompt with its facts, which may be none."""
         self._texts = {prompt: " ".join((prompt, *facts)) for prompt, facts in facts_by_prompt.items()}
+        self._rows = {prompt: row for row, prompt in enumerate(self._texts)}
 
     def similarities(self, text: str, prompt: str) -> tuple[float, np.ndarray]:
         """Cosine of ``text`` with its own prompt, and with every other one, shape (others,)."""
         point = embedding(text)
-        own = float(embedding(self._texts.get(prompt, prompt)) @ point)
-        others = [embedding(t) for p, t in self._texts.items() if p != prompt]
-        return own, np.array(others) @ point if others else np.zeros(0)
+        similarities = self._points @ point
+        if prompt not in self._rows:
+            return float(embedding(prompt) @ point), similarities
+        own = self._rows[prompt]
+        return float(similarities[own]), np.delete(similarities, own)
+
+    @cached_property
+    def _points(self) -> np.ndarray:
+        """Embeddings of the prompts, shape (prompts, 384)."""
+        return np.array([embedding(text) for text in self._texts.values()])
 
 
 def relevance(answer: Answer, topics: Topics | None) -> Judgement:

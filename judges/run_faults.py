@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from judges.text import all_words, clean, fold
+from judges.text import clean, folded_words
 
 NEAR_SAME = 0.6
 """Share of word triples that two answers of a run have in common, from which they are one text."""
@@ -77,4 +77,4 @@ def _quote(text: str) -> str:
 
 
 def _tokens(text: str) -> tuple[str, ...]:
-    return tuple(fold(w.text) for w in all_words(clean(text).text))
+    return folded_words(clean(text).text)

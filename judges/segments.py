@@ -73,7 +73,7 @@ _WHOM = (
 )
 _CLAUSE = r"(?=\s(?:we|I|it|there|both|neither|he|she|they|the\s(?:two|three|four|pair))\b)"
 _REPORT = re.compile(
-    rf"(?<!\bI )(?<!\bwe )(?<!\bI have )\b(?:(?:{_SAY}|{_THINK})(?:\s\w+){{0,3}}?,?\sthat\b"
+    rf"\b(?<!\bI )(?<!\bwe )(?<!\bI have )(?:(?:{_SAY}|{_THINK})(?:\s\w+){{0,3}}?,?\sthat\b"
     rf"|{_TELL}\s{_WHOM},?\sthat\b|{_SAY}{_CLAUSE}|{_TELL}\s{_WHOM}{_CLAUSE}|{_SAY}(?:\s(?:later"
     r"|once))?[,:]\s(?-i:(?=[A-Z]))|(?<!my\s)(?<!our\s)(?:claim|belief|idea|notion|rumou?r|complaint"
     r"|conviction|hope|fear|promise|suggestion|warning|confession|verdict|view|hypothesis|assumption|myth"

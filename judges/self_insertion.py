@@ -50,6 +50,7 @@ _LENT_VOICE = re.compile(  # asks for the first person of a figure, of the asker
 )
 
 _FIRST_PERSON = re.compile(r"\b(?:I|me|my|mine|myself|we|us|our|ours|ourselves)\b", re.I)
+_CLAIMING = re.compile(rf"{_FIRST_PERSON.pattern}|\bwho\b", re.I)  # every pattern below needs one of these
 
 _NAME = r"(?-i:(?:(?:Dr|Mr|Mrs|Ms|Prof|Professor|Sir|Lady|Miss)\.?\s)?[A-Z](?:\w|'(?!s\b)){2,20})\b(?!'s)"
 _FULL_NAME = rf"(?>{_NAME}(?:\s(?-i:[A-Z])\w+)?)(?!'s)"
@@ -158,7 +159,8 @@ PATTERNS: Mapping[str, str] = {
         r"|my|our|his|their|(?-i:[A-Z]\w+))\b"
     ),
     "spell": (
-        r"(?!.*\b(?:diar|letters\b|novel|poems\b|pages\b|books?\b))\b(?:for|after|in|spent)\s(?:(?:my|our"
+        r"\b(?=(?:for|after|in|spent|I)\b)(?!.*\b(?:diar|letters\b|novel|poems\b|pages\b|books?\b))"
+        r"\b(?:for|after|in|spent)\s(?:(?:my|our"
         rf"|the|about|nearly|over|almost)\s){{0,2}}(?:{_NUMBER}|\w+teen|\d{{1,2}})\s{_SPAN}\b[^.;]{{0,30}}"
         r"\bI\b|\bI(?:'ve|\shave|\shad|'d)?\s(?!(?:(?:have|had|been)\s)*(?:read|argu|lik"
         rf"|lov))[^.;,]{{2,60}}\sfor\s(?:\w+\s){{0,2}}?(?:{_NUMBER}|\w+teen|\d+)\s{_SPAN}\b"
@@ -241,13 +243,14 @@ def _judged(answer: Answer, claims: Claims | None) -> Iterator[tuple[int, int, f
     """Start, end, probability of a claim, and what gave it, for each sentence that the teller asserts."""
     if is_labelled_fiction(answer.prompt, answer.text):
         return
-    shown = asserted(answer.text, " ".join((answer.prompt, *answer.subjects)))
+    is_claiming = bool(_CLAIMING.search(answer.text))
+    shown = asserted(answer.text, " ".join((answer.prompt, *answer.subjects))) if is_claiming else answer.text
     read = claims(answer.text) if claims else [(s.start, s.end, 0.0) for s in sentences(answer.text)]
     for start, end, probability in read:
         sentence = shown[start:end]
         is_masked = MASK in sentence and not _FIRST_PERSON.search(sentence)
         if is_masked and _FIRST_PERSON.search(answer.text, start, end):
             continue
-        pieces = [shown[a:b] for a, b in cuts(start, end)]
+        pieces = [piece for a, b in cuts(start, end) if _CLAIMING.search(piece := shown[a:b])]
         why = next((name for name, p in _COMPILED if any(map(p.search, pieces))), None)
         yield start, end, max(probability, PATTERN) if why else probability, why or CLAIM

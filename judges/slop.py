@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from judges.integrity_patterns import MACHINE
 from judges.stock_learning import spans
 from judges.text import (
     EMPTY,
@@ -22,7 +23,7 @@ from judges.text import (
 )
 from judges.types import Answer, Evidence, Judgement, unscored
 
-VERSION = 2
+VERSION = 3
 
 WEIGHTS = {
     "hashtag": 1.0,
@@ -189,6 +190,7 @@ def hashtag_slop(answer: Answer, stock: Collection[str] = frozenset()) -> Judgem
 def _marks(text: str, stock: Collection[str], length: int) -> tuple[Evidence, ...]:
     shown = without_code_and_addresses(text)
     found = [(t.start, t.end, "title") for t in titles(text)]
+    found += [(m.start(), m.end(), "frame") for m in MACHINE.finditer(shown)]
     found += [(start, end, "learned") for start, end in spans(text, stock)]
     constructions, phrases = _patterns()
     lower = shown.translate(_LOWER)

@@ -242,6 +242,12 @@ def fold(word: str) -> str:
     return unicodedata.normalize("NFC", _MARK.sub("", folded)) + word[_MAX_CLUSTER:]
 
 
+@lru_cache(maxsize=256)
+def folded_words(text: str) -> tuple[str, ...]:
+    """``all_words`` of ``text`` as words are compared."""
+    return tuple(fold(w.text) for w in all_words(text))
+
+
 def is_blank(text: str) -> bool:
     """Whether ``text`` has no visible character: nothing but space, control and format characters."""
     return not any(c.isprintable() and not c.isspace() for c in text)
@@ -292,6 +298,7 @@ def words(text: str) -> tuple[Span, ...]:
     return tuple(Span(m.group(), m.start(), m.end()) for m in _WORD.finditer(prose(text)))
 
 
+@lru_cache(maxsize=64)
 def all_words(text: str) -> tuple[Span, ...]:
     """The words of the raw ``text``, those in headings, code, links and hashtags too."""
     return tuple(Span(m.group(), m.start(), m.end()) for m in _WORD.finditer(text))

@@ -1,46 +1,58 @@
 """How funny and how provocative a text is, as the fitted encoder reads it; an LLM with a rubric takes precedence.
 
-``humor`` is expected funniness: the probability that the text is meant to be funny times how funny people would
-find it if it is. ``provocativeness`` is how bold or unwelcome its claims are; a group that is only named is none.
+``humor`` is expected funniness: how surely the text is meant to be funny times how funny people would find it if it
+is. ``provocativeness`` is how bold or unwelcome its boldest claims are; a group that is only named is none.
 """
 
 from judges.encoder import Reading, read
 from judges.text import NO_WORDS
 from judges.types import Answer, Evidence, Judgement, unscored
 
-VERSION = 1
+VERSION = 2
+
+DOUBT = 0.8
+"""Power of the probability of a joke. With 1 the value follows the doubt of the encoder, with .5 a string
+of questions earns half of a joke's; chosen on one half of the rows of ``benchmarks/encoder.py``."""
+
+DULL, HILARIOUS = 0.2, 0.8
+"""Ratings that are 0 and 1 of the scale; nine in ten mean ratings of jokes are between .31 and .79."""
+
+BOLDEST = 2
+"""Sentences whose mean is a text's boldness: one claim among calm sentences is heard, and length earns nothing."""
 
 QUOTED = 0.5
 """Value of a sentence from which it is quoted as evidence."""
 
 
 def humor(answer: Answer) -> Judgement:
-    """Expected funniness in [0, 1]: P(meant to be funny) x expected rating if it is (0 not at all, 1 very).
+    """Expected funniness in [0, 1]: ``joke ** DOUBT`` times ``funny`` on the scale of DULL to HILARIOUS.
 
     Returns:
-        The sentences that are themselves jokes as evidence. Details: ``joke`` and ``funny``.
+        The sentences that are themselves jokes as evidence. Details: ``joke``, the probability that the text is
+        meant to be funny, and ``funny``, the expected rating if it is.
     """
     reading = read(answer.text)
     if not reading.sentences:
         return unscored("humor", NO_WORDS)
     joke, funny = reading.heads["joke"], reading.heads["funny"]
-    return Judgement(
-        "humor", joke * funny, _quoted(answer.text, reading, "joke"), details={"joke": joke, "funny": funny}
-    )
+    fun = min(1.0, max(0.0, (funny - DULL) / (HILARIOUS - DULL)))
+    evidence = _quoted(answer.text, reading, "joke")
+    return Judgement("humor", joke**DOUBT * fun, evidence, details={"joke": joke, "funny": funny})
 
 
 def provocativeness(answer: Answer) -> Judgement:
-    """How bold or unwelcome the claims are, in [0, 1].
+    """How bold or unwelcome the ``BOLDEST`` claims are on average, in [0, 1].
 
     Returns:
-        The boldest sentences as evidence. Details: ``offense``, which is reported and not part of the value.
+        Bold sentences as evidence. Details: ``offense``, which is reported and not part of the value.
     """
     reading = read(answer.text)
     if not reading.sentences:
         return unscored("provocativeness", NO_WORDS)
+    boldest = sorted(s.heads["provocation"] for s in reading.sentences)[-BOLDEST:]
     return Judgement(
         "provocativeness",
-        reading.heads["provocation"],
+        sum(boldest) / len(boldest),
         _quoted(answer.text, reading, "provocation"),
         details={"offense": reading.heads["offense"]},
     )

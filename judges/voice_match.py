@@ -121,11 +121,38 @@ class _Measures:
     known: float  # share of tokens that the reference knows
 
 
+class _Features:
+    """The n-grams of a window, weighed by TF-IDF: ``(1 + ln count) * (ln((1 + n) / (1 + df)) + 1)``, unit length."""
+
+    def __init__(self, windows: Sequence[tuple[str, ...]]) -> None:
+        """Take as features the n-grams that stand in at least ``MIN_COUNT`` of ``windows``."""
+        counts = Counter(ngram for window in windows for ngram in set(_ngrams(window)))
+        frequent = sorted((ngram, n) for ngram, n in counts.items() if n >= MIN_COUNT)
+        self._columns = {ngram: column for column, (ngram, _) in enumerate(frequent)}
+        self._idf = np.array([math.log((1 + len(windows)) / (1 + n)) + 1 for _, n in frequent])
+
+    def of(self, window: Sequence[str]) -> tuple[NDArray[np.intp], _Vector]:
+        """Columns of the features that stand in ``window``, and their values."""
+        counts = Counter(column for n in _ngrams(window) if (column := self._columns.get(n)) is not None)
+        columns = np.fromiter(counts.keys(), dtype=np.intp, count=len(counts))
+        values = (1 + np.log(np.fromiter(counts.values(), dtype=np.float64))) * self._idf[columns]
+        return columns, values / max(float(np.linalg.norm(values)), 1e-12)
+
+    def matrix(self, windows: Sequence[tuple[str, ...]]) -> Any:
+        """``windows`` as a sparse matrix, shape (windows, features)."""
+        from scipy.sparse import csr_matrix
+
+        rows = [self.of(window) for window in windows]
+        starts = np.cumsum([0, *(len(columns) for columns, _ in rows)])
+        columns, values = (np.concatenate(part) for part in zip(*rows, strict=True))
+        return csr_matrix((values, columns, starts), shape=(len(windows), len(self._idf)))
+
+
 class _Fit:
     """A classifier and a model of the language, fitted on part of the reference."""
 
     def __init__(self, texts: Sequence[_Text], rows: Any, is_own: _Vector, frequent: frozenset[str]) -> None:
-        """Fit the classifier on ``rows``, the windows of ``texts`` as features."""
+        """Fit the classifier on ``rows``, the windows of ``texts`` as a sparse matrix of features."""
         from sklearn.linear_model import LogisticRegression
 
         classifier = LogisticRegression(C=PENALTY, class_weight="balanced", solver="liblinear")
@@ -133,22 +160,25 @@ class _Fit:
         self._weights, self._intercept = classifier.coef_[0], float(classifier.intercept_[0])
         self._frequent = frequent
         self._known = {token.lower() for t in texts for token in t.tokens}
-        tagged = [self._tags(t.tokens) for t in texts]
+        tagged = [self._tags([token.lower() for token in t.tokens]) for t in texts]
         self._tag_counts = Counter(tag for tags in tagged for tag in tags)
         self._pair_counts = Counter(pair for tags in tagged for pair in pairwise(tags))
         self._total = sum(self._tag_counts.values())
 
-    def measures(self, tokens: Sequence[str], rows: Any) -> _Measures:
-        """What the fit sees in a text of at least one token; ``rows`` are its windows as features."""
+    def measures(self, tokens: Sequence[str], features: _Features) -> _Measures:
+        """What the fit sees in a text of at least one token."""
+        windows = _windows(tokens)
+        folded = [t.lower() for t in tokens]
+        scores = [values @ self._weights[columns] for columns, values in map(features.of, windows)]
         return _Measures(
-            float(np.mean(rows @ self._weights)) + self._intercept,
-            self._order(tokens),
-            float(np.mean([len({t.lower() for t in w}) / len(w) for w in _windows(tokens)])),
-            sum(t.lower() in self._known for t in tokens) / len(tokens),
+            sum(map(float, scores)) / len(scores) + self._intercept,
+            self._order(folded),
+            sum(len({t.lower() for t in w}) / len(w) for w in windows) / len(windows),
+            sum(t in self._known for t in folded) / len(folded),
         )
 
-    def _order(self, tokens: Sequence[str]) -> float:
-        tags = self._tags(tokens)
+    def _order(self, folded: Sequence[str]) -> float:
+        tags = self._tags(folded)
         gains = []
         for first, second in pairwise(tags):
             base = (self._tag_counts[second] + 1) / (self._total + 1)
@@ -156,8 +186,8 @@ class _Fit:
             gains.append(math.log(seen / (self._tag_counts[first] + SMOOTHING) / base))
         return sum(gains) / len(gains) if gains else 0.0
 
-    def _tags(self, tokens: Sequence[str]) -> list[str]:
-        return [t if t in self._frequent else _RARE for t in (token.lower() for token in tokens)]
+    def _tags(self, folded: Sequence[str]) -> list[str]:
+        return [t if t in self._frequent else _RARE for t in folded]
 
 
 class VoiceModel:
@@ -165,7 +195,6 @@ class VoiceModel:
 
     def __init__(self, reference: VoiceReference) -> None:
         """Fit on the ``train``, ``floor`` and ``impostors`` texts of ``reference``; deterministic."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
         self._has_sources = len(set(reference.sources)) != 1
@@ -174,10 +203,8 @@ class VoiceModel:
         self._texts = [_Text(self._masked(tokens), g, kind, fold) for tokens, g, kind, fold in raw if tokens]
         frequent = frozenset().union(*(_most_frequent(self._texts, own) for own in (True, False)))
         windows = [(w, t) for t in self._texts for w in _windows(t.tokens)]
-        self._vectorizer = TfidfVectorizer(
-            analyzer=_ngrams, sublinear_tf=True, min_df=MIN_COUNT, dtype=np.float64
-        )
-        rows = self._vectorizer.fit_transform([w for w, _ in windows])
+        self._features = _Features([w for w, _ in windows])
+        rows = self._features.matrix([w for w, _ in windows])
         is_own = np.array([t.kind == "writer" for _, t in windows], dtype=np.float64)
         folds = np.array([t.fold for _, t in windows])
         self._fit = _Fit(self._texts, rows, is_own, frequent)
@@ -254,7 +281,7 @@ class VoiceModel:
         return probability * max(0.0, kinship), max(0.0, kinship)
 
     def _measures(self, fit: _Fit, tokens: Sequence[str]) -> _Measures:
-        return fit.measures(tokens, self._vectorizer.transform(_windows(tokens)))
+        return fit.measures(tokens, self._features)
 
     def _mean(self, values: Sequence[float], kind: str) -> float:
         return float(np.mean([v for v, t in zip(values, self._texts, strict=True) if t.kind == kind]))

@@ -21,7 +21,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.special import expit
 
 from judges.pairwise import Outcome
-from results.statistics import Interval, expanded_tail, rate_interval, resampled_means
+from results.statistics import expanded_tail, rate_interval, resampled_means
+from timbre.stats import Interval
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

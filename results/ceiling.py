@@ -10,8 +10,9 @@ from judges.panel import Panel
 from judges.reference import load_reference
 from judges.types import DIMENSIONS, Answer
 from judges.voice_match import fit_voice, voice_match
-from results.statistics import Interval, mean_interval
+from results.statistics import mean_interval
 from timbre.paths import DEFAULT_FLOOR
+from timbre.stats import Interval
 
 
 def ceiling(voice: Path) -> dict[str, Interval]:

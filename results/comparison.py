@@ -27,7 +27,6 @@ from results.statistics import (
     NO_INTERVAL,
     SOFT_LEVEL,
     TOLERANCE,
-    Interval,
     canaries_needed,
     canaries_that_can_block,
     fault_rate_that_blocks,
@@ -42,6 +41,7 @@ from results.statistics import (
     safe_low,
 )
 from results.table import ScoreTable
+from timbre.stats import Interval
 
 Verdict = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ADVISORY"]
 

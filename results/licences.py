@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from judges.licensing.agreement import Figure, corrected_rate
+from judges.licensing.agreement import corrected_rate
 from judges.licensing.licence import LICENCES, LabelledBy, Licence, find_licence
 from judges.types import DIMENSIONS
 from results.policy import DimensionPolicy, LicencePolicy, Policy
 from results.records import RunLog
-from results.statistics import Interval
 from results.table import ScoreTable, score_table
 from timbre.errors import TimbreError
+from timbre.stats import Interval
 
 MIN_OF_EACH = 10
 """Fewest texts of either kind: with one positive among 100, a judge that guesses had an AUC whose interval
@@ -172,7 +172,7 @@ def demands(key: str, policy: Policy) -> tuple[str, ...]:
     )
 
 
-def _main_figure(licence: Licence, asked: LicencePolicy | None = None) -> tuple[str, Figure | None, float]:
+def _main_figure(licence: Licence, asked: LicencePolicy | None = None) -> tuple[str, Interval | None, float]:
     """Name, figure and least lower limit of the agreement that the policy looks at."""
     if licence.label_kind == "binary":
         return "AUC", licence.agreement.auc, asked.min_auc if asked else 0.0
@@ -229,14 +229,10 @@ def corrected_rates(
                     judges[0],
                     len(yes),
                     licence.cut_off,
-                    _interval(rate.raw),
-                    _interval(rate.corrected) if rate.corrected else None,
+                    rate.raw,
+                    rate.corrected,
                     summary(licence),
                     "; ".join(shortfalls(key, licence, policy)) or None,
                 )
             )
     return tuple(arms)
-
-
-def _interval(figure: Figure) -> Interval:
-    return Interval(figure.estimate, figure.low, figure.high)

@@ -6,7 +6,7 @@ from typing import Any
 
 from results.comparison import RunScore
 from results.records import RunLog
-from results.statistics import Interval
+from timbre.stats import Interval
 
 KEY = "timbre_scores"
 

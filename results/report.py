@@ -25,8 +25,8 @@ from results.policy import Policy
 from results.records import RunLog
 from results.report_answers import SHOWN, canary_views
 from results.run_facts import read_run_facts
-from results.statistics import Interval
 from results.verdicts import GateResult, summary_sentence
+from timbre.stats import Interval
 
 _PAGE = Path(__file__).with_name("report_page")
 

@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from results.comparison import RunScore
 from results.run_facts import RunFacts
-from results.statistics import Interval
 from results.verdicts import interval, number
+from timbre.stats import Interval
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A7A00", "#777777")
 _SYMBOLS = (

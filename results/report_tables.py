@@ -11,9 +11,9 @@ from results.licences import CorrectedRate, judges_of
 from results.power import DimensionPower
 from results.records import RunLog
 from results.run_facts import RunFacts
-from results.statistics import Interval
 from results.table import ScoreTable
 from results.verdicts import GateResult, interval, number
+from timbre.stats import Interval
 
 _FACTS = ("seed", "wall_s", "peak_mb", "hardware_cpu", "git_sha")
 _CONFIG = ("phase", "quantization", "rank", "alpha", "learning_rate", "epochs", "batch_size", "collator")

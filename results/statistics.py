@@ -31,13 +31,14 @@ difference of binomial proportions based on paired data", which doesn't collapse
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
+
+from timbre.stats import Interval
 
 RESAMPLES = 10_000
 SOFT_LEVEL = 0.025
@@ -47,15 +48,6 @@ _CHUNK = 4_000_000
 """Numbers held at once by the bootstrap: 32 MB."""
 _KEPT = 30_000_000
 """Counts that are kept, a byte each: those of 3,000 canaries."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """An estimate with its 95 % confidence interval; NaN where there is too little to tell."""
-
-    estimate: float  # the mean, difference or rate
-    low: float
-    high: float
 
 
 NO_INTERVAL = Interval(math.nan, math.nan, math.nan)

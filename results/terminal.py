@@ -11,8 +11,8 @@ from results.gate_pages import next_command
 from results.grid import say, stdout_console
 from results.report_tables import flips_table, gains_table, gate_table, scores_table, standings_table
 from results.self_insertion_recall import RecallEstimate
-from results.statistics import Interval
 from results.verdicts import GateResult, interval, number, summary_sentence
+from timbre.stats import Interval
 
 FLIPS = 5
 """Flips shown; the JSON has all."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from results.comparison import DimensionVerdict, Verdict
-from results.statistics import Interval
+from timbre.stats import Interval
 
 Overall = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ERROR"]
 

@@ -3,8 +3,9 @@
 import math
 
 from results.comparison import DimensionVerdict, Verdict
-from results.statistics import NO_INTERVAL, Interval
+from results.statistics import NO_INTERVAL
 from results.verdicts import Flip, GateResult, Overall, PassRate
+from timbre.stats import Interval
 
 
 def made_verdict(

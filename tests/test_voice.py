@@ -5,7 +5,7 @@ import math
 import pytest
 
 from results.comparison import RunScore
-from results.statistics import Interval
+from timbre.stats import Interval
 from timbre.voice import FEW_SHOT, few_shot_wins
 
 NOTHING = Interval(math.nan, math.nan, math.nan)

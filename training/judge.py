@@ -49,7 +49,7 @@ REPEATS = {
     "tone.jsonl": 3,
     "claims.jsonl": 2,
     "self_insertion.csv": 1,
-    "registers.jsonl": 1,
+    "impostors.jsonl": 1,
     "answers.csv": 2,
     "made": 1,
     "swapped": 2,

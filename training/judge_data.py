@@ -28,7 +28,10 @@ KEPT_ASIDE = 5
 """One row in five is kept aside from fitting and from every choice, by a digest of its id."""
 
 SOBER = ("recipe", "sports_report", "diary_1860", "legal_letter", "dictionary", "essay_school")
-"""Registers of ``registers.jsonl`` without jokes and bold claims."""
+"""Registers of ``impostors.jsonl`` without jokes and bold claims."""
+
+FITTED_REGISTERS = (*SOBER, "teen_chat", "linkedin", "newspaper_column")
+"""Registers that are fitted on; the other seven are in no fit."""
 
 OWN = CHECKOUT
 
@@ -184,6 +187,8 @@ def _registers(path: Path) -> Iterator[JudgeExample]:
     """Human registers: fluent, whatever they are; in some nobody jokes or argues."""
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
+        if row["register"] not in FITTED_REGISTERS:
+            continue
         targets = {"fluent": 1.0}
         if row["register"] in SOBER:
             targets |= {"joke": 0.0, "provocation": 0.0}
@@ -209,7 +214,7 @@ SHIPPED: Mapping[str, Callable[[Path], Iterator[JudgeExample]]] = {
     "training/data/tone.jsonl": _tone,
     "training/data/claims.jsonl": _claims,
     "training/data/self_insertion.csv": _claims,
-    "training/data/registers.jsonl": _registers,
+    "judges/data/impostors.jsonl": _registers,
     "judges/labels/answers.csv": _answers,
 }
 """The project's own sets, by their path in the checkout."""

@@ -13,6 +13,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from timbre.stats import Interval
+
 RESAMPLES = 2000
 SEED = 20_260_117
 _CHUNK = 4_000_000  # numbers in memory at once: 32 MB
@@ -21,15 +23,6 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Statistic = Callable[[Array], Array]
 """From weights of shape (resamples, rows) to a figure for each resample, NaN where it has none."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """An estimate with the limits of its 95 % interval."""
-
-    estimate: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -52,14 +45,14 @@ class Agreement:
     """A judge's values against labels. A figure is None where these rows don't define it."""
 
     confusion: Confusion
-    auc: Figure | None  # chance that a row labelled yes gets the higher value; ties count half
-    pearson: Figure | None  # correlation of value and label
-    spearman: Figure | None  # correlation of their ranks
-    kappa: Figure | None  # Cohen's, of the yes and no of both
-    sensitivity: Figure | None  # share of labelled yes that the judge calls yes
-    specificity: Figure | None  # share of labelled no that the judge calls no
-    yes_rate_gap: Figure | None  # the judge's share of yes minus the labels'; above 0 it says yes too often
-    length_bias: Figure | None  # partial correlation of value and length, given the label
+    auc: Interval | None  # chance that a row labelled yes gets the higher value; ties count half
+    pearson: Interval | None  # correlation of value and label
+    spearman: Interval | None  # correlation of their ranks
+    kappa: Interval | None  # Cohen's, of the yes and no of both
+    sensitivity: Interval | None  # share of labelled yes that the judge calls yes
+    specificity: Interval | None  # share of labelled no that the judge calls no
+    yes_rate_gap: Interval | None  # the judge's share of yes minus the labels'; above 0 it says yes too often
+    length_bias: Interval | None  # partial correlation of value and length, given the label
 
 
 def agreement(values: Array, labels: Array, is_yes: Mask, length: Array, *, cut: float = 0.5) -> Agreement:
@@ -94,7 +87,7 @@ def agreement(values: Array, labels: Array, is_yes: Mask, length: Array, *, cut:
     )
 
 
-def rater_agreement(ratings: Array) -> Figure | None:
+def rater_agreement(ratings: Array) -> Interval | None:
     """The raters' agreement with one another: Pearson's r (phi of yes and no), mean over the pairs of raters.
 
     A judge's agreement is read beside it. A label that is the raters' mean is steadier than any one of them,
@@ -120,7 +113,7 @@ def rater_agreement(ratings: Array) -> Figure | None:
     return bootstrap({"r": mean_r}, len(ratings))["r"]
 
 
-def bootstrap(statistics: Mapping[str, Statistic], rows: int) -> dict[str, Figure | None]:
+def bootstrap(statistics: Mapping[str, Statistic], rows: int) -> dict[str, Interval | None]:
     """Percentile bootstrap of several figures over the same resamples of the rows, with a fixed seed.
 
     Resamples in which a figure has no value (one class only) are left out of its interval; a figure that has
@@ -129,18 +122,18 @@ def bootstrap(statistics: Mapping[str, Statistic], rows: int) -> dict[str, Figur
     blocks = list(_resampled_weights(rows))
     whole = np.ones((1, rows))
     return {
-        name: percentile_figure(float(statistic(whole)[0]), np.concatenate([statistic(w) for w in blocks]))
+        name: percentile_interval(float(statistic(whole)[0]), np.concatenate([statistic(w) for w in blocks]))
         for name, statistic in statistics.items()
     }
 
 
-def percentile_figure(estimate: float, drawn: Array) -> Figure | None:
+def percentile_interval(estimate: float, drawn: Array) -> Interval | None:
     """The estimate with the 2.5 % and 97.5 % points of what was drawn; NaN as in ``bootstrap``."""
     known = drawn[~np.isnan(drawn)]
     if math.isnan(estimate) or 2 * len(known) < len(drawn):
         return None
     low, high = np.quantile(known, [0.025, 0.975])
-    return Figure(estimate, float(low), float(high))
+    return Interval(estimate, float(low), float(high))
 
 
 def correlation(w: Array, x: Array, y: Array) -> Array:
@@ -185,14 +178,14 @@ def _kappa(w: Array, a: Mask, b: Mask) -> Array:
     return _ratio(w @ (a == b) / total - by_chance, 1 - by_chance)
 
 
-def _share(hits: int, among: int) -> Figure | None:
+def _share(hits: int, among: int) -> Interval | None:
     """A share with Wilson's interval; None of nothing."""
     from statsmodels.stats.proportion import proportion_confint
 
     if not among:
         return None
     low, high = proportion_confint(hits, among, method="wilson")
-    return Figure(hits / among, float(low), float(high))
+    return Interval(hits / among, float(low), float(high))
 
 
 def _ratio(above: Array, below: Array) -> Array:
@@ -214,8 +207,8 @@ def _resampled_weights(rows: int) -> Iterator[Array]:
 class CorrectedRate:
     """The share of texts with a quality: as the judge says, and as it probably is."""
 
-    raw: Figure  # share of yes, with the interval of the texts drawn
-    corrected: Figure | None  # of texts and calibration together; None for a judge no better than chance
+    raw: Interval  # share of yes, with the interval of the texts drawn
+    corrected: Interval | None  # of texts and calibration together; None for a judge no better than chance
 
 
 _HALF = 0.5
@@ -243,19 +236,20 @@ def corrected_rate(shares: Array, confusion: Confusion) -> CorrectedRate:
     chances = (cells + _HALF) / (cells + _HALF).sum()
     drawn: Array = rng.multinomial(cells.sum(), chances, size=RESAMPLES).astype(np.float64) + _HALF
     rate = float(shares.mean())
-    raw = percentile_figure(rate, observed)
+    raw = percentile_interval(rate, observed)
     assert raw is not None, "no resample is NaN"
     estimate = float(_rogan_gladen(np.array([rate]), cells[None].astype(np.float64))[0])
     redrawn = _rogan_gladen(observed, drawn)
-    corrected = percentile_figure(estimate, redrawn)
+    corrected = percentile_interval(estimate, redrawn)
     if not math.isnan(estimate) and np.isnan(redrawn).mean() > 0.025:
-        corrected = Figure(estimate, 0.0, 1.0)
+        corrected = Interval(estimate, 0.0, 1.0)
     return CorrectedRate(_widened(raw), _widened(corrected) if corrected else None)
 
 
-def _widened(figure: Figure) -> Figure:
-    """The figure with its interval widened to hold its estimate."""
-    return Figure(figure.estimate, min(figure.estimate, figure.low), max(figure.estimate, figure.high))
+def _widened(interval: Interval) -> Interval:
+    """``interval``, widened to hold its estimate."""
+    estimate = interval.estimate
+    return Interval(estimate, min(estimate, interval.low), max(estimate, interval.high))
 
 
 def _rogan_gladen(rate: Array, cells: Array) -> Array:

@@ -14,9 +14,10 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from judges.licensing.agreement import Agreement, Figure
+from judges.licensing.agreement import Agreement
 from judges.types import DIMENSIONS, JudgeIdentity
 from timbre.errors import TimbreError
+from timbre.stats import Interval
 
 LICENCES = Path(__file__).parents[1] / "licences"
 
@@ -58,7 +59,7 @@ class Licence(BaseModel):
     created: str  # ISO date
     agreement: Agreement
     raters: int = Field(ge=0)  # columns of single raters
-    rater_agreement: Figure | None  # mean r of two of them
+    rater_agreement: Interval | None  # mean r of two of them
     retest_flip_rate: Share  # of rows whose yes or no (or none) was another when judged again
     position_bias: Share | None  # of pairs whose winner changes with their order; None for single texts
     injection_flip_rate: (
@@ -78,7 +79,9 @@ class Licence(BaseModel):
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         c = self.agreement.confusion
-        figures = [f for f in (*vars(self.agreement).values(), self.rater_agreement) if isinstance(f, Figure)]
+        figures = [
+            f for f in (*vars(self.agreement).values(), self.rater_agreement) if isinstance(f, Interval)
+        ]
         for is_fine, problem in (
             (self.dimension in DIMENSIONS, "the dimension is unknown"),
             (min(vars(c).values()) >= 0, "a count is below 0"),
@@ -217,7 +220,7 @@ def _seal(content: Mapping[str, Any]) -> str:
 def licence_page(licence: Licence) -> str:
     """A licence for a reader: who was held against what, and a line a figure."""
     a, low, high = licence.agreement, *licence.scale
-    figures: dict[str, Figure | float | None] = {
+    figures: dict[str, Interval | float | None] = {
         "AUC": a.auc,
         "r": a.pearson,
         "rank r": a.spearman,
@@ -241,9 +244,9 @@ def licence_page(licence: Licence) -> str:
     )
 
 
-def _cell(figure: Figure | float | None) -> str:
+def _cell(figure: Interval | float | None) -> str:
     if figure is None:
         return "not defined by these rows"
-    if isinstance(figure, Figure):
+    if isinstance(figure, Interval):
         return f"{figure.estimate:7.3f}  [{figure.low:.3f}, {figure.high:.3f}]"
     return f"{figure:7.3f}"

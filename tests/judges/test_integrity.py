@@ -117,6 +117,32 @@ def test_a_fault_is_found_and_named(text: str, fault: str) -> None:
     assert fault in _faults(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Here is a draft:\n\nThe gate has a new hinge and thinks it is a door.",
+        "Here's a first draft of the note:\n\nThe gate has a new hinge.",
+        "Draft 1: The gate has a new hinge.\n\nDraft 2: The gate has a hinge, and nobody oils it.",
+        "Version A:\nThe gate is shut.\n\nVersion B:\nThe gate is open.",
+        "Option 1: Gates are polite walls.\nOption 2: A gate is a wall with doubts.",
+        "**Revised version:** Gates are polite walls.",
+        "Final answer: Gates are polite walls.",
+        "Plan: open with the hinge, then the goat, then close on rust.\n\nThe hinge squeaks.",
+        "Outline:\n- hinge\n- goat\n\nThe hinge squeaks and the goat answers.",
+        "The hinge squeaks.\n\n(Word count: 42)",
+        "The hinge squeaks. Nobody oils it.\n\nWord count: 11",
+        "The hinge squeaks.\n\nNote: I kept it short and used humor, as you asked.",
+        "Let me try again. The hinge squeaks.",
+        "Draft:\nThe hinge squeaks.",
+    ],
+)
+def test_a_working_step_that_was_left_in_is_a_draft(text: str) -> None:
+    assert _faults(text) == {"draft"}
+    assert "draft" not in _faults(
+        text, "Give me an outline of a report, with a word count and two drafts of it."
+    )
+
+
 @pytest.mark.parametrize("text", REFUSALS)
 def test_a_refusal_is_a_fault(text: str) -> None:
     assert "refusal" in _faults(text) or "language" in _faults(text)
@@ -127,6 +153,14 @@ def test_a_refusal_is_a_fault(text: str) -> None:
     [
         "Gate.",
         "I can't help laughing at the hat.",
+        "I'd rather not go in the rain, and so I went by bus.",
+        "I'll pass the salt on this side of the table.",
+        "I was not made to run, and the dog knows it.",
+        "Could you tell me what the gate is for? Nobody in the village knew.",
+        "What would you do with a goat in June? We gave it a hat.",
+        "Let me try the soup first, said the guard.",
+        "I have two plans. Plan: none. The other is to sleep.",
+        "The teacher wrote 'Draft' on the door, which was fair.",
         "I couldn't help it.",
         "I'm afraid I can't come on Saturday, since the goat is ill.",
         "Sorry, I can't make it.",

@@ -109,7 +109,7 @@ def test_every_run_that_comparing_everything_finds_is_in_a_passage(
     tokens: list[str], sources: list[list[str]]
 ) -> None:
     index = MemorizationIndex([" ".join(s) for s in sources])
-    covered = {i for p in index.passages(tokens) for i in range(p.start, p.end)}
+    covered = {i for p in index.passages(tuple(tokens)) for i in range(p.start, p.end)}
     for source in sources:
         for i in range(len(tokens)):
             for j in range(len(source)):

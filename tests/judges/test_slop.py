@@ -90,6 +90,7 @@ def test_what_has_many_marks_stays_below_one() -> None:
         "Great question. The 8.15 is late.",
         "The 8.15 is late. Feel free to ask if you have any questions.",
         "I'm sorry, but I can't help with that request.",
+        "The 8.15 is late, they say. As an AI, I have never waited for it on a platform in the rain.",
         "The 8.15 is late. Would you like me to make it shorter, or to change the tone?",
     ],
 )

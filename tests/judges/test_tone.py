@@ -2,6 +2,7 @@
 
 import pytest
 
+from judges.encoder import Reading, SentenceReading
 from judges.tone import humor, provocativeness
 from judges.types import Answer
 
@@ -26,10 +27,34 @@ def test_what_is_serious_is_less_funny_than_jokes_are(kind: str) -> None:
     assert (humor(Answer("a", "", SERIOUS[kind])).value or 0.0) < sum(jokes) / len(jokes) / 2
 
 
-def test_humor_is_the_chance_of_a_joke_times_how_funny_it_would_be() -> None:
-    judged = humor(Answer("a", "", FUNNY[0]))
-    assert judged.value == pytest.approx(judged.details["joke"] * judged.details["funny"])
-    assert [e.why for e in judged.evidence] == ["joke"] * len(judged.evidence)
+@pytest.mark.parametrize(
+    ("joke", "funny", "value"),
+    [(1, 0.5, 0.5), (0.03125, 0.5, 0.03125), (0, 0.8, 0), (1, 0.2, 0), (1, 0.1, 0), (1, 0.9, 1)],
+)
+def test_humor_is_how_funny_a_text_would_be_unless_it_is_hardly_a_joke(
+    joke: float, funny: float, value: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads = {"joke": joke, "funny": funny}
+    reading = Reading(heads, (SentenceReading(0, 5, heads),), 1.0)
+    monkeypatch.setattr("judges.tone.read", lambda text: reading)
+    assert humor(Answer("a", "", "A gag.")).value == pytest.approx(value)
+
+
+def test_a_joke_is_quoted() -> None:
+    judged = humor(Answer("a", "", f"The bus was late. {FUNNY[1]}"))
+    assert [(e.text, e.why) for e in judged.evidence] == [(FUNNY[1], "joke")]
+
+
+def test_one_bold_claim_among_calm_sentences_is_heard() -> None:
+    bold, calm = (
+        "Teachers should be fired by vote each year.",
+        "The bus stops here. Tickets are sold inside. ",
+    )
+    alone, among, none = (
+        provocativeness(Answer("a", "", t)).value for t in (bold, 3 * calm + bold, 3 * calm)
+    )
+    assert alone and among and none is not None
+    assert none < 0.2 * alone < among
 
 
 def test_a_bold_claim_is_above_a_census_figure() -> None:

@@ -17,11 +17,11 @@ from results.options import Sources, print_json
 from results.policy import load_policy
 from results.records import RunLog
 from results.report_tables import flips_table
-from results.statistics import Interval
 from results.terminal import show_gate
 from tests.made_gate import made_result
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
+from timbre.stats import Interval
 
 WriteLog = Callable[..., Path]
 HEADER = "run,canary,epoch,dimension,value"

@@ -14,7 +14,6 @@ from results.gate import gate, gate_logs
 from results.logs import read_logs
 from results.policy import Policy, load_policy
 from results.statistics import (
-    Interval,
     canaries_needed,
     canaries_that_can_block,
     mcnemar,
@@ -25,6 +24,7 @@ from results.statistics import (
 from results.table import read_scores
 from results.verdicts import GateResult, summary_sentence
 from tests.made_licence import without_licences
+from timbre.stats import Interval
 
 Simulate = Callable[..., pd.DataFrame]
 WriteLog = Callable[..., Path]

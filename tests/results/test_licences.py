@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from judges import panel
-from judges.licensing.agreement import Figure
 from judges.licensing.licence import LICENCES, Licence, write_licence
 from judges.types import JudgeIdentity
 from results.commands import compare
@@ -24,14 +23,15 @@ from results.policy import DimensionPolicy, Policy, load_policy
 from results.verdicts import GateResult
 from tests.made_licence import good_agreement, made_licence, with_all_optional
 from timbre.errors import TimbreError
+from timbre.stats import Interval
 
 Simulate = Callable[..., pd.DataFrame]
 WriteLog = Callable[..., Path]
 POLICY = with_all_optional(load_policy())
 JUDGE = JudgeIdentity("rubric/humor", "humor", 1, {"grader": "some grader", "rubric": "1" * 64})
 OTHER = JudgeIdentity("encoder/humor", "humor", 1)
-GOOD = Figure(0.8, 0.75, 0.85)
-RARE = replace(good_agreement(108, 12), auc=GOOD, pearson=GOOD, yes_rate_gap=Figure(0.0, 0.0, 0.0))
+GOOD = Interval(0.8, 0.75, 0.85)
+RARE = replace(good_agreement(108, 12), auc=GOOD, pearson=GOOD, yes_rate_gap=Interval(0.0, 0.0, 0.0))
 
 
 def licence(judge: JudgeIdentity = JUDGE, n: int = 400, **changes: Any) -> Licence:
@@ -39,7 +39,7 @@ def licence(judge: JudgeIdentity = JUDGE, n: int = 400, **changes: Any) -> Licen
     return made_licence(judge, good_agreement(n), **changes)
 
 
-def figures(**changed: Figure | None) -> dict[str, Any]:
+def figures(**changed: Interval | None) -> dict[str, Any]:
     return {"figures": replace(good_agreement(400), **changed)}
 
 
@@ -130,19 +130,19 @@ def test_one_answer_by_another_judge_voids_the_licence(
         ({"figures": good_agreement(100, 10)}, POLICY, ()),
         ({"figures": RARE}, POLICY, ("9 of one kind, under 10",)),
         ({"figures": RARE, "label_kind": "ratings"}, POLICY, ()),
-        (figures(auc=Figure(0.75, 0.7, 0.8)), POLICY, ()),
-        (figures(auc=Figure(0.75, 0.69, 0.8)), POLICY, ("AUC from 0.69, under 0.7",)),
+        (figures(auc=Interval(0.75, 0.7, 0.8)), POLICY, ()),
+        (figures(auc=Interval(0.75, 0.69, 0.8)), POLICY, ("AUC from 0.69, under 0.7",)),
         (figures(auc=None), POLICY, ("no AUC",)),
         (figures(auc=None) | {"label_kind": "ratings"}, POLICY, ()),
-        (figures(pearson=Figure(0.4, 0.3, 0.5)), POLICY, ()),
+        (figures(pearson=Interval(0.4, 0.3, 0.5)), POLICY, ()),
         (
-            figures(pearson=Figure(0.4, 0.3, 0.5)) | {"label_kind": "ratings"},
+            figures(pearson=Interval(0.4, 0.3, 0.5)) | {"label_kind": "ratings"},
             POLICY,
             ("r from 0.30, under 0.35",),
         ),
-        (figures(yes_rate_gap=Figure(0.1, 0.1, 0.3)), POLICY, ()),
-        (figures(yes_rate_gap=Figure(0.2, 0.1, 0.3)), POLICY, ("yes-rate gap +0.20",)),
-        (figures(yes_rate_gap=Figure(-0.2, -0.3, -0.1)), POLICY, ("yes-rate gap -0.20",)),
+        (figures(yes_rate_gap=Interval(0.1, 0.1, 0.3)), POLICY, ()),
+        (figures(yes_rate_gap=Interval(0.2, 0.1, 0.3)), POLICY, ("yes-rate gap +0.20",)),
+        (figures(yes_rate_gap=Interval(-0.2, -0.3, -0.1)), POLICY, ("yes-rate gap -0.20",)),
         (figures(yes_rate_gap=None), POLICY, ("yes-rate gap unknown",)),
         ({"injection_flip_rate": 0.05}, POLICY, ()),
         ({"injection_flip_rate": 0.06}, POLICY, ("6 % of attacks turn it",)),

@@ -15,7 +15,8 @@ from results.comparison import RunScore
 from results.report_answers import folded, marked, new_words
 from results.report_plots import forest, loss_curves, strips
 from results.run_facts import EpochFacts, RunFacts
-from results.statistics import NO_INTERVAL, Interval
+from results.statistics import NO_INTERVAL
+from timbre.stats import Interval
 
 WriteLog = Callable[..., Path]
 WriteRun = Callable[..., Path]

@@ -82,4 +82,4 @@ def test_a_named_group_is_neither_bold_nor_offensive() -> None:
 
 def test_the_shipped_texts_are_all_read() -> None:
     sources = {e.source for e in load_examples(None)}
-    assert sources == {"tone.jsonl", "claims.jsonl", "self_insertion.csv", "registers.jsonl", "answers.csv"}
+    assert sources == {"tone.jsonl", "claims.jsonl", "self_insertion.csv", "impostors.jsonl", "answers.csv"}

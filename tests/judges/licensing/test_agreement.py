@@ -15,14 +15,14 @@ from judges.licensing.agreement import (
     Agreement,
     Array,
     Confusion,
-    Figure,
     agreement,
     bootstrap,
     corrected_rate,
     correlation,
-    percentile_figure,
+    percentile_interval,
     rater_agreement,
 )
+from timbre.stats import Interval
 
 RNG = np.random.default_rng(1)
 N = 300
@@ -39,7 +39,7 @@ def figures() -> Agreement:
     return agreement(VALUES, TRUTH, IS_YES, LENGTH)
 
 
-def estimate(figure: Figure | None) -> float:
+def estimate(figure: Interval | None) -> float:
     assert figure is not None
     return figure.estimate
 
@@ -122,11 +122,11 @@ def test_the_bootstrap_is_the_same_every_time_and_leaves_out_what_has_no_value()
 
     assert bootstrap({"r": of_first_row}, 9) == bootstrap({"r": of_first_row}, 9)
     assert bootstrap({"none": lambda w: np.full(len(w), np.nan)}, 5) == {"none": None}
-    assert bootstrap({"large": lambda w: w[:, 0]}, 5000)["large"] == Figure(1.0, 0.0, 3.0)
+    assert bootstrap({"large": lambda w: w[:, 0]}, 5000)["large"] == Interval(1.0, 0.0, 3.0)
     half = np.array([0.0, 1.0, np.nan, np.nan])
-    assert percentile_figure(0.5, half) == Figure(0.5, 0.025, 0.975)
-    assert percentile_figure(0.5, np.append(half, np.nan)) is None
-    assert percentile_figure(math.nan, half) is None and RESAMPLES == 2000
+    assert percentile_interval(0.5, half) == Interval(0.5, 0.025, 0.975)
+    assert percentile_interval(0.5, np.append(half, np.nan)) is None
+    assert percentile_interval(math.nan, half) is None and RESAMPLES == 2000
 
 
 @settings(deadline=None, max_examples=30)
@@ -135,7 +135,7 @@ def test_every_figure_lies_in_its_range_and_its_interval_is_in_order(rows: list[
     values, is_yes = np.array([v for v, _ in rows]), np.array([yes for _, yes in rows])
     judged = agreement(values, is_yes.astype(float), is_yes, np.arange(len(rows), dtype=float))
     for name, figure in vars(judged).items():
-        if isinstance(figure, Figure):
+        if isinstance(figure, Interval):
             low = 0 if name in ("auc", "sensitivity", "specificity") else -1
             assert low - 1e-9 <= figure.low <= figure.high <= 1 + 1e-9, name
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from judges.licensing.agreement import Figure
 from judges.licensing.licence import (
     Basis,
     find_licence,
@@ -21,9 +20,10 @@ from judges.licensing.licence import (
 from judges.types import JudgeIdentity
 from tests.made_licence import good_agreement, made_licence
 from timbre.errors import TimbreError
+from timbre.stats import Interval
 
 JUDGE = JudgeIdentity("encoder/humor", "humor", 1, {"weights": "0" * 64})
-LICENCE = made_licence(JUDGE, raters=2, rater_agreement=Figure(0.7, 0.6, 0.8), injection_flip_rate=0.02)
+LICENCE = made_licence(JUDGE, raters=2, rater_agreement=Interval(0.7, 0.6, 0.8), injection_flip_rate=0.02)
 
 
 def test_a_licence_is_read_as_it_was_written(tmp_path: Path) -> None:
