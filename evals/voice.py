@@ -40,6 +40,7 @@ def voice(
     max_tokens: int = 512,
     seed: int = 1234,
     impostors: str = "",
+    model: str = "",
 ) -> Task:
     """Ask the canaries; every sample gets every dimension.
 
@@ -53,9 +54,11 @@ def voice(
         max_tokens: Most new tokens of an answer. Small limits hide a lack of compression.
         seed: Every canary and epoch has a seed of its own that is made from it (``evals.asking.answer_seed``).
         impostors: JSON Lines of further writers that voice_match must tell the writer from: register, id, text.
+        model: Who is asked, in place of ``--model``; for eval sets whose arms differ in more than the model.
     """
     with prerequisite():
-        arm = find_arm(get_model())
+        asked = get_model(model or None)
+        arm = find_arm(asked)
         canaries = load_suite(_from_checkout(suite) if "/" in suite or suite.endswith(".yaml") else suite)
         voice_file = _from_checkout(voice)
         impostor_file = _from_checkout(impostors) if impostors else None
@@ -76,6 +79,7 @@ def voice(
                 base_sha256=arm.base_sha256,
                 impostors=str(impostor_file or ""),
             ),
+            model=asked if model else None,
             config=decoding,
             epochs=Epochs(epochs, "mean"),
             version=facts_version(facts),
