@@ -69,6 +69,8 @@ class StandIn:
         if path == "/v1/load_lora_adapter":
             self.models.append({"id": body["lora_name"], "parent": self.arguments.model})
             return 200, {}
+        if path != "/v1/chat/completions":
+            return 404, {"error": path}
         if self.arguments.fail:
             return 500, {"error": "no"}
         self.active += 1
