@@ -107,6 +107,7 @@ class Connection:
     model: str
     endpoint: Endpoint
     subject: Subject
+    in_flight: int  # requests that the server takes at once
 
 
 class VoiceAPI(ModelAPI):
@@ -135,6 +136,7 @@ class VoiceAPI(ModelAPI):
         self.base = base
         self._connection: Connection | None = None
         self._connecting = anyio.Lock()
+        self._samples_in_flight: int | None = None
 
     async def generate(
         self,
@@ -197,7 +199,7 @@ class VoiceAPI(ModelAPI):
         subject = find_subject(self.model_name, self.base)
         endpoint = connect(subject.base, subject.run, _progress)
         model = serve_run(endpoint, subject.run) if subject.run else serve_base(endpoint)
-        return Connection(open_client(endpoint), model, endpoint, subject)
+        return Connection(open_client(endpoint), model, endpoint, subject, capacity(subject.base))
 
     async def aclose(self) -> None:
         """Let the client go; the server stays for the next process."""
@@ -222,7 +224,9 @@ class VoiceAPI(ModelAPI):
         While some are judged, the others keep the server busy; ``generate`` itself holds the requests to what the
         server takes at once.
         """
-        return 2 * capacity(find_subject(self.model_name, self.base).base)
+        if self._samples_in_flight is None:  # Inspect asks before every request
+            self._samples_in_flight = 2 * capacity(find_subject(self.model_name, self.base).base)
+        return self._samples_in_flight
 
 
 def open_client(endpoint: Endpoint) -> AsyncOpenAI:
@@ -242,7 +246,7 @@ async def _ask(
     """One request; no more at once than the server takes, or than was asked for."""
     url = connection.endpoint.url
     if url not in _limiters:
-        _limiters[url] = anyio.CapacityLimiter(capacity(connection.subject.base))
+        _limiters[url] = anyio.CapacityLimiter(connection.in_flight)
     no_key = {} if connection.endpoint.key else {"Authorization": Omit()}
     async with nullcontext() if asked_in_flight else _limiters[url]:
         return await connection.client.chat.completions.create(

@@ -83,10 +83,9 @@ class Client:
 
 
 @pytest.fixture(autouse=True)
-def two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server's capacity, whatever the device."""
+def no_limiters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has its own."""
     monkeypatch.setattr(provider, "_limiters", {})
-    monkeypatch.setattr(provider, "capacity", lambda base: 2)
 
 
 def ask(clients: list[Client], times: int, config: GenerateConfig | None = None) -> list[str]:
@@ -97,7 +96,7 @@ def ask(clients: list[Client], times: int, config: GenerateConfig | None = None)
     def connect() -> Connection:
         place: Any = SimpleNamespace(served=served, url="http://127.0.0.1:9", key="", base=None, identity="0")
         client: Any = left.pop(0)
-        return Connection(client, "run2@0", place, place)
+        return Connection(client, "run2@0", place, place, in_flight=2)
 
     api._connect = connect  # type: ignore[method-assign]
 
