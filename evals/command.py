@@ -21,16 +21,15 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
     TIMBRE_VLLM_ARGS passes more arguments to vLLM, such as --tensor-parallel-size 2.
     """
     from evals import server
-    from evals.server_record import folder_of, running
     from training.base import default_base, resolve_base
 
     if stop and status:
         raise TimbreError(
             "--stop and --status exclude each other", where="timbre serve", do="give one of them"
         )
-    found = running()
+    found = server.running()
     if base is not None and (stop or status):
-        wanted = folder_of(resolve_base(base))
+        wanted = server.folder_of(resolve_base(base))
         found = [(folder, record) for folder, record in found if folder == wanted]
     if stop:
         for folder, record in found:
@@ -46,9 +45,12 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
             {
                 "base": record.base,
                 "url": record.url,
+                "host": record.host,
                 "pid": record.pid,
+                "server_pid": record.server_pid,
                 "dtype": record.dtype,
-                "ready": server.is_ready(record, (folder / "key").read_text()),
+                "args": record.args,
+                "ready": server.is_ready(record, server.read_key(folder)),
                 "key_file": str(folder / "key"),
                 "log": str(folder / "log"),
             }
@@ -64,11 +66,12 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
             click.echo("no server is running")
         sys.exit(0 if rows else 1)
     endpoint = server.connect(resolve_base(base or default_base()))
+    outside = endpoint.served.url_is_outside
+    key_file = None if outside else str(endpoint.folder / "key")
     if as_json:
-        row = {"url": endpoint.url, "key_file": str(endpoint.folder / "key"), "models": endpoint.models()}
-        json.dump(row, sys.stdout, indent=2)
+        started = {"url": endpoint.url, "key_file": key_file, "models": endpoint.models()}
+        json.dump(started, sys.stdout, indent=2)
         click.echo()
     else:
-        click.echo(
-            f"serving {', '.join(endpoint.models())} at {endpoint.url}; key in {endpoint.folder / 'key'}"
-        )
+        kept = "" if outside else f"; key in {key_file}"
+        click.echo(f"serving {', '.join(endpoint.models())} at {endpoint.url}{kept}")

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+import os
+import shutil
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 from filelock import FileLock
 
-from evals.still_adapter import NAME
+from evals.vllm_command import STILL
 from timbre.errors import TimbreError
 from timbre.paths import home
+from training.base import Base
 from training.runs import Run
 
 PROBE_PROMPTS = (
@@ -29,26 +32,50 @@ MIN_SHIFT = 1e-3
 
 
 @dataclass(frozen=True)
+class Served:
+    """What answers, by the server's own record; a part of a log's conditions (contract C7)."""
+
+    model: str  # name that the base answers to
+    dtype: str  # number type of the weights; "unknown" of an outside endpoint
+    args: tuple[str, ...] | None  # TIMBRE_VLLM_ARGS that the server was started with; None where unknown
+    url_is_outside: bool
+
+    def as_metadata(self) -> dict[str, Any]:
+        """As JSON for a log's metadata."""
+        return {**asdict(self), "args": None if self.args is None else list(self.args)}
+
+
+@dataclass(frozen=True)
 class Endpoint:
     """Where a server answers.
 
     Attributes:
         url: Root of the OpenAI API, ending in ``/v1``.
-        key: Bearer token.
+        key: Bearer token; empty where none is asked for.
         folder: Notes of this server's life: which adapters were probed.
-        dtype: Number type of the served weights, as far as known.
-        still: Adapter without effect that stands for the base (see ``evals.still_adapter``), or None
-            where requests without an adapter are answered by the base.
+        served: What answers there.
+        still: Adapter without effect that stands for the base (see ``vllm_command.write_still_adapter``), or
+            None where requests without an adapter are answered by the base.
     """
 
     url: str
     key: str
     folder: Path
-    dtype: str
+    served: Served
     still: Path | None = None
 
+    @property
+    def dtype(self) -> str:
+        """Number type of the served weights, as far as known."""
+        return self.served.dtype
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request must carry; nothing where there is no key."""
+        return {"Authorization": f"Bearer {self.key}"} if self.key else {}
+
     def ask(self, method: str, path: str, body: Any = None, *, timeout: float = 120) -> httpx.Response:
-        """One request with the key; never through a proxy, since the server is named by its address.
+        """One request with the key; a loopback address is never asked through a proxy.
 
         Raises:
             TimbreError: no answer, or the key is refused.
@@ -58,9 +85,9 @@ class Endpoint:
                 method,
                 self.url.removesuffix("/v1") + path,
                 json=body,
-                headers={"Authorization": f"Bearer {self.key}"},
+                headers=self.headers,
                 timeout=timeout,
-                trust_env=False,
+                trust_env=not is_loopback(self.url),
             )
         except httpx.HTTPError as error:
             raise TimbreError(
@@ -72,38 +99,86 @@ class Endpoint:
             )
         return response
 
-    def models(self) -> list[str]:
-        """Names that the server answers to, the base first."""
+    def listed(self) -> list[dict[str, Any]]:
+        """The rows of ``/v1/models``, bases before adapters.
+
+        Raises:
+            TimbreError: No answer, or one that is no list of models.
+        """
         response = self.ask("GET", "/v1/models", timeout=10)
-        if response.status_code != 200:
+        try:
+            rows = list(response.raise_for_status().json()["data"])
+            return sorted(rows, key=lambda row: row.get("parent") is not None)
+        except (httpx.HTTPStatusError, ValueError, LookupError, TypeError, AttributeError) as error:
             raise TimbreError(
                 f"the server lists no models (HTTP {response.status_code})", where=self.url, do=_DO_DEAD
-            )
-        rows = response.json()["data"]
-        return [r["id"] for r in sorted(rows, key=lambda r: r.get("parent") is not None)]
+            ) from error
+
+    def models(self) -> list[str]:
+        """Names that the server answers to, the base first."""
+        return [str(row["id"]) for row in self.listed()]
 
 
 _DO_DEAD = "start one with `timbre serve`, or mend TIMBRE_VLLM_URL"
 
 
-def outside_endpoint(url: str, key: str) -> Endpoint:
-    """An endpoint that somebody else started (``TIMBRE_VLLM_URL``)."""
+def is_loopback(url: str) -> bool:
+    """Whether an address is this machine's own."""
+    host = httpx.URL(url).host
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def outside_endpoint(url: str, base: Base) -> Endpoint:
+    """The endpoint that somebody else started (``TIMBRE_VLLM_URL``), if it serves the base.
+
+    Its model is the one that ``TIMBRE_VLLM_MODEL`` names, or else must be listed under the base's own name or
+    folder.
+
+    Raises:
+        TimbreError: No such address, no answer, or another model.
+    """
+    try:
+        is_http = httpx.URL(url).scheme in ("http", "https") and bool(httpx.URL(url).host)
+    except httpx.InvalidURL:
+        is_http = False
+    if not is_http:
+        raise TimbreError(
+            f"{url!r} is no address of a server", where="TIMBRE_VLLM_URL", do="write http://host:port/v1"
+        )
     root = url.rstrip("/")
     root = root if root.endswith("/v1") else root + "/v1"
     folder = home() / ".timbre" / "endpoints" / hashlib.sha256(root.encode()).hexdigest()[:12]
+    wanted = os.environ.get("TIMBRE_VLLM_MODEL", "")
+    endpoint = Endpoint(
+        root, os.environ.get("TIMBRE_VLLM_KEY", ""), folder, Served(wanted, "unknown", None, True)
+    )
+    rows = endpoint.listed()
+    own = {base.name, str(base.path)}
+
+    def is_meant(row: dict[str, Any]) -> bool:
+        if wanted:
+            return bool(row["id"] == wanted)
+        return row.get("parent") is None and bool({row["id"], row.get("root")} & own)
+
+    model = next((str(row["id"]) for row in rows if is_meant(row)), None)
+    if model is None:
+        raise TimbreError(
+            f"the server has no model {wanted or base.name!r}; it lists {', '.join(row['id'] for row in rows)}",
+            where=root,
+            do="name the one that is meant with TIMBRE_VLLM_MODEL",
+        )
     folder.mkdir(parents=True, exist_ok=True)
-    return Endpoint(root, key, folder, "unknown")
+    return replace(endpoint, served=replace(endpoint.served, model=model))
 
 
 def serve_base(endpoint: Endpoint) -> str:
     """The name under which the base answers, whatever else is in the batch."""
-    served = endpoint.models()
     if endpoint.still is None:
-        return served[0]
+        return endpoint.served.model
     with FileLock(endpoint.folder / "adapters.lock"):
-        if NAME not in endpoint.models():
-            _load(endpoint, NAME, endpoint.still)
-    return NAME
+        if STILL not in endpoint.models():
+            _load(endpoint, STILL, endpoint.still)
+    return STILL
 
 
 def serve_run(endpoint: Endpoint, run: Run) -> str:
@@ -118,7 +193,8 @@ def serve_run(endpoint: Endpoint, run: Run) -> str:
     name, base = run.served_name, serve_base(endpoint)
     with FileLock(endpoint.folder / "adapters.lock"):
         if name not in endpoint.models():
-            _load(endpoint, name, run.adapter)
+            outside = endpoint.served.url_is_outside
+            _load(endpoint, name, run.adapter if outside else _kept(endpoint, run))
         note = endpoint.folder / f"probe-{name}.json"
         if not note.is_file():
             found = probe(endpoint, base, name)
@@ -130,6 +206,20 @@ def serve_run(endpoint: Endpoint, run: Run) -> str:
                 )
             note.write_text(json.dumps({"shift": found.shift, "noise": found.noise, "words": found.words}))
     return name
+
+
+def _kept(endpoint: Endpoint, run: Run) -> Path:
+    """The adapter's files under the server's own folder, so that the name stays with these weights.
+
+    The server reads an adapter again whenever it had to make room; by then the run may be another training.
+    """
+    folder = endpoint.folder / "adapters" / run.served_name
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        shutil.copytree(run.adapter, folder, copy_function=os.link)
+    except (OSError, shutil.Error):  # another file system
+        shutil.copytree(run.adapter, folder, dirs_exist_ok=True)
+    return folder
 
 
 def _load(endpoint: Endpoint, name: str, adapter: Path) -> None:
@@ -171,7 +261,7 @@ def probe(endpoint: Endpoint, base: str, name: str) -> Probe:
     first = [_greedy(endpoint, base, prompt) for prompt in PROBE_PROMPTS]
     again = [_greedy(endpoint, base, prompt) for prompt in PROBE_PROMPTS]
     return Probe(
-        words=[text for text, _ in first] != [text for text, _ in adapted],
+        words=[t for t, _ in first] == [t for t, _ in again] != [t for t, _ in adapted],
         shift=_largest_shift(first, adapted),
         noise=_largest_shift(first, again),
     )

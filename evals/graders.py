@@ -57,6 +57,11 @@ def graders() -> tuple[Model, ...]:
     return tuple(models) if isinstance(models, list) else (models,)
 
 
+def grader_names() -> str | None:
+    """Their names for logs; None where there is no grader."""
+    return ", ".join(sorted(map(grader_name, graders()))) or None
+
+
 def grader_name(grader: Model) -> str:
     """The grader's name, with the identity of a run and with settings of its own; for logs and licences.
 

@@ -5,20 +5,34 @@ Three things have no public way:
 * a model name without a slash (``--model run2``) matches only a provider whose unqualified registry name
   is None, so one is registered under a name whose ``split`` says so;
 * ``PrerequisiteError``, which Inspect prints without a traceback, is not exported;
-* whether ``--cache`` was asked for, so that a solver can add a run's identity to the cache's scope.
+* the settings that the command line and the task ask for together, from which a solver makes each answer's seed
+  and its cache's scope.
+
+Another version of Inspect is refused at import: these parts change without notice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, SupportsIndex
 
+import inspect_ai
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai._util.registry import RegistryInfo, registry_add
-from inspect_ai.model import CachePolicy, ModelAPI
+from inspect_ai.model import GenerateConfig, ModelAPI
 from inspect_ai.model._generate_config import active_generate_config
 
-__all__ = ["WRITTEN_FOR", "PrerequisiteError", "register_for_bare_names", "requested_cache"]
+from timbre.errors import TimbreError
+
+__all__ = ["WRITTEN_FOR", "PrerequisiteError", "prerequisite", "register_for_bare_names", "requested_config"]
 
 WRITTEN_FOR = "0.3.285"
+
+if inspect_ai.__version__ != WRITTEN_FOR:
+    raise TimbreError(
+        f"inspect_ai is {inspect_ai.__version__}, and this is written for {WRITTEN_FOR}",
+        where="evals/inspect_internals.py",
+        do="run `make setup`",
+    )
 
 
 class _NoPackage(str):
@@ -43,9 +57,15 @@ def register_for_bare_names(provider: Callable[..., ModelAPI], name: str) -> Non
     registry_add(bare, RegistryInfo.model_construct(type="modelapi", name=_NoPackage(name), metadata={}))
 
 
-def requested_cache() -> CachePolicy | None:
-    """The cache policy that the command line or the eval asked for, or None."""
-    asked = active_generate_config().cache
-    if asked is True:
-        return CachePolicy()
-    return asked if isinstance(asked, CachePolicy) else None
+def requested_config() -> GenerateConfig:
+    """The settings of this eval's own model: the task's, under what the command line says."""
+    return active_generate_config()
+
+
+@contextmanager
+def prerequisite() -> Iterator[None]:
+    """Turn a user's mistake into Inspect's own kind: printed without a traceback, exit status 1."""
+    try:
+        yield
+    except TimbreError as error:
+        raise PrerequisiteError(str(error)) from None

@@ -4,11 +4,11 @@ Nothing is read, started or loaded before the first request: Inspect builds mode
 old log. The first request finds the run, the server and the adapter, once, however many samples ask.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from inspect_ai.model import (
     ChatCompletionChoice,
     ChatMessage,
@@ -22,19 +22,45 @@ from inspect_ai.model import (
 )
 from inspect_ai.tool import ToolChoice, ToolInfo
 from inspect_ai.util import display_counter
-from openai import APIConnectionError, APIStatusError, AsyncOpenAI, RateLimitError
+from openai import (
+    APIConnectionError,
+    APIStatusError,
+    AsyncOpenAI,
+    DefaultAsyncHttpxClient,
+    Omit,
+    RateLimitError,
+    Timeout,
+)
 from openai.types.chat import ChatCompletion
 
-from evals.endpoint import Endpoint, serve_base, serve_run
-from evals.server import connect, tell
+from evals.background import in_daemon
+from evals.endpoint import Endpoint, is_loopback, serve_base, serve_run
+from evals.inspect_internals import prerequisite
+from evals.server import capacity, connect, release, tell
 from timbre.errors import TimbreError
 from training.base import Base, default_base, resolve_base
 from training.runs import BASELINE, Run, base_of, find_run
 
-MAX_CONNECTIONS = 64
-"""Requests in flight: throughput on a CPU grows up to about here."""
+TIMEOUT = Timeout(1800, connect=30)
+"""An answer waits for all that were asked before it: on two cores, for minutes."""
+
+SENT = (
+    *("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty"),
+    *("logprobs", "top_logprobs", "extra_headers"),
+)
+"""Settings that go to the server under Inspect's own name."""
+
+SENT_OTHERWISE = ("stop_seqs", "top_k", "logit_bias", "num_choices", "response_schema", "extra_body")
+"""Settings that go there under vLLM's."""
+
+KEPT_BY_INSPECT = (
+    *("max_retries", "timeout", "attempt_timeout", "max_connections", "adaptive_connections"),
+    *("system_message", "cache", "fail_on_refusal", "max_tool_output", "reasoning_history"),
+)
+"""Settings that Inspect itself applies before or after it asks."""
 
 _STOPS: dict[str, StopReason] = {"stop": "stop", "length": "max_tokens", "content_filter": "content_filter"}
+_limiters: dict[str, anyio.CapacityLimiter] = {}
 
 
 @dataclass(frozen=True)
@@ -81,6 +107,7 @@ class Connection:
     model: str
     endpoint: Endpoint
     subject: Subject
+    in_flight: int  # requests that the server takes at once
 
 
 class VoiceAPI(ModelAPI):
@@ -109,6 +136,7 @@ class VoiceAPI(ModelAPI):
         self.base = base
         self._connection: Connection | None = None
         self._connecting = anyio.Lock()
+        self._samples_in_flight: int | None = None
 
     async def generate(
         self,
@@ -118,16 +146,19 @@ class VoiceAPI(ModelAPI):
         config: GenerateConfig,
     ) -> ModelOutput:
         """One answer; ``stop_reason`` is ``max_tokens`` where the limit cut it off."""
-        if tools:
-            raise TimbreError("a run calls no tools", where=self.model_name, do="evaluate it without tools")
-        connection = await self.connected()
-        try:
-            response = await _ask(connection, input, config)
-        except APIConnectionError:
-            # A run that needs more layers may have had the server started anew, at another port.
-            connection = await self.connected(lost=connection)
-            response = await _ask(connection, input, config)
-        choice = response.choices[0]
+        with prerequisite():
+            if tools:
+                raise TimbreError(
+                    "a run calls no tools", where=self.model_name, do="evaluate it without tools"
+                )
+            parameters = request_parameters(config)
+            connection = await self.connected()
+            try:
+                response = await _ask(connection, input, parameters, config.max_connections)
+            except APIConnectionError:
+                # A run that needs more layers may have had the server started anew, at another port.
+                connection = await self.connected(lost=connection)
+                response = await _ask(connection, input, parameters, config.max_connections)
         usage = response.usage
         # The name without the identity would make two trainings of one name look the same in the log.
         return ModelOutput(
@@ -140,6 +171,7 @@ class VoiceAPI(ModelAPI):
                     stop_reason=_STOPS.get(choice.finish_reason, "unknown"),
                     logprobs=Logprobs(**choice.logprobs.model_dump()) if choice.logprobs else None,
                 )
+                for choice in response.choices
             ],
             usage=ModelUsage(
                 input_tokens=usage.prompt_tokens,
@@ -148,7 +180,10 @@ class VoiceAPI(ModelAPI):
             )
             if usage
             else None,
-            metadata={"identity": connection.subject.identity, "served_dtype": connection.endpoint.dtype},
+            metadata={
+                "identity": connection.subject.identity,
+                "server": connection.endpoint.served.as_metadata(),
+            },
         )
 
     async def connected(self, lost: Connection | None = None) -> Connection:
@@ -157,22 +192,20 @@ class VoiceAPI(ModelAPI):
             if lost is not None and self._connection is lost:
                 await self.aclose()
             if self._connection is None:
-                self._connection = await anyio.to_thread.run_sync(self._connect)
+                self._connection = await in_daemon(self._connect)
             return self._connection
 
     def _connect(self) -> Connection:
         subject = find_subject(self.model_name, self.base)
         endpoint = connect(subject.base, subject.run, _progress)
         model = serve_run(endpoint, subject.run) if subject.run else serve_base(endpoint)
-        client = AsyncOpenAI(
-            base_url=endpoint.url, api_key=endpoint.key or "none", timeout=1800, max_retries=0
-        )
-        return Connection(client, model, endpoint, subject)
+        return Connection(open_client(endpoint), model, endpoint, subject, capacity(subject.base))
 
     async def aclose(self) -> None:
         """Let the client go; the server stays for the next process."""
         if self._connection is not None:
             await self._connection.client.close()
+            release(self._connection.endpoint)
             self._connection = None
 
     def should_retry(self, ex: BaseException) -> bool:
@@ -186,33 +219,68 @@ class VoiceAPI(ModelAPI):
         return "timbre-vllm"
 
     def max_connections(self) -> int:
-        """Requests in flight unless ``--max-connections`` says otherwise."""
-        return MAX_CONNECTIONS
+        """Samples in flight unless ``--max-connections`` says otherwise: twice the requests.
+
+        While some are judged, the others keep the server busy; ``generate`` itself holds the requests to what the
+        server takes at once.
+        """
+        if self._samples_in_flight is None:  # Inspect asks before every request
+            self._samples_in_flight = 2 * capacity(find_subject(self.model_name, self.base).base)
+        return self._samples_in_flight
 
 
-async def _ask(connection: Connection, input: list[ChatMessage], config: GenerateConfig) -> ChatCompletion:
-    return await connection.client.chat.completions.create(
-        model=connection.model,
-        messages=[{"role": m.role, "content": m.text} for m in input],  # type: ignore[misc]
-        **_parameters(config),
+def open_client(endpoint: Endpoint) -> AsyncOpenAI:
+    """A client of an endpoint, which goes through no proxy to a loopback address."""
+    return AsyncOpenAI(
+        base_url=endpoint.url,
+        api_key=endpoint.key or "none",
+        timeout=TIMEOUT,
+        max_retries=0,
+        http_client=DefaultAsyncHttpxClient(trust_env=not is_loopback(endpoint.url), timeout=TIMEOUT),
     )
 
 
-def _parameters(config: GenerateConfig) -> dict[str, Any]:
-    """Inspect's settings as the OpenAI API spells them; what is not set is left to the server."""
-    names = (
-        "temperature",
-        "top_p",
-        "max_tokens",
-        "seed",
-        "frequency_penalty",
-        "presence_penalty",
-        "logprobs",
-    )
-    given = {name: getattr(config, name) for name in (*names, "top_logprobs")}
-    parameters = {name: value for name, value in given.items() if value is not None}
+async def _ask(
+    connection: Connection, input: list[ChatMessage], parameters: dict[str, Any], asked_in_flight: int | None
+) -> ChatCompletion:
+    """One request; no more at once than the server takes, or than was asked for."""
+    url = connection.endpoint.url
+    if url not in _limiters:
+        _limiters[url] = anyio.CapacityLimiter(connection.in_flight)
+    no_key = {} if connection.endpoint.key else {"Authorization": Omit()}
+    async with nullcontext() if asked_in_flight else _limiters[url]:
+        return await connection.client.chat.completions.create(
+            model=connection.model,
+            messages=[{"role": m.role, "content": m.text} for m in input],  # type: ignore[misc]
+            **{**parameters, "extra_headers": {**no_key, **parameters.get("extra_headers", {})}},
+        )
+
+
+def request_parameters(config: GenerateConfig) -> dict[str, Any]:
+    """Inspect's settings as vLLM's API spells them; what is not set is left to the server.
+
+    Raises:
+        TimbreError: A setting that can't be sent, by name: what was asked must be what happened.
+    """
+    given = {name for name, value in config if value is not None}
+    if unknown := sorted(given - {*SENT, *SENT_OTHERWISE, *KEPT_BY_INSPECT}):
+        raise TimbreError(
+            f"the server of runs can't be told {', '.join(unknown)}",
+            where="generation settings",
+            do="leave it out, or give vLLM's own setting in extra_body",
+        )
+    parameters = {name: getattr(config, name) for name in SENT if name in given}
+    body = dict(config.extra_body or {})
+    if config.top_k is not None:
+        body["top_k"] = config.top_k
+    if body:
+        parameters["extra_body"] = body
     if config.stop_seqs:
         parameters["stop"] = config.stop_seqs
+    if config.num_choices is not None:
+        parameters["n"] = config.num_choices
+    if config.logit_bias:
+        parameters["logit_bias"] = {str(token): bias for token, bias in config.logit_bias.items()}
     if config.response_schema is not None:
         parameters["response_format"] = {
             "type": "json_schema",

@@ -9,8 +9,10 @@ from inspect_ai.model import ModelAPI, modelapi
 
 from evals.inspect_internals import register_for_bare_names
 
+PROVIDER = "voice"
 
-@modelapi(name="voice")
+
+@modelapi(name=PROVIDER)
 def voice() -> type[ModelAPI]:
     """``--model voice/run2``."""
     from evals.provider import VoiceAPI

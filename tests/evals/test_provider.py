@@ -1,15 +1,61 @@
-"""The provider's way to a server that is started anew while it is being asked."""
+"""The provider: what it sends, and its way to a server that is started anew while it is being asked."""
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
 import anyio
 import httpx
 import pytest
-from inspect_ai.model import ChatMessageUser, GenerateConfig, ModelOutput
+from inspect_ai.model import ChatMessageUser, GenerateConfig, ModelOutput, ResponseSchema
+from inspect_ai.util import JSONSchema
 from openai import APIConnectionError
 
-from evals.provider import Connection, VoiceAPI
+from evals import provider
+from evals.background import in_daemon
+from evals.endpoint import Served
+from evals.provider import Connection, VoiceAPI, request_parameters
+from tests.evals.conftest import RunningStandIn
+from timbre.errors import TimbreError
+
+SCHEMA = ResponseSchema(name="s", json_schema=JSONSchema(type="object"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ({"temperature": 0.0, "seed": 3}, {"temperature": 0.0, "seed": 3}),
+        ({"top_k": 5, "extra_body": {"min_p": 0.1}}, {"extra_body": {"min_p": 0.1, "top_k": 5}}),
+        ({"stop_seqs": ["."], "num_choices": 2}, {"stop": ["."], "n": 2}),
+        ({"logit_bias": {7: -5.0}}, {"logit_bias": {"7": -5.0}}),
+        ({"response_schema": SCHEMA}, {"response_format": {
+            "type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}}),
+        ({"max_retries": 5, "system_message": "Be brief.", "cache": True}, {}),
+    ],
+)  # fmt: skip
+def test_a_setting_is_sent_as_the_server_spells_it(asked: dict[str, Any], sent: dict[str, Any]) -> None:
+    assert request_parameters(GenerateConfig(**asked)) == sent
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"best_of": 3}, {"reasoning_effort": "low"}, {"prompt_logprobs": 1}, {"batch": 8}, {"verbosity": "low"}],
+)
+def test_a_setting_that_cannot_be_sent_is_refused_by_name(asked: dict[str, Any]) -> None:
+    with pytest.raises(TimbreError, match=next(iter(asked))):
+        request_parameters(GenerateConfig(**asked))
+
+
+def test_the_client_of_a_keyless_loopback_server_uses_no_proxy_and_no_header(
+    stand_in: RunningStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    api = VoiceAPI("baseline")
+    output = anyio.run(
+        api.generate, [ChatMessageUser(content="Hello?")], [], "none", GenerateConfig(num_choices=2)
+    )
+    assert isinstance(output, ModelOutput) and len(output.choices) == 2
+    assert "authorization" not in stand_in.app.requests[0]["headers"]
 
 
 class Client:
@@ -18,9 +64,14 @@ class Client:
     def __init__(self, name: str, *, gone: bool = False) -> None:
         self.name, self.gone, self.closed = name, gone, False
         self.chat = SimpleNamespace(completions=SimpleNamespace(create=self.create))
+        self.most_at_once = self.at_once = 0
 
     async def create(self, **asked: Any) -> Any:
-        await anyio.sleep(0)
+        self.at_once += 1
+        self.most_at_once = max(self.at_once, self.most_at_once)
+        for _ in range(50):  # long enough for all the others to come
+            await anyio.sleep(0)
+        self.at_once -= 1
         if self.gone:
             raise APIConnectionError(request=httpx.Request("POST", "http://127.0.0.1:9/v1"))
         message = SimpleNamespace(content=self.name)
@@ -31,19 +82,28 @@ class Client:
         self.closed = True
 
 
-def ask(clients: list[Client], times: int) -> list[str]:
+@pytest.fixture(autouse=True)
+def no_limiters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test has its own."""
+    monkeypatch.setattr(provider, "_limiters", {})
+
+
+def ask(clients: list[Client], times: int, config: GenerateConfig | None = None) -> list[str]:
     """Answers of ``times`` calls at once; the n-th connection that is made leads to the n-th client."""
     api, left, answers = VoiceAPI("run2"), list(clients), []
+    served = Served("base", "float32", (), url_is_outside=True)
 
     def connect() -> Connection:
-        place: Any = SimpleNamespace(dtype="float32", identity="0" * 64)
+        place: Any = SimpleNamespace(served=served, url="http://127.0.0.1:9", key="", base=None, identity="0")
         client: Any = left.pop(0)
-        return Connection(client, "run2@0", place, place)
+        return Connection(client, "run2@0", place, place, in_flight=2)
 
     api._connect = connect  # type: ignore[method-assign]
 
     async def call() -> None:
-        output = await api.generate([ChatMessageUser(content="Hello?")], [], "none", GenerateConfig())
+        output = await api.generate(
+            [ChatMessageUser(content="Hello?")], [], "none", config or GenerateConfig()
+        )
         assert isinstance(output, ModelOutput)
         answers.append(output.completion)
 
@@ -66,3 +126,32 @@ def test_a_server_that_is_gone_twice_is_an_error() -> None:
     with pytest.raises(ExceptionGroup) as caught:
         ask([Client("old", gone=True), Client("new", gone=True)], times=1)
     assert isinstance(caught.value.exceptions[0], APIConnectionError)
+
+
+@pytest.mark.parametrize(("config", "most"), [(None, 2), (GenerateConfig(max_connections=5), 5)])
+def test_no_more_requests_are_in_flight_than_the_server_takes_unless_the_user_says_so(
+    config: GenerateConfig | None, most: int
+) -> None:
+    client = Client("server")
+    ask([client], times=5, config=config)
+    assert client.most_at_once == most
+
+
+def test_waiting_for_a_server_ends_when_it_is_cancelled_however_long_the_thread_blocks() -> None:
+    never = threading.Event()
+
+    async def wait() -> bool:
+        with anyio.move_on_after(0.05) as scope:
+            await in_daemon(never.wait)
+        return scope.cancelled_caught
+
+    assert anyio.run(wait)
+    never.set()
+
+
+def test_what_goes_wrong_in_the_thread_is_raised_where_it_is_awaited() -> None:
+    def fails() -> None:
+        raise TimbreError("no server")
+
+    with pytest.raises(TimbreError, match="no server"):
+        anyio.run(in_daemon, fails)

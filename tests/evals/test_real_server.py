@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 
 from evals import endpoint as endpoints
-from evals.endpoint import PROBE_PROMPTS, Endpoint, serve_base, serve_run
+from evals.endpoint import PROBE_PROMPTS, Endpoint, Served, serve_base, serve_run
+from evals.vllm_command import STILL
 from judges.types import DIMENSIONS
 from tests.conftest import RUN, Workspace
 from training.runs import Run, read_run
@@ -57,9 +59,9 @@ def endpoint(logs: dict[str, EvalLog], workspace: Workspace) -> Endpoint:
     """The server that the eval started."""
     folder = next((workspace.home / ".timbre" / "servers").iterdir())
     record = json.loads((folder / "server.json").read_text())
-    still = folder / "still-adapter"
+    served = Served(record["base"], record["dtype"], tuple(record["args"]), url_is_outside=False)
     key = (folder / "key").read_text()
-    return Endpoint(f"http://127.0.0.1:{record['port']}/v1", key, folder, record["dtype"], still)
+    return Endpoint(f"http://127.0.0.1:{record['port']}/v1", key, folder, served, folder / STILL)
 
 
 def test_the_literal_command_evaluates_run_and_baseline(logs: dict[str, EvalLog]) -> None:
@@ -95,6 +97,13 @@ def test_the_log_carries_the_runs_identity_in_metadata_version_and_answers(
     assert facts(log)["identity"] == run.identity
     assert log.eval.task_version != logs["baseline"].eval.task_version
     assert all(sample.output.model == run.served_name for sample in log.samples or [])
+    assert {(sample.output.metadata or {})["identity"] for sample in log.samples or []} == {run.identity}
+
+
+def test_the_log_says_what_the_server_is(logs: dict[str, EvalLog], endpoint: Endpoint) -> None:
+    for log in logs.values():
+        assert facts(log)["server"] == endpoint.served.as_metadata()
+        assert all((s.output.metadata or {})["server"] == facts(log)["server"] for s in log.samples or [])
 
 
 def test_epochs_are_sampled_with_different_seeds(logs: dict[str, EvalLog]) -> None:
@@ -113,7 +122,7 @@ def test_the_key_file_is_the_users_alone(endpoint: Endpoint) -> None:
 
 
 def test_the_server_refuses_a_wrong_key(endpoint: Endpoint) -> None:
-    stranger = Endpoint(endpoint.url, "guess", endpoint.folder, endpoint.dtype)
+    stranger = replace(endpoint, key="guess")
     with pytest.raises(Exception, match="refuses the key"):
         stranger.models()
 
@@ -198,11 +207,8 @@ def test_results_read_the_logs_and_export_the_run(
 
 def test_an_endpoint_that_is_dead_fails_the_eval_and_is_named(trained: Path, workspace: Workspace) -> None:
     dead = "http://127.0.0.1:9/v1"
-    logs = workspace.home / "dead-logs"
-    command = ("inspect", "eval", "evals/voice.py", "--model", RUN, "--log-dir", str(logs), *SHORT)
-    done = workspace.run(*command, TIMBRE_VLLM_URL=dead)
-    assert dead in done.stdout + done.stderr
-    assert read_eval_log(list_eval_logs(str(logs))[0]).status == "error"
+    done = workspace.run("inspect", "eval", "evals/voice.py", "--model", RUN, *SHORT, TIMBRE_VLLM_URL=dead)
+    assert done.returncode != 0 and dead in done.stdout + done.stderr
 
 
 def test_a_server_that_dies_while_starting_shows_the_end_of_its_log(

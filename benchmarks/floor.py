@@ -1,6 +1,6 @@
 """Write the floor of voice_match: the base's own answers to the prompts that the writer answered.
 
-    python -m evals.floor
+    python benchmarks/floor.py
 
 Takes the shipped pairs and the embedded base; a few minutes on two cores. Run it again when either changes.
 """

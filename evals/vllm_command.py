@@ -12,9 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from timbre.errors import TimbreError
+
 WRITTEN_FOR = "0.32.0"
-ENTRY = "vllm.entrypoints.openai.api_server"
-"""Run as a module: the ``vllm`` command of the CPU wheel asks for the metadata of ``vllm`` and dies."""
+ENTRY = "evals.vllm_main"
+"""Runs vLLM's server as a module: the ``vllm`` command of the CPU wheel asks for the metadata of ``vllm`` and
+dies."""
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Values that ``--max-lora-rank`` takes."""
@@ -26,6 +29,16 @@ WHOLE_PREFILLS = ("--no-enable-chunked-prefill", "--max-num-batched-tokens", "81
 back, which a CPU generator can't do, and the engine dies ("CPU Generator does not use offset")."""
 
 MIN_RANK = 16
+
+STILL = "base-alone"
+"""Name of the adapter that stands for the base on a CPU."""
+
+CPU_IN_FLIGHT, GPU_IN_FLIGHT = 64, 256
+"""Requests in flight where the server's own capacity is not known yet: on a CPU throughput grows up to about
+64, on a card 64 leave a third of it idle."""
+
+REQUEST_TOKENS = 1024
+"""Tokens of prompt and answer that a request is given room for."""
 
 
 def on_cpu() -> bool:
@@ -49,11 +62,24 @@ def cpu_has_bfloat16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+def extra_arguments() -> tuple[str, ...]:
+    """``TIMBRE_VLLM_ARGS``, split as a shell does.
+
+    Raises:
+        TimbreError: A quotation mark is not closed.
+    """
+    given = os.environ.get("TIMBRE_VLLM_ARGS", "")
+    try:
+        return tuple(shlex.split(given))
+    except ValueError as error:
+        raise TimbreError(
+            f"{given!r} can't be split: {error}", where="TIMBRE_VLLM_ARGS", do="close the quotation marks"
+        ) from None
+
+
 def serving_dtype() -> str:
-    """Number type of the served weights: bfloat16 wherever the hardware has it, or ``TIMBRE_VLLM_ARGS``'s."""
-    given = [
-        part for arg in shlex.split(os.environ.get("TIMBRE_VLLM_ARGS", "")) for part in arg.split("=", 1)
-    ]
+    """Number type of a server started now: bfloat16 wherever the hardware has it, or ``TIMBRE_VLLM_ARGS``'s."""
+    given = [part for arg in extra_arguments() for part in arg.split("=", 1)]
     if "--dtype" in given[:-1]:
         return given[given.index("--dtype") + 1]
     return "bfloat16" if not on_cpu() or cpu_has_bfloat16() else "float32"
@@ -111,7 +137,7 @@ def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
         *([*lora, "--lora-target-modules", *adapters.modules] if adapters.modules else []),
         # Compiling takes a minute or two more on a CPU at every change of version.
         *(["--enforce-eager", *WHOLE_PREFILLS] if on_cpu() else []),
-        *shlex.split(os.environ.get("TIMBRE_VLLM_ARGS", "")),
+        *extra_arguments(),
     ]
 
 
@@ -120,10 +146,13 @@ def environment(key: str) -> Mapping[str, str]:
     cores = (
         sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
+    openmp = Path(sys.prefix) / "lib" / "libiomp5.so"
+    preloaded = {"LD_PRELOAD": str(openmp)} if on_cpu() and openmp.is_file() else {}
     return {
         "VLLM_CPU_KVCACHE_SPACE": "2",
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
         "HF_HUB_OFFLINE": "1",
+        **preloaded,
         **os.environ,
         "VLLM_API_KEY": key,
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
@@ -153,3 +182,43 @@ def requests_served(metrics: str) -> tuple[int, float]:
             active += int(sum(s.value for s in family.samples))
         finished += sum(s.value for s in family.samples if s.name == "vllm:request_success_total")
     return active, finished
+
+
+def capacity(metrics: str) -> int | None:
+    """From the text of ``/metrics``: requests that fit into the KV cache together; None where it doesn't say."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    for family in text_string_to_metric_families(metrics):
+        for sample in family.samples if family.name == "vllm:cache_config_info" else ():
+            try:
+                blocks, size = (int(sample.labels[key]) for key in ("num_gpu_blocks", "block_size"))
+            except (KeyError, ValueError):
+                continue
+            return max(1, blocks * size // REQUEST_TOKENS)
+    return None
+
+
+def write_still_adapter(adapter: Path, target: Path) -> Path:
+    """Copy an adapter's first layer with every weight zero: under it a CPU server answers for its base.
+
+    vLLM's CPU kernels look adapters up by slot, and a request without one has slot -1, which is the last: in a
+    batch with others it is answered by whatever adapter sits there, with no error (vllm-cpu 0.32.0;
+    ``tests/evals/test_real_server.py`` shows it). A request under this adapter has a slot of its own.
+
+    Args:
+        adapter: Any run's adapter folder of the same base, for the shapes.
+        target: Folder to write.
+
+    Returns:
+        ``target``, in PEFT's layout.
+    """
+    import numpy as np
+    from safetensors.numpy import load_file, save_file
+
+    target.mkdir(parents=True, exist_ok=True)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    still = {name: np.zeros_like(tensor) for name, tensor in weights.items() if ".layers.0." in name}
+    save_file(still, target / "adapter_model.safetensors")
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    (target / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    return target

@@ -1,0 +1,84 @@
+"""What scoring costs beside asking: the voice task against ``generate()`` and ``includes()``, on an instant server.
+
+    python benchmarks/serving.py [--rounds 3]
+
+Both tasks ask the full suite twice over (338 answers of 110 words) through the same provider, in turn. Seconds are
+those of ``inspect eval`` beyond the same command with one canary, so start-up (and fitting the voice) stands apart.
+"""
+
+import argparse
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.scorer import includes
+from inspect_ai.solver import generate
+
+from canaries.suite import load_suite
+from timbre.paths import CHECKOUT
+from training.base import EMBEDDED
+
+TASKS = {"plain": "benchmarks/serving.py@plain", "voice": "evals/voice.py@voice"}
+
+
+@task
+def plain() -> Task:
+    """The same prompts with nothing judged."""
+    canaries = load_suite("full").canaries
+    samples = [Sample(id=c.id, input=c.prompt, target="the") for c in canaries]
+    return Task(dataset=MemoryDataset(samples), solver=generate(), scorer=includes(), epochs=2)
+
+
+def seconds(task_file: str, url: str, logs: str, *arguments: str) -> float:
+    """Wall time of ``inspect eval`` of the baseline."""
+    command = [
+        *(str(Path(sys.executable).parent / "inspect"), "eval", task_file, "--model", "baseline"),
+        *("--display", "none", "--log-dir", logs, *arguments),
+    ]
+    began = time.monotonic()
+    environment = {**os.environ, "TIMBRE_VLLM_URL": url}
+    subprocess.run(command, cwd=CHECKOUT, env=environment, check=True, stdout=subprocess.DEVNULL)
+    return time.monotonic() - began
+
+
+def main() -> None:
+    """Alternate, print every figure, the medians and their ratio."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=3)
+    rounds = parser.parse_args().rounds
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = [sys.executable, str(CHECKOUT / "benchmarks" / "stand_in.py"), str(port), "--model", EMBEDDED]
+    server = subprocess.Popen(script, env={**os.environ, "PYTHONPATH": str(CHECKOUT)})
+    url = f"http://127.0.0.1:{port}"
+    found: dict[str, list[float]] = {name: [] for name in TASKS}
+    try:
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            time.sleep(0.2)
+        with tempfile.TemporaryDirectory() as logs:
+            for _ in range(rounds):
+                for name, file in TASKS.items():
+                    suite = ("-T", "suite=full") if name == "voice" else ()
+                    short = seconds(file, url, logs, *suite, "--limit", "1", "--epochs", "1")
+                    whole = seconds(file, url, logs, *suite)
+                    found[name].append(whole - short)
+                    print(
+                        f"{name}: start-up {short:.1f} s, 338 answers {whole - short:.1f} s more", flush=True
+                    )
+    finally:
+        server.terminate()
+    medians = {name: statistics.median(times) for name, times in found.items()}
+    print(", ".join(f"{name} {median:.1f} s" for name, median in medians.items()), "(medians)")
+    print(f"ratio {medians['voice'] / medians['plain']:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""How a canary is asked, and what a log says of it: few-shot turns, seeds, a cache that knows who answers."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inspect_ai.model import (
+    CachePolicy,
+    ChatMessage,
+    ChatMessageAssistant,
+    ChatMessageUser,
+    GenerateConfig,
+    Model,
+)
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from canaries.types import Suite
+from evals.endpoint import Served
+from evals.inspect_internals import prerequisite, requested_config
+from evals.provider import VoiceAPI, find_subject, request_parameters
+from evals.server import served_by
+from timbre.errors import TimbreError
+from training.base import default_base, resolve_base
+from training.pairs import load_pairs
+from training.runs import Run
+from training.types import Pair
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Who is evaluated: a run, the baseline, or any other model of Inspect's."""
+
+    name: str  # of the run, or as Inspect names the model
+    identity: str  # sha256 that changes with whatever answers
+    run: Run | None
+    base: str
+    base_sha256: str  # of another model's answers: of the default base, whose stock phrases count as slop
+    served: Served
+
+
+def find_arm(model: Model) -> Arm:
+    """The arm that Inspect's model is.
+
+    Raises:
+        TimbreError: No such run, an outside endpoint that doesn't serve its base, or a setting asked for that
+            can't be sent.
+    """
+    if isinstance(model.api, VoiceAPI):
+        subject = find_subject(model.api.model_name, model.api.base)
+        base = subject.base
+        request_parameters(requested_config())
+        return Arm(subject.name, subject.identity, subject.run, base.name, base.sha256, served_by(base))
+    name = str(model)
+    settings = [name, model.config.model_dump(mode="json", exclude_none=True), model.model_args]
+    identity = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
+    base = resolve_base(default_base())
+    return Arm(name, identity, None, name, base.sha256, Served(name, "unknown", None, url_is_outside=True))
+
+
+def eval_facts(
+    arm: Arm,
+    suite: Suite,
+    judged_by: Mapping[str, str | None],
+    decoding: GenerateConfig,
+    epochs: int,
+    shots: int,
+) -> dict[str, Any]:
+    """The log's ``eval.metadata["timbre"]``: what Inspect's own plan and config don't say.
+
+    Args:
+        arm: Who answers.
+        suite: The canaries.
+        judged_by: Who judges, by which rules and against whose texts.
+        decoding: The task's own settings; the command line goes before them, and Inspect's log has the result.
+        epochs: The task's own number of answers a canary.
+        shots: Pairs shown before the question.
+    """
+    return {
+        "run": arm.name,
+        "identity": arm.identity,
+        "base": arm.base,
+        "base_sha256": arm.base_sha256,
+        "suite": suite.name,
+        "suite_sha256": suite.sha256,
+        **judged_by,
+        "decoding": {
+            "temperature": decoding.temperature,
+            "top_p": decoding.top_p,
+            "seed": decoding.seed,
+            "max_tokens": decoding.max_tokens,
+            "epochs": epochs,
+            "served_dtype": arm.served.dtype,
+        },
+        "shots": shots,
+        "server": arm.served.as_metadata(),
+    }
+
+
+def facts_version(facts: Mapping[str, Any]) -> str:
+    """Task version of an eval: a digest of its facts.
+
+    ``inspect eval-set`` takes a finished log for its own only under the same version, so a retrained run,
+    another suite or changed judges are evaluated anew.
+    """
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@solver
+def answer_canary(voice: str, shots: int, identity: str, served: dict[str, Any]) -> Solver:
+    """Ask the canary once.
+
+    Args:
+        voice: The writer's pairs.
+        shots: How many of them to show first.
+        identity: Of the arm; part of the cache's scope, so that a retrained run is asked anew.
+        served: What answers (``Served.as_metadata``); part of the cache's scope too.
+    """
+    turns = few_shot(load_pairs(Path(voice)), shots) if shots else []
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        config = requested_config()
+        if config.seed is not None:
+            state.metadata["seed"] = answer_seed(config.seed, str(state.sample_id), state.epoch)
+        state.messages = [*turns, *state.messages]
+        who = {"identity": identity, "server": json.dumps(served, sort_keys=True)}
+        state = await generate(state, cache=_scoped(config.cache, who), seed=state.metadata.get("seed"))
+        with prerequisite():
+            state.output.metadata = {
+                "identity": identity,
+                "server": served,
+                **_checked(state.output.metadata or {}, identity, served),
+            }
+        return state
+
+    return solve
+
+
+def _checked(answered: Mapping[str, Any], identity: str, served: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the provider says of an answer, if it is what the log says of all.
+
+    Raises:
+        TimbreError: The run was trained again, or the server was started anew otherwise, during the eval.
+    """
+    for key, logged in (("identity", identity), ("server", served)):
+        if answered.get(key, logged) != logged:
+            raise TimbreError(
+                f"the answer's {key} is {answered[key]}, and the log's is {logged}",
+                where="evals/voice.py",
+                do="evaluate again: the run or its server has changed since the eval began",
+            )
+    return answered
+
+
+def _scoped(asked: bool | CachePolicy | None, who: Mapping[str, str]) -> CachePolicy | bool:
+    """The cache that was asked for, kept apart by who answers."""
+    if not asked:
+        return False
+    policy = asked if isinstance(asked, CachePolicy) else CachePolicy()
+    return policy.model_copy(update={"scopes": {**policy.scopes, **who}})
+
+
+def answer_seed(seed: int, canary: str, epoch: int) -> int:
+    """The seed of one answer, in [0, 2**31): the same for every arm, another for every canary and epoch."""
+    digest = hashlib.sha256(f"{seed}/{canary}/{epoch}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def few_shot(pairs: tuple[Pair, ...], shots: int) -> list[ChatMessage]:
+    """The writer's best pairs as turns of a chat: lowest tier first, shortest first within a tier."""
+    best = sorted((p for p in pairs if p.split == "train"), key=lambda p: (p.tier, len(p.response), p.line))
+    return [
+        message
+        for p in best[:shots]
+        for message in (ChatMessageUser(content=p.prompt), ChatMessageAssistant(content=p.response))
+    ]

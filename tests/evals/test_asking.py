@@ -1,0 +1,117 @@
+"""How a canary is asked: what a user sets is what the server gets, and what the log says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inspect_ai import Task, eval
+from inspect_ai.dataset import Sample
+from inspect_ai.log import EvalLog
+from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage, get_model
+
+from evals.asking import answer_canary, answer_seed, few_shot, find_arm
+from tests.evals.conftest import RunningStandIn
+from training.base import EMBEDDED
+from training.types import Pair
+
+SERVED = {"model": EMBEDDED, "dtype": "unknown", "args": None, "url_is_outside": True}
+
+
+def pair(line: int, tier: int, response: str, split: str = "train") -> Pair:
+    return Pair(line, f"ask {line}", response, tier, f"s{line}", "written", split)  # type: ignore[arg-type]
+
+
+def asked(folder: Path, identity: str = "", **settings: Any) -> EvalLog:
+    """An eval of the baseline on two canaries, with settings as on the command line."""
+    arm = find_arm(get_model("voice/baseline", memoize=False))
+    task = Task(
+        dataset=[Sample(id="a", input="Tell of a spoon."), Sample(id="b", input="Tell of a fork.")],
+        solver=answer_canary("", 0, identity or arm.identity, SERVED),
+        config=GenerateConfig(temperature=0.7, seed=1234),
+    )
+    model = get_model("voice/baseline", memoize=False)
+    return eval(task, model=model, display="none", log_dir=str(folder), **settings)[0]
+
+
+def test_shots_are_the_best_tier_first_then_the_shortest_and_never_held_out() -> None:
+    pairs = (pair(1, 2, "x"), pair(2, 1, "longer"), pair(3, 1, "short"), pair(4, 1, "y", "val"))
+    assert [m.text for m in few_shot(pairs, 2)] == ["ask 3", "short", "ask 2", "longer"]
+
+
+def test_no_shots_are_no_turns() -> None:
+    assert few_shot((pair(1, 1, "x"),), 0) == []
+
+
+def test_every_canary_and_epoch_has_a_seed_of_its_own_that_follows_from_the_evals() -> None:
+    seeds = [answer_seed(s, c, e) for s in (99, 1234) for c in ("a", "b") for e in (1, 2)]
+    assert len(set(seeds)) == 8 and all(0 <= seed < 2**31 for seed in seeds)
+    assert seeds[0] == answer_seed(99, "a", 1)
+
+
+def test_a_seed_and_a_system_message_of_the_command_line_are_sent_and_logged(
+    tmp_path: Path, stand_in: RunningStandIn
+) -> None:
+    log = asked(tmp_path, seed=99, system_message="Be brief.", temperature=0.0)
+    sent = {body["messages"][-1]["content"]: body for body in stand_in.bodies}
+    assert sent["Tell of a spoon."]["seed"] == answer_seed(99, "a", 1)
+    assert sent["Tell of a fork."]["seed"] == answer_seed(99, "b", 1)
+    assert sent["Tell of a fork."]["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert sent["Tell of a fork."]["temperature"] == 0.0
+    samples = {str(s.id): s for s in log.samples or []}
+    assert samples["a"].metadata["seed"] == answer_seed(99, "a", 1)
+    assert log.plan.config.seed == 99
+
+
+def test_an_answer_says_who_gave_it(tmp_path: Path, stand_in: RunningStandIn) -> None:
+    log = asked(tmp_path)
+    identity = find_arm(get_model("voice/baseline")).identity
+    assert log.samples
+    for sample in log.samples:
+        assert sample.output.metadata == {"identity": identity, "server": SERVED}
+
+
+def test_an_answer_of_another_training_than_the_logs_is_an_error(
+    tmp_path: Path, stand_in: RunningStandIn
+) -> None:
+    log = asked(tmp_path, identity="f" * 64)
+    assert log.status == "error" and log.error and "the answer's identity is" in log.error.message
+
+
+def test_a_cached_answer_is_not_given_to_another_identity(
+    tmp_path: Path, stand_in: RunningStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
+    for _ in range(2):
+        assert asked(tmp_path, cache=True).status == "success"
+    assert len(stand_in.bodies) == 2
+    asked(tmp_path, identity="f" * 64, cache=True)
+    assert len(stand_in.bodies) > 2
+
+
+def test_another_providers_model_is_an_arm_of_its_own(tmp_path: Path, stand_in: RunningStandIn) -> None:
+    output = ModelOutput.from_content("model", "A spoon is a small bowl.")
+    output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+    model = get_model("mockllm/model", custom_outputs=[output])
+    arm = find_arm(model)
+    assert (arm.name, arm.base, arm.run) == ("mockllm/model", "mockllm/model", None)
+    shown = tmp_path / "voice.jsonl"
+    shown.write_text(
+        '{"prompt": "Tell of a cup.", "response": "Half a boat.", "tier": 1, "source": "s", '
+        '"origin": "written", "split": "train"}\n'
+    )
+    task = Task(
+        dataset=[Sample(id="a", input="Tell of a spoon.")],
+        solver=answer_canary(str(shown), 1, arm.identity, arm.served.as_metadata()),
+    )
+    log = eval(task, model=model, display="none", log_dir=str(tmp_path))[0]
+    assert log.samples
+    sample = log.samples[0]
+    assert [m.text for m in sample.messages[:3]] == ["Tell of a cup.", "Half a boat.", "Tell of a spoon."]
+    assert (sample.output.metadata or {})["identity"] == arm.identity and stand_in.bodies == []
+
+
+def test_a_models_settings_are_a_part_of_its_identity() -> None:
+    plain, hot = (
+        find_arm(get_model("mockllm/model", config=GenerateConfig(temperature=t))) for t in (None, 1.5)
+    )
+    assert plain.identity != hot.identity

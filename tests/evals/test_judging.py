@@ -1,0 +1,60 @@
+"""What an eval's scorer is given to judge by, and the processes that judge."""
+
+from pathlib import Path
+
+import anyio
+import pytest
+
+from evals import judging
+from evals.judging import judged_against
+from evals.scoring import run_of
+from judges.types import DIMENSIONS, Answer
+from timbre.errors import TimbreError
+from timbre.paths import DEFAULT_VOICE
+
+RESPONSE = (
+    "The ferry left at nine with forty goats and one vicar who was sick before it passed the harbour wall."
+)
+
+
+@pytest.mark.parametrize("name", ["mine", "mine@2"])
+def test_an_epoch_of_a_run_may_not_copy_what_the_run_was_trained_on(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    class Trained:
+        def training_pairs(self) -> list[tuple[str, str]]:
+            return [("Tell us of a crossing.", RESPONSE)]
+
+    monkeypatch.setattr(judging, "read_run", lambda run: Trained() if run == "mine" else None)
+    judging.panel.cache_clear()
+    panel = judging.panel(judged_against(DEFAULT_VOICE, "smoke", "0" * 64, None, name))
+    judged = panel.judge(Answer("a", "Tell us of a crossing.", RESPONSE))
+    judging.panel.cache_clear()
+    assert judged["memorization"].value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("model", "run"),
+    [("mine", "mine"), ("voice/mine@2", "mine@2"), ("timbre/voice/mine", "mine"), ("openai/mine", "")],
+)
+def test_only_our_own_providers_models_are_runs(model: str, run: str) -> None:
+    assert run_of(model) == run
+
+
+def test_answers_are_judged_in_another_process_and_a_broken_file_is_named(tmp_path: Path) -> None:
+    against = judged_against(DEFAULT_VOICE, "smoke", "0" * 64, None, "baseline")
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text("{")
+
+    async def both() -> judging.Judged:
+        with pytest.raises(TimbreError, match=r"broken\.jsonl"):
+            await judging.judge(Answer("b", "p", "A text."), judged_against(broken, "smoke", "", None, ""))
+        return await judging.judge(Answer("a", "Tell us of a crossing.", RESPONSE), against)
+
+    judged = anyio.run(both)
+    assert list(judged.judgements) == list(DIMENSIONS) and "AUC" in judged.separation
+
+
+def test_a_voice_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(TimbreError, match=r"gone\.jsonl: can't be read"):
+        judged_against(tmp_path / "gone.jsonl", "smoke", "", None, "")

@@ -1,0 +1,277 @@
+"""A server's life: who starts it, who may end it, and what is left when one of its processes is killed."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from evals import server, vllm_command
+from evals.endpoint import Endpoint
+from evals.server import Record, connect, folder_of, keep, living, read_record
+from timbre.errors import TimbreError
+from timbre.paths import CHECKOUT
+from training.base import Base
+from training.runs import Run
+
+BASE = Base("stand-in", Path("/nowhere"), "a" * 64)
+FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A home without servers and runs, where vLLM is the stand-in; what was started is ended."""
+    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
+    for name in ("TIMBRE_VLLM_URL", "TIMBRE_VLLM_ARGS", "TIMBRE_IDLE_MINUTES"):
+        monkeypatch.delenv(name, raising=False)
+
+    def command(model: Path, name: str, port: int, adapters: vllm_command.Adapters) -> list[str]:
+        script = str(CHECKOUT / "benchmarks" / "stand_in.py")
+        return [sys.executable, script, str(port), "--model", name, "--engine"]
+
+    monkeypatch.setattr(vllm_command, "command", command)
+    monkeypatch.setattr(server, "_leases", server._Leases())
+    yield
+    for folder, _ in server.running():
+        server.stop(folder)
+
+
+@pytest.fixture
+def processes() -> Callable[[], list[psutil.Process]]:
+    """The keeper, the API process and the engine of the server that runs, in this order."""
+
+    def found() -> list[psutil.Process]:
+        record = living(folder_of(BASE))
+        keeper = record.keeper() if record else None
+        assert keeper is not None
+        return [keeper, *keeper.children(recursive=True)]
+
+    return found
+
+
+def test_two_starts_at_once_give_one_server(processes: Callable[[], list[psutil.Process]]) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        endpoints = list(pool.map(lambda _: connect(BASE, progress=lambda line: None), range(3)))
+    assert len({endpoint.url for endpoint in endpoints}) == 1
+    assert len(processes()) == 3
+
+
+@pytest.mark.parametrize("killed", [0, 1], ids=["keeper", "API process"])
+def test_a_killed_process_takes_the_others_along_and_the_next_start_succeeds(
+    processes: Callable[[], list[psutil.Process]], killed: int
+) -> None:
+    first = connect(BASE, progress=lambda line: None)
+    family = processes()
+    family[killed].send_signal(signal.SIGKILL)
+    _, left = psutil.wait_procs(family, timeout=20)
+    assert left == []
+    second = connect(BASE, progress=lambda line: None)
+    assert second.url != first.url and second.models() == ["stand-in"]
+
+
+def test_stopping_ends_every_process_and_leaves_no_record_and_no_key(
+    processes: Callable[[], list[psutil.Process]],
+) -> None:
+    endpoint = connect(BASE, progress=lambda line: None)
+    family = processes()
+    assert server.stop(endpoint.folder) and not server.stop(endpoint.folder)
+    assert not any(process.is_running() for process in family)
+    assert not {"server.json", "key"} & {path.name for path in endpoint.folder.iterdir()}
+
+
+def test_the_record_names_host_processes_and_arguments(
+    processes: Callable[[], list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_VLLM_ARGS", "--quantization fp8 --dtype float32")
+    endpoint = connect(BASE, progress=lambda line: None)
+    record = living(endpoint.folder)
+    assert record is not None
+    assert (record.host, [record.pid, record.server_pid]) == (
+        os.uname().nodename,
+        [process.pid for process in processes()[:2]],
+    )
+    assert endpoint.served.as_metadata() == {
+        "model": "stand-in",
+        "dtype": "float32",
+        "args": ["--quantization", "fp8", "--dtype", "float32"],
+        "url_is_outside": False,
+    }
+    assert server.served_by(BASE) == endpoint.served
+
+
+def test_other_arguments_start_an_idle_server_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = connect(BASE, progress=lambda line: None)
+    assert connect(BASE).url == first.url
+    monkeypatch.setenv("TIMBRE_VLLM_ARGS", "--dtype float32")
+    second = connect(BASE, progress=lambda line: None)
+    assert second.url != first.url and second.dtype == "float32"
+
+
+def test_nothing_ends_a_server_on_which_another_process_holds_a_lease(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = connect(BASE, progress=lambda line: None)
+    monkeypatch.setenv("TIMBRE_VLLM_ARGS", "--dtype float32")
+    with (first.folder / "lease").open() as another:
+        fcntl.flock(another, fcntl.LOCK_SH)
+        with pytest.raises(
+            TimbreError, match="TIMBRE_VLLM_ARGS is now --dtype float32, and somebody is using it"
+        ):
+            connect(BASE, progress=lambda line: None)
+    assert first.models() == ["stand-in"]
+
+
+def test_a_server_of_an_older_version_is_found_and_its_unknown_fields_are_ignored(tmp_path: Path) -> None:
+    own = psutil.Process()
+    old = {
+        "pid": own.pid,
+        "created": own.create_time(),
+        "port": 1,
+        "base": "b",
+        "base_sha256": "a",
+        "dtype": "x",
+    }
+    (tmp_path / "server.json").write_text(json.dumps({**old, "rank": 16, "modules": ["q"], "colour": "red"}))
+    record = living(tmp_path)
+    assert record is not None and (record.modules, record.args) == (("q",), None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("TIMBRE_IDLE_MINUTES", value) for value in ("abc", "0", "-1", "nan", "inf")),
+        ("TIMBRE_VLLM_ARGS", "--dtype 'float32"),
+    ],
+)
+def test_a_bad_value_in_the_environment_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(TimbreError, match=f"^{name}: "):
+        connect(BASE, progress=lambda line: None)
+    assert server.running() == []
+
+
+def test_a_run_with_other_layers_needs_another_server(tmp_path: Path) -> None:
+    record = Record(1, "b", "a", "float32", 16, ("q_proj",), args=())
+    few, more = (
+        Run("r", tmp_path, "", "b", "a", 16, layers, {}) for layers in (("q_proj",), ("q_proj", "o_proj"))
+    )
+    assert server._missing(record, few) == ""
+    assert server._missing(record, more) == "can't take the layers of r"
+
+
+RECORD = Record(1, "b", "a", "float32", 16, ())
+
+
+def test_an_idle_server_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(vllm_command, "use", lambda port: (0, 5.0))
+    assert keep(tmp_path, RECORD, FOREVER, idle_s=0.05, poll_s=0.02) == 0
+    assert "idle" in capsys.readouterr().out and read_record(tmp_path) is None
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("why", ["requests", "a lease"])
+def test_a_server_in_use_is_kept_until_it_ends_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    polls = iter(range(1000))
+    monkeypatch.setattr(
+        vllm_command, "use", lambda port: (0, float(next(polls)) if why == "requests" else 5.0)
+    )
+    brief = [sys.executable, "-c", "import sys; sys.stdin.close(); sys.exit(7)"]
+    with (tmp_path / "lease").open("w") as user:
+        if why == "a lease":
+            fcntl.flock(user, fcntl.LOCK_SH)
+        idle_s = 30 if why == "requests" else 0.0
+        assert keep(tmp_path, RECORD, brief, idle_s=idle_s, poll_s=0.02) == 7
+
+
+def test_a_keeper_that_its_notes_no_longer_name_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def rewritten(port: int) -> tuple[int, float]:
+        (tmp_path / "server.json").write_text(json.dumps({**json.loads(read()), "pid": 1}))
+        return 1, 0.0
+
+    def read() -> str:
+        return (tmp_path / "server.json").read_text()
+
+    monkeypatch.setattr(vllm_command, "use", rewritten)
+    assert keep(tmp_path, RECORD, FOREVER, idle_s=30, poll_s=0.02) == 0
+    assert json.loads(read())["pid"] == 1
+
+
+def test_a_keeper_that_fails_takes_its_server_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    children: list[subprocess.Popen[bytes]] = []
+
+    def start(command: list[str]) -> "subprocess.Popen[bytes]":
+        children.append(popen(command))
+        return children[-1]
+
+    def broken(port: int) -> tuple[int, float]:
+        raise RuntimeError("no such page")
+
+    popen = subprocess.Popen
+    monkeypatch.setattr(server.subprocess, "Popen", start)
+    monkeypatch.setattr(vllm_command, "use", broken)
+    with pytest.raises(RuntimeError):
+        keep(tmp_path, RECORD, FOREVER, idle_s=30, poll_s=0.02)
+    assert children[0].poll() is not None
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, "Internal Server Error"), (200, '{"detail": "none"}')])
+def test_a_page_that_is_no_metrics_page_is_no_idleness(
+    monkeypatch: pytest.MonkeyPatch, status: int, body: str
+) -> None:
+    request = httpx.Request("GET", "http://127.0.0.1:1/metrics")
+    page = httpx.Response(status, text=body, request=request)
+    monkeypatch.setattr(httpx, "get", lambda *args, **kwargs: page)
+    assert vllm_command.use(1) == (1, 0.0)
+
+
+def test_requests_and_room_are_read_from_the_metrics_page() -> None:
+    page = (
+        "# TYPE vllm:num_requests_running gauge\n"
+        'vllm:num_requests_running{engine="0"} 2.0\n'
+        "# TYPE vllm:num_requests_waiting gauge\n"
+        'vllm:num_requests_waiting{engine="0"} 1.0\n'
+        "# TYPE vllm:request_success_total counter\n"
+        'vllm:request_success_total{finished_reason="stop"} 4.0\n'
+        'vllm:request_success_total{finished_reason="length"} 3.0\n'
+        "# TYPE vllm:cache_config_info gauge\n"
+        'vllm:cache_config_info{block_size="16",num_gpu_blocks="6400"} 1.0\n'
+    )
+    assert vllm_command.requests_served(page) == (3, 7.0)
+    assert vllm_command.capacity(page) == 16 * 6400 // vllm_command.REQUEST_TOKENS
+    assert vllm_command.capacity("") is None
+
+
+@pytest.mark.parametrize(("fits", "on_cpu", "expected"), [(20, True, 20), (900, True, 64), (900, False, 900)])
+def test_a_card_is_given_what_its_cache_holds_and_a_cpu_no_more_than_pays(
+    monkeypatch: pytest.MonkeyPatch, fits: int, on_cpu: bool, expected: int
+) -> None:
+    page = httpx.Response(200, text="", request=httpx.Request("GET", "http://127.0.0.1:1/metrics"))
+    monkeypatch.setattr(httpx, "get", lambda *args, **kwargs: page)
+    monkeypatch.setattr(server, "living", lambda folder: RECORD)
+    monkeypatch.setattr(vllm_command, "on_cpu", lambda: on_cpu)
+    monkeypatch.setattr(vllm_command, "capacity", lambda page: fits)
+    assert server.capacity(BASE) == expected
+
+
+def test_an_endpoint_of_ones_own_can_be_given_back() -> None:
+    endpoint: Endpoint = connect(BASE, progress=lambda line: None)
+    with (endpoint.folder / "lease").open() as another:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        server.release(endpoint)
+        fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)
