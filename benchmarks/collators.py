@@ -50,7 +50,7 @@ def main() -> None:
     for run in PRESETS:
         found = find_run(run)
         adapters: list[tuple[int, Path | None]] = [(0, None)]
-        adapters += [(e["epoch"], found.path / e["adapter"]) for e in found.facts["epochs"]]
+        adapters += [(e.epoch, found.path / e.adapter) for e in found.epochs]
         base = qlora.load_base(configs[run], prepared.base)
         for epoch, adapter in adapters:
             model = base if adapter is None else PeftModel.from_pretrained(base, str(adapter))

@@ -103,7 +103,7 @@ def measure(run: "Run") -> Parity:
         sum(deltas) / len(deltas),
         len(deltas),
         len(trained),
-        str(run.facts["quantization"]),
+        run.quantization,
         base.sha256,
         endpoint.dtype,
     )

@@ -106,7 +106,7 @@ def evaluate(arms: list[str], logs: Path, *arguments: str) -> None:
 
 def measure_parity(name: str) -> None:
     """How far what is served is from what was trained, into the run's run.json, once a training."""
-    if "parity" not in find_run(name).facts:
+    if find_run(name).parity is None:
         _step([sys.executable, "-m", "timbre", "parity", name], f"measuring {name}'s parity failed")
 
 

@@ -62,6 +62,7 @@ def train(
     if name is None:
         return
     from training.data_command import data_line
+    from training.runs import loss_text
     from training.voice import train_voice
 
     click.echo(data_line(Path(config.data)), err=True)
@@ -74,12 +75,12 @@ def train(
             exit_code=130,
         ) from None
     if as_json:
-        json.dump(run.facts, sys.stdout, indent=2)
+        json.dump(dict(run.facts), sys.stdout, indent=2)
         click.echo()
     else:
-        losses = [epoch["train_loss"] for epoch in run.facts["epochs"]]
+        losses = [loss_text(epoch.train_loss) for epoch in run.epochs]
         click.echo(
-            f"{run.name}: {len(losses)} epochs, train loss {losses[0]:.3f} -> {losses[-1]:.3f}, "
+            f"{run.name}: {len(losses)} epochs, train loss {losses[0]} -> {losses[-1]}, "
             f"identity {run.identity[:12]}, {run.path}"
         )
 

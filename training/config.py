@@ -122,15 +122,16 @@ class TrainConfig:
 _LATER = {"tier_weights": (), "order": "shuffled"}
 """Settings that came after the first runs: at these values they leave a run's identity as it was."""
 
-_NOT_IN_IDENTITY = ("data", "parent", "phase", "base")
+_NOT_IN_RECIPE = ("data", "parent", "phase", "base")
 
 
-def identity(config: TrainConfig, data_sha256: str, base_sha256: str) -> str:
-    """Sha256 of what was learned from: the settings, the data lock and the base's weights.
+def recipe(config: TrainConfig, data_sha256: str, base_sha256: str) -> str:
+    """Sha256 of what is learned from: the settings, the data lock and the base's weights.
 
-    Paths, names and remarks stay out of it, so that a run moved to another machine keeps its identity.
+    Paths, names and remarks stay out of it, so that a run moved to another machine keeps its recipe. With the
+    adapter's weights it gives the run's identity (``training.runs.run_identity``).
     """
-    settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in _NOT_IN_IDENTITY}
+    settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in _NOT_IN_RECIPE}
     for key, default in _LATER.items():
         if settings[key] == default:
             del settings[key]

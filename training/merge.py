@@ -88,7 +88,7 @@ def _write(run: Run, base: Base, partial: Path) -> None:
         base_sha256=run.base_sha256,
         identity=run.identity,
         dtype=kept,
-        pairs=run.facts.get("train_pairs", "an unknown number of"),
+        pairs=run.train_pairs,
         quantization=load_config(run.path / "config.toml").quantization,
     )
     (partial / "README.md").write_text(card, encoding="utf-8")

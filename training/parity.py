@@ -4,16 +4,16 @@ An adapter trained on nf4 weights and served on the weights as stored is another
 differ is measured token by token.
 """
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from timbre.errors import TimbreError
 from training.config import load_config
 from training.masks import IGNORED
 from training.runs import Run, base_of
-from training.types import Pair
+from training.types import Origin, Pair, Split
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,7 @@ def trainer_logprobs(run: Run) -> list[Said]:
 
 
 def _validation_pairs(run: Run) -> Sequence[Pair]:
-    lock = json.loads((run.path / "data.lock.json").read_text(encoding="utf-8"))
-    rows = [row for row in lock.get("pairs", []) if row["split"] == "val"]
+    rows = run.of_split("val")
     if not rows:
         raise TimbreError(
             f"run {run.name!r} has no validation pairs to compare on",
@@ -75,13 +74,13 @@ def _validation_pairs(run: Run) -> Sequence[Pair]:
         )
     return [
         Pair(
-            row["line"],
-            row["prompt"],
-            row["response"],
-            row["tier"],
-            row["source"],
-            row["origin"],
-            row["split"],
+            row.line,
+            row.prompt,
+            row.response,
+            row.tier,
+            row.source,
+            cast(Origin, row.origin),
+            cast(Split, row.split),
         )
         for row in rows
     ]

@@ -9,7 +9,7 @@ from typing import Any
 from timbre.errors import TimbreError
 from training import run_directory
 from training.base import Base, resolve_base
-from training.config import TrainConfig, identity
+from training.config import TrainConfig, recipe
 from training.masks import Example, build_example
 from training.pairs import check_lengths, load_pairs
 
@@ -23,14 +23,14 @@ class Prepared:
         tokenizer: Its tokenizer.
         examples: Labelled pairs, in file order.
         lock: Content of data.lock.json.
-        identity: The run's identity.
+        recipe: Digest of settings, data and base.
     """
 
     base: Base
     tokenizer: Any
     examples: tuple[Example, ...]
     lock: dict[str, Any]
-    identity: str
+    recipe: str
 
     def of(self, split: str) -> list[Example]:
         """The examples of one side of the split."""
@@ -60,7 +60,7 @@ def prepare(config: TrainConfig) -> Prepared:
     check_lengths(pairs, lambda pair: len(examples[pair.line].input_ids), config.max_tokens, path)
     lock = run_directory.data_lock(list(examples.values()), path)
     return Prepared(
-        base, tokenizer, tuple(examples.values()), lock, identity(config, lock["sha256"], base.sha256)
+        base, tokenizer, tuple(examples.values()), lock, recipe(config, lock["sha256"], base.sha256)
     )
 
 

@@ -23,10 +23,9 @@ from training import run_directory
 from training.arguments import training_arguments
 from training.base import Base
 from training.checkpoints import disk_full_told, last_whole
-from training.checksums import adapter_checksums
 from training.config import TrainConfig
 from training.processes import first_goes_first, is_first, wait_for_all
-from training.runs import SCHEMA_VERSION, Run, check_name, read_run
+from training.runs import SCHEMA_VERSION, WEIGHTS, Run, adapter_checksums, check_name, read_run, run_identity
 
 # It advises a package of compiled kernels when it is imported; the arithmetic without is the same.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
@@ -115,7 +114,7 @@ class Task:
     Attributes:
         base: The base model.
         lock: Content of data.lock.json.
-        identity: The run's identity.
+        recipe: Digest of settings, data and base.
         train: Features of the training examples, as ``collator`` takes them.
         val: The same of the validation examples.
         collator: Makes the collator.
@@ -127,7 +126,7 @@ class Task:
 
     base: Base
     lock: dict[str, Any]
-    identity: str
+    recipe: str
     train: Sequence[Any]
     val: Sequence[Any]
     collator: Callable[[], Any]
@@ -146,11 +145,11 @@ def run_task(
         plan: Checks the data and says what to train.
         config: Resolved settings.
         name: The run's name.
-        resume: Go on from the last finished epoch of an interrupted run with the same identity.
+        resume: Go on from the last finished epoch of an interrupted run with the same recipe.
         replace: Let a completed run of that name go once the new one is whole.
 
     Returns:
-        The run; the one that is there already if its identity is the same.
+        The run; the one that is there already if its recipe is the same.
 
     Raises:
         TimbreError: bad data or settings, a name that is taken, or a run that learned nothing.
@@ -159,13 +158,13 @@ def run_task(
     with run_directory.hold(name) if is_first() else nullcontext():
         task = plan(config)
         existing = read_run(name)
-        if existing and existing.identity == task.identity:
+        if existing and existing.recipe == task.recipe:
             print(f"{name} is up to date (identity {existing.identity[:12]})", file=sys.stderr)
             return existing
         if existing and not replace:
             raise TimbreError(
-                f"run {name!r} exists with other settings, data or base (identity {existing.identity[:12]}, "
-                f"this would be {task.identity[:12]})",
+                f"run {name!r} exists with other settings, data or base (recipe {existing.recipe[:12]}, "
+                f"this would be {task.recipe[:12]})",
                 do="choose another --name, or pass --replace",
             )
         with disk_full_told(name, runs_dir()):
@@ -180,12 +179,12 @@ def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
 
     set_seed(config.seed)
     started = time.monotonic()
-    resumable = resume and _same_identity(name, task.identity)
+    resumable = resume and _same_recipe(name, task.recipe)
     partial = runs_dir() / f".{name}.partial"
     with first_goes_first():
         if is_first():
             run_directory.begin(name, config, task.lock, keep=resumable)
-            (partial / "identity").write_text(task.identity)
+            (partial / "recipe").write_text(task.recipe)
     checkpoint = last_whole(partial)
     if resume and checkpoint is None:
         print("nothing to resume: training from the start", file=sys.stderr)
@@ -220,18 +219,20 @@ def _finish(
     """Write what is left to write, give the folder its name, and clear what was for resuming."""
     shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
     facts = _facts(config, name, task, epochs, wall_s)
-    facts["checksums"] = adapter_checksums(partial)
+    checksums = adapter_checksums(partial)
+    facts["identity"] = run_identity(task.recipe, checksums[f"adapter/{WEIGHTS}"])
+    facts["checksums"] = checksums
     if task.model_card:
         run_directory.write_model_card(partial / "adapter", name, config, facts)
     final = run_directory.finish(partial, name, facts)
     for leftover in [*final.glob("checkpoint-*")]:
         shutil.rmtree(leftover)
-    (final / "identity").unlink()
+    (final / "recipe").unlink()
 
 
-def _same_identity(name: str, wanted: str) -> bool:
+def _same_recipe(name: str, wanted: str) -> bool:
     """Whether the interrupted run of that name was this very run."""
-    kept = runs_dir() / f".{name}.partial" / "identity"
+    kept = runs_dir() / f".{name}.partial" / "recipe"
     if not kept.is_file():
         return False
     if kept.read_text() != wanted:
@@ -253,7 +254,7 @@ def _facts(
     return {
         "schema_version": SCHEMA_VERSION,
         "name": name,
-        "identity": task.identity,
+        "recipe": task.recipe,
         "parent": config.parent,
         "phase": config.phase,
         "base": task.base.name,

@@ -47,25 +47,24 @@ def runs(names: tuple[str, ...], verifying: bool, comparing: bool, as_json: bool
 
 def _list(found: "list[Run]", as_json: bool, *, with_baseline: bool) -> None:
     from training.base import default_base
-    from training.runs import BASELINE
+    from training.runs import BASELINE, loss_text
 
     if as_json:
-        json.dump([run.facts for run in found], sys.stdout, indent=2)
+        json.dump([{**run.facts, "identity": run.identity} for run in found], sys.stdout, indent=2)
         click.echo()
         return
     if with_baseline:
         click.echo(f"{BASELINE:<16} {'':12}  base {default_base()}, no adapter")
     for run in found:
-        last = run.facts["epochs"][-1]
         click.echo(
             f"{run.name:<16} {run.identity[:12]}  base {run.base}, r {run.rank}, "
-            f"{len(run.facts['epochs'])} epochs, {run.facts['train_pairs']} pairs, "
-            f"train loss {last['train_loss']:.3f}"
+            f"{len(run.epochs)} epochs, {run.train_pairs} pairs, "
+            f"train loss {loss_text(run.epochs[-1].train_loss)}"
         )
 
 
 def _verify(found: "list[Run]", as_json: bool) -> None:
-    from training.checksums import verify
+    from training.runs import verify
 
     checked = [verify(run) for run in found]
     if as_json:
@@ -84,7 +83,7 @@ def _verify(found: "list[Run]", as_json: bool) -> None:
 
 
 def _compare(found: "list[Run]", as_json: bool) -> None:
-    from training.run_differences import run_differences
+    from training.runs import run_differences
 
     rows = run_differences(*found)
     names = [run.name for run in found]

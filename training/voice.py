@@ -26,7 +26,7 @@ def _voice(config: TrainConfig) -> Task:
     return Task(
         prepared.base,
         prepared.lock,
-        prepared.identity,
+        prepared.recipe,
         [e.features() for e in train_set],
         [e.features() for e in prepared.of("val")],
         lambda: make_collator(config, prepared.tokenizer),

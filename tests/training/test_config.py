@@ -7,7 +7,7 @@ import pytest
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
-from training.config import TrainConfig, identity, load_config, to_toml
+from training.config import TrainConfig, load_config, recipe, to_toml
 
 
 @pytest.mark.parametrize("name", ["log-run1", "log-run2", "voice", "llama-3.1-8b"])
@@ -48,10 +48,10 @@ def test_resolved_settings_read_back_as_they_were(tmp_path: Path) -> None:
     assert load_config(tmp_path / "c.toml") == config
 
 
-def test_a_moved_file_keeps_the_identity_and_another_rank_changes_it() -> None:
+def test_a_moved_file_keeps_the_recipe_and_another_rank_changes_it() -> None:
     config = TrainConfig()
-    same = identity(dataclasses.replace(config, data="elsewhere.jsonl"), "d", "b")
-    assert identity(config, "d", "b") == same
-    assert identity(dataclasses.replace(config, rank=8), "d", "b") != same
-    assert identity(config, "other data", "b") != same
-    assert identity(config, "d", "other base") != same
+    same = recipe(dataclasses.replace(config, data="elsewhere.jsonl"), "d", "b")
+    assert recipe(config, "d", "b") == same
+    assert recipe(dataclasses.replace(config, rank=8), "d", "b") != same
+    assert recipe(config, "other data", "b") != same
+    assert recipe(config, "d", "other base") != same

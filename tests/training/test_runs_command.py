@@ -1,6 +1,8 @@
 """``timbre runs``: what there is, whether it is whole, in what two differ; and what a push would send."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from timbre.errors import TimbreError
-from training.checksums import adapter_checksums
+from timbre.paths import CHECKOUT
+from training.runs import adapter_checksums, find_run, run_identity, sha256_of
 from training.runs_command import runs
 from training.share_command import push
 
@@ -32,7 +35,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
         (folder / "optimizer.pt").write_bytes(b"secret")
         facts: dict[str, Any] = {
             "status": "completed",
-            "identity": name[-1] * 64,
+            "recipe": "r" * 64,
             "base": "smollm2-135m-instruct",
             "base_sha256": "b" * 64,
             "lora": {"rank": rank, "target_modules": ["q_proj"]},
@@ -75,8 +78,9 @@ def test_two_runs_are_shown_by_what_differs_and_nothing_else(write: Write) -> No
     write("run1")
     write("run2", rank=16, loss=1.5)
     done = CliRunner().invoke(runs, ["--compare", "run1", "run2", "--json"])
-    assert {row["what"]: (row["run1"], row["run2"]) for row in json.loads(done.output)} == {
-        "identity": ("1" * 12, "2" * 12),
+    rows = {row["what"]: (row["run1"], row["run2"]) for row in json.loads(done.output)}
+    assert len(set(rows.pop("identity"))) == 2
+    assert rows == {
         "rank": ("8", "16"),
         "epoch 1: train, validation": ("2.000, none", "1.500, none"),
     }
@@ -136,3 +140,42 @@ def test_a_repository_without_owner_is_refused(write: Write) -> None:
     write("run1")
     done = CliRunner().invoke(push, ["run1", "--repo", "run1"])
     assert isinstance(done.exception, TimbreError) and "OWNER/NAME" in str(done.exception)
+
+
+def test_the_same_recipe_trained_into_other_weights_is_another_run(write: Write) -> None:
+    folder = write("run1")
+    before = find_run("run1")
+    for place in ("adapter", "epochs/1"):
+        (folder / place / "adapter_model.safetensors").write_bytes(b"trained again")
+    facts = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**facts, "checksums": adapter_checksums(folder)}))
+    after = find_run("run1")
+    assert before.recipe == after.recipe
+    assert before.identity != after.identity and before.served_name != after.served_name
+    assert find_run("run1@1").identity != before.identity
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_run_whose_identity_was_its_recipe_alone_gets_one_from_its_weights(
+    write: Write, recorded: bool
+) -> None:
+    folder = write("run1", recorded=recorded)
+    facts = json.loads((folder / "run.json").read_text())
+    recipe = facts.pop("recipe")
+    (folder / "run.json").write_text(json.dumps({**facts, "identity": recipe}))
+    run = find_run("run1")
+    assert run.recipe == recipe
+    assert run.identity == run_identity(recipe, sha256_of(folder / "adapter" / "adapter_model.safetensors"))
+
+
+def test_a_run_record_of_another_shape_is_one_line_with_its_file(write: Write) -> None:
+    folder = write("run1")
+    facts = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**facts, "epochs": [{"epoch": "first"}]}))
+    with pytest.raises(TimbreError, match=r"run\.json: unexpected shape: epochs\.0\.epoch"):
+        find_run("run1")
+
+
+def test_reading_runs_needs_no_heavy_library() -> None:
+    code = "import sys, training.runs; sys.exit(bool({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""Tiers as sampling weights, short pairs first, and what of it enters a run's identity."""
+"""Tiers as sampling weights, short pairs first, and what of it enters a run's recipe."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
-from training.config import TrainConfig, identity, load_config, to_toml
+from training.config import TrainConfig, load_config, recipe, to_toml
 from training.masks import IGNORED, Example
 from training.tiers import ordered, sampler, sampling_weights
 from training.types import Pair
@@ -53,12 +53,12 @@ def test_pairs_in_order_come_in_that_order() -> None:
     assert sampler(None, "shuffled", 4, seed=1) is None
 
 
-def test_what_is_not_set_leaves_the_identity_alone_and_what_is_changes_it() -> None:
+def test_what_is_not_set_leaves_the_recipe_alone_and_what_is_changes_it() -> None:
     config = load_config(PRESET)
-    plain = identity(config, "data", "base")
-    assert identity(replace(config, order="short_first"), "data", "base") != plain
-    assert identity(replace(config, tier_weights=(4.0, 2.0, 1.0, 1.0)), "data", "base") != plain
-    assert identity(config, "other order of the data", "base") != plain
+    plain = recipe(config, "data", "base")
+    assert recipe(replace(config, order="short_first"), "data", "base") != plain
+    assert recipe(replace(config, tier_weights=(4.0, 2.0, 1.0, 1.0)), "data", "base") != plain
+    assert recipe(config, "other order of the data", "base") != plain
 
 
 def test_weights_are_one_line_of_a_preset_and_survive_it(tmp_path: Path) -> None:
