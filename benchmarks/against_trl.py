@@ -60,9 +60,9 @@ def trainer_of(arm: str, count: int, folder: Path, steps: int) -> Any:
     set_seed(config.seed)
     changes = {"save_strategy": "no", "max_steps": steps}
     if arm == "timbre":
+        from training.loss import voice_trainer
         from training.masks import build_example
         from training.prepare import make_collator
-        from training.supervised_loss import voice_trainer
         from training.types import Pair
 
         examples = [

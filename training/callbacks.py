@@ -57,13 +57,13 @@ class KeepEpochs(TrainerCallback):
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        """One row a step (loss, grad_norm, learning_rate) and one an evaluation (val_loss)."""
+        """One row a step (loss over its supervised tokens) and one an evaluation (val_loss)."""
         if not is_first():
             return
         logs = logs or {}
         row: dict[str, Any] = {"step": state.global_step, "epoch": state.epoch}
         if "loss" in logs:
-            row |= {k: float(logs[k]) for k in ("loss", "grad_norm", "learning_rate") if k in logs}
+            row |= {k: float(logs[k]) for k in ("loss", "grad_norm", "learning_rate", "supervised_tokens")}
         elif "eval_loss" in logs:
             row["val_loss"] = float(logs["eval_loss"])
         else:
@@ -98,7 +98,7 @@ class KeepEpochs(TrainerCallback):
         )
 
     def epochs(self) -> list[dict[str, Any]]:
-        """Rows of run.json: an epoch's mean loss and gradient norm, its validation loss and its adapter."""
+        """Rows of run.json: an epoch's losses over supervised tokens, mean gradient norm and adapter."""
         rows = self._rows()
         result = []
         for folder in sorted((self._folder / "epochs").glob("*"), key=lambda p: int(p.name)):
@@ -108,7 +108,8 @@ class KeepEpochs(TrainerCallback):
             result.append(
                 {
                     "epoch": epoch,
-                    "train_loss": sum(r["loss"] for r in steps) / len(steps),
+                    "train_loss": sum(r["loss"] * r["supervised_tokens"] for r in steps)
+                    / sum(r["supervised_tokens"] for r in steps),
                     "val_loss": vals[-1] if vals else None,
                     "grad_norm": sum(r["grad_norm"] for r in steps) / len(steps),
                     "adapter": f"epochs/{epoch}",

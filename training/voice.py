@@ -6,10 +6,10 @@ timbre train training/presets/voice.toml --name run3
 import hashlib
 
 from training.config import TrainConfig
+from training.loss import voice_trainer
 from training.prepare import make_collator, prepare
 from training.qlora import Task, run_task
 from training.runs import Run
-from training.supervised_loss import voice_trainer
 from training.tiers import ordered, sampler, sampling_weights
 
 

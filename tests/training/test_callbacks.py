@@ -54,7 +54,10 @@ def test_a_run_that_learns_goes_on() -> None:
 def test_a_resumed_run_drops_a_torn_line_and_keeps_the_adapter_that_its_checkpoint_has(
     tmp_path: Path,
 ) -> None:
-    rows = [{"step": n, "epoch": n / 2, "loss": 4.0 - n, "grad_norm": 1.0} for n in (1, 2, 3)]
+    rows = [
+        {"step": n, "epoch": n / 2, "loss": 4.0 - n, "grad_norm": 1.0, "supervised_tokens": n}
+        for n in (1, 2, 3)
+    ]
     rows.insert(2, {"step": 2, "epoch": 1.0, "val_loss": 3.5})
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (tmp_path / "metrics.jsonl").write_text(text + '{"step": 4, "epo')
@@ -71,6 +74,12 @@ def test_a_resumed_run_drops_a_torn_line_and_keeps_the_adapter_that_its_checkpoi
         2,
     ]
     assert keeper.epochs() == [
-        {"epoch": 1, "train_loss": 2.5, "val_loss": 3.5, "grad_norm": 1.0, "adapter": "epochs/1"}
+        {
+            "epoch": 1,
+            "train_loss": (3.0 * 1 + 2.0 * 2) / 3,
+            "val_loss": 3.5,
+            "grad_norm": 1.0,
+            "adapter": "epochs/1",
+        }
     ]
     assert (tmp_path / "epochs" / "1" / "adapter_model.safetensors").is_file()
