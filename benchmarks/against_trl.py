@@ -50,9 +50,8 @@ def trainer_of(arm: str, count: int, folder: Path, steps: int) -> Any:
     """A transformers Trainer of one arm, ready to train."""
     from transformers import AutoTokenizer, PrinterCallback, set_seed
 
-    from training.arguments import training_arguments
     from training.base import EMBEDDED, resolve_base
-    from training.qlora import add_adapter, load_base
+    from training.qlora import add_adapter, load_base, training_arguments
 
     config, base = settings(), resolve_base(EMBEDDED)
     tokenizer = AutoTokenizer.from_pretrained(base.path)
@@ -60,16 +59,16 @@ def trainer_of(arm: str, count: int, folder: Path, steps: int) -> Any:
     set_seed(config.seed)
     changes = {"save_strategy": "no", "max_steps": steps}
     if arm == "timbre":
+        from training.examples import make_collator
         from training.loss import voice_trainer
         from training.masks import build_example
-        from training.prepare import make_collator
         from training.types import Pair
 
         examples = [
             build_example(Pair(i, *pair, 1, "s", "written", "train"), tokenizer, "pairs").features()
             for i, pair in enumerate(pairs(count), start=1)
         ]
-        arguments = training_arguments(config, folder, False, changes)
+        arguments = training_arguments(config, folder, False, **changes)
         made = voice_trainer()(
             model=add_adapter(config, model),
             args=arguments,
@@ -90,7 +89,7 @@ def trainer_of(arm: str, count: int, folder: Path, steps: int) -> Any:
             }
             for prompt, response in pairs(count)
         ]
-        same = training_arguments(config, folder, False, changes).to_dict()
+        same = training_arguments(config, folder, False, **changes).to_dict()
         kept = {
             key: same[key]
             for key in (
@@ -116,7 +115,7 @@ def trainer_of(arm: str, count: int, folder: Path, steps: int) -> Any:
         lora = LoraConfig(
             r=config.rank,
             lora_alpha=config.alpha,
-            target_modules=list(config.target_modules),
+            target_modules=config.target_modules,
             task_type="CAUSAL_LM",
         )
         made = SFTTrainer(

@@ -15,8 +15,8 @@ from typing import Any
 from timbre.paths import CHECKOUT
 from training import qlora
 from training.config import load_config
+from training.examples import pairs_as_delivered, prepare
 from training.masks import Example, show_masks
-from training.prepare import pairs_as_delivered, prepare
 from training.runs import find_run
 
 PRESETS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}

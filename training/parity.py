@@ -40,17 +40,16 @@ def trainer_logprobs(run: Run) -> list[Said]:
     pairs = _validation_pairs(run)
     config = load_config(run.path / "config.toml")
     base = base_of(run, verify=True)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch
     from peft import PeftModel
-    from transformers import AutoTokenizer
 
+    from training.examples import load_tokenizer
     from training.masks import build_example
     from training.qlora import load_base
 
     torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
-    tokenizer = AutoTokenizer.from_pretrained(base.path)
-    examples = [build_example(pair, tokenizer, f"{run.path}/data.lock.json") for pair in pairs]
+    tokenizer = load_tokenizer(config, base)
+    examples = [build_example(pair, tokenizer, f"{run.path}/data.lock.json", config.system) for pair in pairs]
     model = PeftModel.from_pretrained(load_base(config, base), str(run.adapter)).eval()
     said = []
     for example in examples:
@@ -81,6 +80,7 @@ def _validation_pairs(run: Run) -> Sequence[Pair]:
             row.source,
             cast(Origin, row.origin),
             cast(Split, row.split),
+            row.before,
         )
         for row in rows
     ]

@@ -278,7 +278,7 @@ def base_of(run: Run, *, verify: bool = False) -> Base:
     Raises:
         TimbreError: the base is gone, or another by now.
     """
-    base = resolve_base(run.base, verify=verify)
+    base = resolve_base(run.base, verify=verify, revision=run.base_revision)
     if base.sha256 != run.base_sha256:
         raise TimbreError(
             f"run {run.name!r} was trained on base {run.base!r} with sha256 {run.base_sha256[:12]}, "

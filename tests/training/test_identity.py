@@ -23,7 +23,7 @@ def _recipe_of(order: list[str], path: Path) -> str:
         for line, word in enumerate(order, start=1)
     ]
     path.write_text("\n".join(order))
-    return recipe(TrainConfig(), data_lock(examples, path)["sha256"], "b" * 64)
+    return recipe(TrainConfig(), data_lock(examples, str(path), "0" * 64)["sha256"], "b" * 64)
 
 
 def test_the_same_pairs_in_another_order_are_another_run(tmp_path: Path) -> None:

@@ -12,9 +12,8 @@ from click.testing import CliRunner
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
+from training.commands import push, runs
 from training.runs import adapter_checksums, find_run, run_identity, sha256_of
-from training.runs_command import runs
-from training.share_command import push
 
 Write = Callable[..., Path]
 
@@ -24,19 +23,25 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Writes a run folder as training leaves it, with made-up weights."""
     monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path))
 
-    def make(name: str, *, rank: int = 8, loss: float = 2.0, recorded: bool = True) -> Path:
+    def make(
+        name: str, *, rank: int = 8, loss: float = 2.0, recorded: bool = True, base_id: str | None = "me/tiny"
+    ) -> Path:
         folder = tmp_path / name
         for place in ("adapter", "epochs/1"):
             (folder / place).mkdir(parents=True)
             (folder / place / "adapter_model.safetensors").write_bytes(name.encode())
-        (folder / "adapter" / "adapter_config.json").write_text("{}")
-        (folder / "adapter" / "README.md").write_text(f"# {name}\n")
+        (folder / "adapter" / "adapter_config.json").write_text(
+            json.dumps({"r": 8, "base_model_name_or_path": "/home/somebody/bases/tiny"})
+        )
+        (folder / "adapter" / "README.md").write_text(f"base_model: tiny\n# {name}\n")
         (folder / "config.toml").write_text(f'rank = {rank}\nphase = "{name}"\n')
         (folder / "optimizer.pt").write_bytes(b"secret")
         facts: dict[str, Any] = {
             "status": "completed",
             "recipe": "r" * 64,
-            "base": "smollm2-135m-instruct",
+            "base": "/home/somebody/bases/tiny",
+            "base_id": base_id,
+            "base_revision": "c" * 40 if base_id else None,
             "base_sha256": "b" * 64,
             "lora": {"rank": rank, "target_modules": ["q_proj"]},
             "train_pairs": 3,
@@ -112,16 +117,27 @@ def test_a_push_sends_the_adapter_and_its_card_alone(write: Write, monkeypatch: 
         "huggingface_hub.HfApi.create_repo", lambda self, repo, **kw: sent.update(kw, repo=repo)
     )
 
-    def upload(self: Any, **kw: Any) -> str:
-        sent.update(kw)
-        return "commit 1"
-
-    monkeypatch.setattr("huggingface_hub.HfApi.upload_folder", upload)
+    monkeypatch.setattr(
+        "huggingface_hub.HfApi.create_commit", lambda self, **kw: sent.update(kw) or "commit 1"
+    )
     write("run1")
     done = CliRunner().invoke(push, ["run1", "--repo", "me/run1", "--yes"])
     assert done.exit_code == 0 and "sent to commit 1" in done.output
     assert sent["repo"] == "me/run1" and sent["private"] is True
-    assert sent["allow_patterns"] == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
+    content = {operation.path_in_repo: operation.path_or_fileobj for operation in sent["operations"]}
+    assert list(content) == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
+    assert not any(b"somebody" in part for part in content.values())
+    config = json.loads(content["adapter_config.json"])
+    assert config == {"r": 8, "base_model_name_or_path": "me/tiny", "revision": "c" * 40}
+    assert b"base_model: me/tiny\n" in content["README.md"]
+
+
+def test_a_run_on_a_local_base_is_pushed_under_the_id_that_its_owner_gives(write: Write) -> None:
+    write("run1", base_id=None)
+    done = CliRunner().invoke(push, ["run1", "--repo", "me/run1"])
+    assert isinstance(done.exception, TimbreError) and "--base-id OWNER/NAME" in str(done.exception)
+    done = CliRunner().invoke(push, ["run1", "--repo", "me/run1", "--base-id", "org/tiny"])
+    assert done.exit_code == 0 and "base_model: org/tiny" in done.output
 
 
 def test_without_a_token_it_says_how_to_get_one(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import Workspace
 from timbre.paths import CHECKOUT
-from training.checkpoints import last_whole
+from training.watching import last_whole
 
 pytestmark = pytest.mark.real
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from timbre.errors import TimbreError
-from training.callbacks import KeepEpochs, LearningGuard
+from training.watching import KeepEpochs, LearningGuard
 
 
 class _Adapted(torch.nn.Module):
@@ -23,7 +23,7 @@ STATE = SimpleNamespace(global_step=3, epoch=1.0)
 def test_an_epoch_of_zero_gradients_stops_the_run_and_says_why() -> None:
     guard = LearningGuard(_Adapted())
     guard.on_epoch_begin(None, STATE, None)
-    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 0.0})
+    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 0.0, "learning_rate": 1e-4})
     with pytest.raises(TimbreError, match="every gradient of epoch 1 is zero"):
         guard.on_epoch_end(None, STATE, None)
 
@@ -31,7 +31,7 @@ def test_an_epoch_of_zero_gradients_stops_the_run_and_says_why() -> None:
 def test_a_lora_b_that_stands_still_stops_the_run() -> None:
     guard = LearningGuard(_Adapted())
     guard.on_epoch_begin(None, STATE, None)
-    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0})
+    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0, "learning_rate": 1e-4})
     with pytest.raises(TimbreError, match="no lora_B changed"):
         guard.on_epoch_end(None, STATE, None)
 
@@ -46,7 +46,7 @@ def test_a_run_that_learns_goes_on() -> None:
     model = _Adapted()
     guard = LearningGuard(model)
     guard.on_epoch_begin(None, STATE, None)
-    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0})
+    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0, "learning_rate": 1e-4})
     model.lora_B.data += 0.1
     guard.on_epoch_end(None, STATE, None)
 
@@ -83,3 +83,10 @@ def test_a_resumed_run_drops_a_torn_line_and_keeps_the_adapter_that_its_checkpoi
         }
     ]
     assert (tmp_path / "epochs" / "1" / "adapter_model.safetensors").is_file()
+
+
+def test_an_epoch_of_warm_up_at_rate_0_is_not_held_against_the_run() -> None:
+    guard = LearningGuard(_Adapted())
+    guard.on_epoch_begin(None, STATE, None)
+    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0, "learning_rate": 0.0})
+    guard.on_epoch_end(None, STATE, None)
