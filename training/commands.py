@@ -297,14 +297,14 @@ learning_rate = 2e-4
     "canaries.yaml": """# Prompts that runs are asked and never trained on; canaries/ has more.
 canaries:
   - id: bridges
-    kind: observational
+    kind: hot_take
     prompt: "Write a short note about bridges."
     subjects: []
     first_person_licensed: true
     facts: []
     target_words: [20, 80]
   - id: elevators
-    kind: observational
+    kind: explainer
     prompt: "What is an elevator, to somebody who is late?"
     subjects: []
     first_person_licensed: true
