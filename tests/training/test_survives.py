@@ -24,7 +24,7 @@ target_modules = ["q_proj", "v_proj"]
 rank = 8
 learning_rate = 1e-3
 dropout = 0.1
-epochs = 30
+epochs = 15
 """
 PATIENCE_S = 300
 
