@@ -39,7 +39,7 @@ def prepare(config: TrainConfig) -> Prepared:
     base = resolve_base(config.base, verify=True, revision=config.revision)
     tokenizer = load_tokenizer(config, base)
     examples = [build_example(pair, tokenizer, data.name, config.system) for pair in data.pairs]
-    if any(map(thinks_first, examples_text(examples[:1], tokenizer))):
+    if thinks_first(tokenizer.decode(examples[0].learned)):
         print(
             "note: the chat template opens each response with an empty <think> block. It is learned with the "
             "response, since the template's generation prompt leaves it to the model",
@@ -71,11 +71,6 @@ def load_tokenizer(config: TrainConfig, base: Base) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-def examples_text(examples: Sequence[Example], tokenizer: Any) -> list[str]:
-    """What is learned of each example, as text."""
-    return [str(tokenizer.decode(e.learned)) for e in examples]
 
 
 def make_collator(config: TrainConfig, tokenizer: Any) -> Any:

@@ -16,6 +16,11 @@ def is_first() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
+def local_rank() -> int:
+    """Number of this process on its machine, which is that of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
 @contextmanager
 def first_goes_first() -> Iterator[None]:
     """The others begin this block when the first has ended it; nothing where there is one process."""

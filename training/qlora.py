@@ -25,7 +25,7 @@ from training import run_directory
 from training.base import Base
 from training.config import ALL_LINEAR, TrainConfig
 from training.examples import Prepared, make_collator, ordered, prepare, sampler, sampling_weights
-from training.processes import first_goes_first, is_first, launched, wait_for_all
+from training.processes import first_goes_first, is_first, launched, local_rank, wait_for_all
 from training.runs import (
     SCHEMA_VERSION,
     WEIGHTS,
@@ -211,14 +211,14 @@ def device_map() -> dict[str, Any]:
     """Where the whole model goes: to the GPU of this process, or to the CPU."""
     import torch
 
-    return {"": int(os.environ.get("LOCAL_RANK", "0")) if torch.cuda.is_available() else "cpu"}
+    return {"": local_rank() if torch.cuda.is_available() else "cpu"}
 
 
 def device_name() -> str:
     """The GPU's name, or ``cpu``."""
     import torch
 
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return torch.cuda.get_device_name(local_rank()) if torch.cuda.is_available() else "cpu"
 
 
 def load_base(config: TrainConfig, base: Base) -> Any:
@@ -327,7 +327,8 @@ def recomputes(config: TrainConfig, model: Any, longest: int) -> bool:
 
     if config.gradient_checkpointing != "auto":
         return config.gradient_checkpointing
-    free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
+    on_gpu = torch.cuda.is_available()
+    free = torch.cuda.mem_get_info(local_rank())[0] if on_gpu else psutil.virtual_memory().available
     return activation_bytes(model.config.get_text_config(), config.batch_size * longest) > 0.6 * free
 
 
@@ -447,8 +448,6 @@ def _finish(
         "checksums": checksums,
         **run_directory.environment(),
     }
-    if config.chat_template is not None:
-        (partial / "chat_template.jinja").write_text(str(config.template()), encoding="utf-8")
     run_directory.write_model_card(partial / "adapter", name, config, facts)
     final = run_directory.finish(partial, name, facts)
     for leftover in [*final.glob("checkpoint-*")]:

@@ -84,6 +84,9 @@ def begin(name: str, config: TrainConfig, lock: dict[str, Any], *, keep: bool) -
     if not keep:
         shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, exist_ok=True)
+    if (template := config.template()) is not None:
+        (partial / "chat_template.jinja").write_text(template, encoding="utf-8")
+        config = config.model_copy(update={"chat_template": "chat_template.jinja"})
     (partial / "config.toml").write_text(to_toml(config), encoding="utf-8")
     write_json(partial / "data.lock.json", lock)
     return partial

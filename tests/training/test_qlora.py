@@ -10,7 +10,7 @@ import torch
 from tests.training.test_loss import SMALL, tiny
 from timbre.errors import TimbreError
 from training import qlora
-from training.config import TrainConfig
+from training.config import TrainConfig, load_config
 from training.runs import Run, find_run
 
 NOTES = ("gates", "hinges", "keys", "rain")
@@ -205,4 +205,10 @@ def test_a_base_without_a_chat_template_is_refused_and_taken_with_one(
     shutil.move(bare / "chat_template.jinja", template)
     with pytest.raises(TimbreError, match="has no chat template; add chat_template = FILE"):
         prepare(config_of(bare, data))
-    assert prepare(config_of(bare, data, chat_template=str(template))).examples
+    config = config_of(bare, data, chat_template=str(template))
+    assert prepare(config).examples
+    wanted = config.template()
+    monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path / "runs"))
+    run = qlora.train_voice(config, "templated")
+    template.unlink()
+    assert load_config(run.path / "config.toml").template() == wanted

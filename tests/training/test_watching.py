@@ -90,3 +90,11 @@ def test_an_epoch_of_warm_up_at_rate_0_is_not_held_against_the_run() -> None:
     guard.on_epoch_begin(None, STATE, None)
     guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0, "learning_rate": 0.0})
     guard.on_epoch_end(None, STATE, None)
+
+
+def test_an_overflow_in_float16_is_left_to_the_scaler() -> None:
+    guard = LearningGuard(_Adapted())
+    logs = {"loss": 2.0, "grad_norm": float("inf"), "learning_rate": 1e-4}
+    guard.on_log(SimpleNamespace(fp16=True), STATE, None, logs=logs)
+    with pytest.raises(TimbreError, match="grad_norm is inf"):
+        guard.on_log(SimpleNamespace(fp16=False), STATE, None, logs=logs)
