@@ -147,14 +147,14 @@ def _pairs_are_apart(model: Any) -> bool:
     mask = torch.ones_like(rows)
     try:
         with torch.no_grad():
-            apart = model(input_ids=rows, attention_mask=mask, use_cache=False).logits.float()
-            joined = model(**without_padding(rows, mask), use_cache=False).logits.float()
+            apart = model(input_ids=rows, attention_mask=mask, use_cache=False).logits
+            joined = model(**without_padding(rows, mask), use_cache=False).logits
     except TypeError:  # a forward that takes no segments
         return False
     finally:
         model.train(was_training)
-    rounding = 16 * torch.finfo(model.dtype).eps
-    return bool((apart.reshape(12, -1) - joined[0]).abs().max() <= max(rounding, 1e-3) * apart.std())
+    bound = max(1e-3, 16 * torch.finfo(apart.dtype).eps) * apart.float().std()
+    return bool((apart.flatten(0, 1) - joined[0]).abs().max() <= bound)
 
 
 def takes_unpadded(model: Any, longest: int) -> bool:
