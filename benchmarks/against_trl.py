@@ -75,7 +75,8 @@ def trainer_of(
     """A transformers Trainer of one arm, ready to train."""
     from transformers import PrinterCallback, set_seed
 
-    from training.qlora import add_adapter, recomputes, training_arguments
+    from training.devices import recomputes
+    from training.qlora import add_adapter, training_arguments
 
     set_seed(config.seed)
     arguments = training_arguments(config, folder, False, save_strategy="no", max_steps=steps)

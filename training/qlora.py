@@ -24,8 +24,17 @@ from timbre.paths import runs_dir
 from training import run_directory
 from training.base import Base
 from training.config import ALL_LINEAR, TrainConfig
+from training.devices import (
+    compute_dtype,
+    device_map,
+    device_name,
+    first_goes_first,
+    is_first,
+    launched,
+    recomputes,
+    wait_for_all,
+)
 from training.examples import Prepared, make_collator, ordered, prepare, sampler, sampling_weights
-from training.processes import first_goes_first, is_first, launched, local_rank, wait_for_all
 from training.runs import (
     SCHEMA_VERSION,
     WEIGHTS,
@@ -41,13 +50,6 @@ logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 SHOWN_TOKENS = 40
 """Most tokens of the answers that are shown at the end."""
-
-BYTES_A_UNIT = 57
-"""Kept for the backward pass a token, layer and unit of hidden width, without checkpointing: 226 KiB at 4,096
-(saved tensors of a Llama-8B shape with LoRA on all linear layers under autocast)."""
-
-BYTES_A_LOGIT = 10
-"""The same of each supervised logit: 16 bits, its float32 copy and that copy's gradient."""
 
 
 def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace: bool = False) -> Run:
@@ -194,33 +196,6 @@ def check_steps(config: TrainConfig, train_pairs: int) -> int:
     return steps
 
 
-def compute_dtype() -> Any:
-    """bfloat16 on a GPU that has it, float16 on one that hasn't; float32 on a CPU.
-
-    Without AVX512-BF16 a CPU multiplies bfloat16 matrices in a scalar loop: a step of 230 tokens took 60 s
-    and more on an AVX2 machine, and takes a few seconds in float32.
-    """
-    import torch
-
-    if not torch.cuda.is_available():
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-
-
-def device_map() -> dict[str, Any]:
-    """Where the whole model goes: to the GPU of this process, or to the CPU."""
-    import torch
-
-    return {"": local_rank() if torch.cuda.is_available() else "cpu"}
-
-
-def device_name() -> str:
-    """The GPU's name, or ``cpu``."""
-    import torch
-
-    return torch.cuda.get_device_name(local_rank()) if torch.cuda.is_available() else "cpu"
-
-
 def load_base(config: TrainConfig, base: Base) -> Any:
     """The base model, in nf4 where the preset says so.
 
@@ -315,32 +290,6 @@ def check_modules(config: TrainConfig, model: Any) -> None:
 def adapted_layers(model: Any) -> list[str]:
     """Names of the layers that have an adapter."""
     return [name for name, module in model.named_modules() if hasattr(module, "lora_A") and module.lora_A]
-
-
-def recomputes(config: TrainConfig, model: Any, longest: int) -> bool:
-    """Whether activations are recomputed in the backward pass instead of kept.
-
-    ``"auto"`` recomputes where those of a batch of the longest pairs would take more than 60 % of the free memory.
-    """
-    import psutil
-    import torch
-
-    if config.gradient_checkpointing != "auto":
-        return config.gradient_checkpointing
-    on_gpu = torch.cuda.is_available()
-    free = torch.cuda.mem_get_info(local_rank())[0] if on_gpu else psutil.virtual_memory().available
-    return activation_bytes(model.config.get_text_config(), config.batch_size * longest) > 0.6 * free
-
-
-def activation_bytes(shape: Any, tokens: int) -> int:
-    """Estimate of what a forward pass keeps for the backward one, in bytes.
-
-    Args:
-        shape: The model's configuration.
-        tokens: In the batch.
-    """
-    layers: int = BYTES_A_UNIT * shape.hidden_size * shape.num_hidden_layers
-    return tokens * (layers + BYTES_A_LOGIT * int(shape.vocab_size))
 
 
 def training_arguments(config: TrainConfig, partial: Path, has_val: bool, **changes: Any) -> Any:

@@ -6,7 +6,6 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,7 +23,6 @@ SCHEMA_VERSION = 2
 WEIGHTS = "adapter_model.safetensors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OF_EPOCH = re.compile(rf"({_NAME.pattern})@([1-9][0-9]{{0,3}})")
-_NO_SETTING = ("data", "parent", "phase", "base")
 
 
 class _Record(BaseModel):
@@ -289,32 +287,6 @@ def base_of(run: Run, *, verify: bool = False) -> Base:
     return base
 
 
-@dataclass(frozen=True)
-class Verification:
-    """Whether a run's adapters are still the files that training wrote."""
-
-    run: str
-    files: int  # adapters with a recorded checksum; 0 for a run that has none
-    changed: tuple[str, ...]  # relative to the run's folder
-    missing: tuple[str, ...]
-
-    @property
-    def whole(self) -> bool:
-        """Nothing recorded is changed or gone."""
-        return not self.changed and not self.missing
-
-
-def verify(run: Run) -> Verification:
-    """Compare a run's adapters with the checksums in its run.json."""
-    missing = tuple(name for name in run.checksums if not (run.path / name).is_file())
-    changed = tuple(
-        name
-        for name, digest in run.checksums.items()
-        if name not in missing and sha256_of(run.path / name) != digest
-    )
-    return Verification(run.name, len(run.checksums), changed, missing)
-
-
 def adapter_checksums(folder: Path) -> dict[str, str]:
     """Sha256 of every adapter's weights below a run's folder, by path relative to it."""
     paths = sorted(folder.glob(f"adapter/{WEIGHTS}")) + sorted(folder.glob(f"epochs/*/{WEIGHTS}"))
@@ -325,36 +297,6 @@ def sha256_of(path: Path) -> str:
     """Sha256 of a file's content (64 hex digits)."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def run_differences(one: Run, other: Run) -> list[tuple[str, str, str]]:
-    """Rows ``(what, of one, of the other)`` where two runs differ: settings, data, base, losses by epoch."""
-    rows = [("identity", one.identity[:12], other.identity[:12])] if one.identity != other.identity else []
-    if one.base_sha256 != other.base_sha256:
-        rows.append(("base", f"{one.base} {one.base_sha256[:12]}", f"{other.base} {other.base_sha256[:12]}"))
-    for key in dict.fromkeys([*one.config, *other.config]):
-        if key not in _NO_SETTING and one.config.get(key) != other.config.get(key):
-            rows.append((key, _cell(one.config.get(key)), _cell(other.config.get(key))))
-    for key in ("train_pairs", "val_pairs", "supervised_tokens", "wall_s", "peak_mb"):
-        if getattr(one, key) != getattr(other, key):
-            rows.append((key, _cell(getattr(one, key)), _cell(getattr(other, key))))
-    for at in range(max(len(one.epochs), len(other.epochs))):
-        before, after = _losses(one, at), _losses(other, at)
-        if before != after:
-            rows.append((f"epoch {at + 1}: train, validation", before, after))
-    return rows
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _losses(run: Run, at: int) -> str:
-    if at >= len(run.epochs):
-        return "-"
-    return f"{loss_text(run.epochs[at].train_loss)}, {loss_text(run.epochs[at].val_loss)}"
 
 
 def loss_text(loss: float | None) -> str:

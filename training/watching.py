@@ -18,7 +18,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from timbre.errors import TimbreError
-from training.processes import is_first
+from training.devices import is_first
 
 PROGRESS_SECONDS = 60
 """Between two lines that say how far an epoch has come."""

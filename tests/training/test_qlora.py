@@ -9,7 +9,7 @@ import torch
 
 from tests.training.test_loss import SMALL, tiny
 from timbre.errors import TimbreError
-from training import qlora
+from training import devices, qlora
 from training.config import TrainConfig, load_config
 from training.runs import Run, find_run
 
@@ -167,7 +167,7 @@ def test_each_process_holds_the_model_on_its_own_card(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("LOCAL_RANK", rank)
-    assert qlora.device_map() == {"": place}
+    assert devices.device_map() == {"": place}
 
 
 @pytest.mark.parametrize(("has_it", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
@@ -176,7 +176,7 @@ def test_a_card_without_bfloat16_computes_in_float16(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
-    assert qlora.compute_dtype() == dtype
+    assert devices.compute_dtype() == dtype
 
 
 @pytest.mark.parametrize(("free_mb", "recomputes"), [(1, True), (10_000, False)])
@@ -187,8 +187,8 @@ def test_activations_are_recomputed_where_they_would_not_fit(
 
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=free_mb * 2**20))
     model = tiny("llama", SMALL)
-    assert qlora.recomputes(TrainConfig(), model, 1000) is recomputes
-    assert qlora.recomputes(TrainConfig(gradient_checkpointing=False), model, 1000) is False
+    assert devices.recomputes(TrainConfig(), model, 1000) is recomputes
+    assert devices.recomputes(TrainConfig(gradient_checkpointing=False), model, 1000) is False
 
 
 def test_a_base_without_a_chat_template_is_refused_and_taken_with_one(

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
-from training.commands import push, runs
+from training.run_commands import push, runs
 from training.runs import adapter_checksums, find_run, run_identity, sha256_of
 
 Write = Callable[..., Path]
