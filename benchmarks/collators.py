@@ -15,8 +15,8 @@ from typing import Any
 from timbre.paths import CHECKOUT
 from training import qlora
 from training.config import load_config
+from training.examples import pairs_as_delivered, prepare
 from training.masks import Example, show_masks
-from training.prepare import pairs_as_delivered, prepare
 from training.runs import find_run
 
 PRESETS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}
@@ -50,7 +50,7 @@ def main() -> None:
     for run in PRESETS:
         found = find_run(run)
         adapters: list[tuple[int, Path | None]] = [(0, None)]
-        adapters += [(e["epoch"], found.path / e["adapter"]) for e in found.facts["epochs"]]
+        adapters += [(e.epoch, found.path / e.adapter) for e in found.epochs]
         base = qlora.load_base(configs[run], prepared.base)
         for epoch, adapter in adapters:
             model = base if adapter is None else PeftModel.from_pretrained(base, str(adapter))

@@ -9,7 +9,6 @@ Everything made stays in FOLDER, and the same command goes on where it stopped.
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import subprocess
@@ -87,7 +86,7 @@ def one_fold(folder: Path, fold: int, recipes: Sequence[str]) -> None:
         preset, changes = RECIPES[name]
         toml = place / f"{name}.toml"
         config = load_config(PRESETS / f"{preset}.toml")
-        toml.write_text(to_toml(dataclasses.replace(config, parent=None, **changes)), encoding="utf-8")
+        toml.write_text(to_toml(config.model_copy(update={"parent": None, **changes})), encoding="utf-8")
         trained = f"{name}-{fold}"
         run(folder, "timbre", "train", str(toml), "--name", trained, "--data", str(data), "--resume")
         models += [*(f"{trained}@{epoch}" for epoch in EPOCHS.get(name, ())), trained]

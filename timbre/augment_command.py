@@ -1,12 +1,13 @@
-"""``timbre augment``: pairs out of essays, by rule or with prompts from a model; responses stay verbatim."""
+"""``timbre augment``: pairs out of essays, prompts by rule or from a model, responses in the writer's words."""
 
 import asyncio
 import hashlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +25,8 @@ subject, not its words. Reply with the request alone, on one line.
 ==========
 """
 _LONGEST_PROMPT = 300
+SHOWN = 3
+"""New pairs that are shown at the end."""
 
 
 @click.command()
@@ -48,8 +51,9 @@ _LONGEST_PROMPT = 300
 def augment(essays: Path, out: Path, writer: str | None, tier: int, val_share: float, as_json: bool) -> None:
     """Make pairs out of ESSAYS, a file or a folder of Markdown or plain text.
 
-    Paragraphs, asides in brackets and footnotes become responses, word for word; each line says which span of
-    which file it is ("span"). Prompts are made from headings and the passage's own words, or by --writer.
+    Paragraphs, sections, short essays, asides in brackets and footnotes become responses in the writer's words,
+    without link targets and other marks; each line says which span of which file it is ("span"). Prompts are made
+    from headings and the passage's own words in ten manners, or by --writer. What was left out is counted.
 
     Read the file before training on it. A line that you changed stays as you left it, one that you deleted
     stays away: calling again adds what is new. Interrupted, it goes on where it stopped.
@@ -58,31 +62,61 @@ def augment(essays: Path, out: Path, writer: str | None, tier: int, val_share: f
     timbre augment essays/ -o mine.jsonl
     timbre augment essays/ -o mine.jsonl --writer openai/gpt-5
     """
-    from training.essays import extracts, read_essays
-
-    found = [e for file, text in read_essays(essays) for e in extracts(file.name, text)]
-    if not found:
-        raise TimbreError("nothing long enough to be a pair", where=str(essays), do="give longer essays")
-    names = sorted({e.source for e in found})
+    made, left_out = _without_repeats(essays)
+    if not made:
+        reasons = _counted(left_out) or "they are empty"
+        raise TimbreError(
+            f"nothing long enough to be a pair ({reasons})", where=str(essays), do="give longer essays"
+        )
+    names = sorted({e.source for e in made})
     val = _validation(names, val_share)
     seen_file = out.with_name(f".{out.name}.seen")
     seen = set(seen_file.read_text(encoding="utf-8").splitlines()) if seen_file.is_file() else set()
-    new = [e for e in found if _key(e) not in seen]
+    new = [e for e in made if _key(e) not in seen]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        made = _write(new, out, seen_file, writer, tier, val)
+        written = _write(new, out, seen_file, writer, tier, val)
     except KeyboardInterrupt:
         raise TimbreError(
             f"interrupted; what was made is in {out}", do="call it again to go on", exit_code=130
         ) from None
     except OSError as error:
         raise TimbreError(f"can't be written ({error.strerror})", where=str(out), do="make room") from error
-    counts = {"essays": len(names), "new": made, "before": len(found) - len(new), "out": str(out)}
+    before = len(made) - len(new)
     if as_json:
-        click.echo(json.dumps(counts))
-    else:
-        click.echo(f"{made} new pairs of {len(names)} essays in {out}; {counts['before']} were made before")
-        click.echo(f"look them over, then: timbre data {out}")
+        counts = {"essays": len(names), "new": len(written), "before": before, "left_out": dict(left_out)}
+        click.echo(json.dumps({**counts, "out": str(out)}))
+        return
+    for row in written[:SHOWN]:
+        click.echo(f"  {row['prompt']}\n    {' '.join(row['response'].split())[:100]}")
+    kinds = _counted(Counter(e.kind for e in new))
+    click.echo(
+        f"{len(written)} new pairs ({kinds}) of {len(names)} essays in {out}; {before} were made before"
+    )
+    if left_out:
+        click.echo(f"left out: {_counted(left_out)}")
+    click.echo(f"look them over, then: timbre data {out}")
+
+
+def _without_repeats(essays: Path) -> "tuple[list[Extract], Counter[str]]":
+    """Every extract of every essay, none twice across files, and what was left out by reason."""
+    from training.essays import extracts, read_essays
+    from training.pairs import response_key
+
+    kept: dict[str, Extract] = {}
+    left_out: Counter[str] = Counter()
+    for file, text in read_essays(essays):
+        made, dropped = extracts(file, text)
+        left_out += dropped
+        for extract in made:
+            first = kept.setdefault(response_key(extract.response), extract)
+            if first.file != file:
+                left_out[f"in {file} the same as in {first.file}"] += 1
+    return list(kept.values()), left_out
+
+
+def _counted(counts: "Counter[str]") -> str:
+    return ", ".join(f"{count} {what}" for what, count in counts.most_common())
 
 
 def _validation(names: Sequence[str], share: float) -> frozenset[str]:
@@ -99,8 +133,9 @@ def _key(extract: "Extract") -> str:
 
 def _write(
     new: "Sequence[Extract]", out: Path, seen: Path, writer: str | None, tier: int, val: frozenset[str]
-) -> int:
-    """Append the pairs one by one, each marked as made once it is in the file."""
+) -> list[dict[str, Any]]:
+    """Append the pairs one by one, each marked as made once it is in the file; the rows written."""
+    rows = []
     with out.open("a", encoding="utf-8") as pairs, seen.open("a", encoding="utf-8") as made:
         for at, extract in enumerate(new, start=1):
             prompt = asyncio.run(_asked(writer, extract)) if writer else extract.prompt
@@ -113,13 +148,14 @@ def _write(
                 "split": "val" if extract.source in val else "train",
                 "span": extract.span,
             }
+            rows.append(row)
             pairs.write(json.dumps(row, ensure_ascii=False) + "\n")
             pairs.flush()
             made.write(_key(extract) + "\n")
             made.flush()
             if writer:
                 print(f"{at}/{len(new)}  {extract.span}", file=sys.stderr, flush=True)
-    return len(new)
+    return rows
 
 
 async def _asked(writer: str, extract: "Extract") -> str:

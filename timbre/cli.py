@@ -12,12 +12,14 @@ from timbre import __version__
 from timbre.errors import TimbreError
 
 _COMMANDS = {
+    "init": "training.commands:init",
+    "import": "training.commands:import_data",
     "augment": "timbre.augment_command:augment",
-    "data": "training.data_command:data",
-    "train": "training.command:train",
-    "runs": "training.runs_command:runs",
-    "merge": "training.share_command:merge",
-    "push": "training.share_command:push",
+    "data": "training.commands:data",
+    "train": "training.commands:train",
+    "runs": "training.run_commands:runs",
+    "merge": "training.run_commands:merge",
+    "push": "training.run_commands:push",
     "parity": "timbre.parity_command:parity",
     "epochs": "timbre.epochs_command:epochs",
     "serve": "evals.command:serve",

@@ -18,7 +18,7 @@ from timbre.paths import CHECKOUT, DEFAULT_VOICE, home
 
 if TYPE_CHECKING:
     from results.comparison import RunScore
-    from training.runs import Run
+    from training.runs import EpochRecord, Run
 
 LIKENESS, RECITED = "voice_match", "memorization"
 SHOWN = (LIKENESS, RECITED, "hashtag_slop", "compression")
@@ -137,7 +137,7 @@ def ask_epochs(run: "Run", voice: Path, answers: int, max_tokens: int) -> list[E
     folder.mkdir(parents=True, exist_ok=True)
     suite = folder / "validation.yaml"
     suite.write_text(json.dumps({"canaries": validation_canaries(run)}, indent=1), encoding="utf-8")
-    names = {f"{run.name}@{row['epoch']}": row for row in run.facts["epochs"]}
+    names = {f"{run.name}@{row.epoch}": row for row in run.epochs}
     command = [
         *(str(Path(sys.executable).parent / "inspect"), "eval-set", "evals/voice.py"),
         *("--model", ",".join(names), "--log-dir", str(folder / "logs"), "--log-dir-allow-dirty"),
@@ -159,12 +159,12 @@ def ask_epochs(run: "Run", voice: Path, answers: int, max_tokens: int) -> list[E
     return [_epoch_score(row, [s for s in found if s.run == name]) for name, row in names.items()]
 
 
-def _epoch_score(row: dict[str, Any], found: "Sequence[RunScore]") -> EpochScore:
+def _epoch_score(row: "EpochRecord", found: "Sequence[RunScore]") -> EpochScore:
     shown = {s.dimension: s for s in found if s.dimension in SHOWN}
     return EpochScore(
-        row["epoch"],
-        row["train_loss"],
-        row["val_loss"],
+        row.epoch,
+        row.train_loss or math.nan,
+        row.val_loss,
         {key: shown[key].mean.estimate for key in SHOWN},
         {key: shown[key].mean.low for key in SHOWN},
         {key: shown[key].mean.high for key in SHOWN},
@@ -178,12 +178,11 @@ def validation_canaries(run: "Run") -> list[dict[str, Any]]:
     Raises:
         TimbreError: the run has none.
     """
-    lock = run.path / "data.lock.json"
-    rows = [r for r in json.loads(lock.read_text(encoding="utf-8"))["pairs"] if r["split"] == "val"]
+    rows = [{"prompt": pair.prompt, "response": pair.response} for pair in run.of_split("val")]
     if not rows:
         raise TimbreError(
             f"run {run.name!r} has no validation pairs to choose by",
-            where=str(lock),
+            where=str(run.path / "data.lock.json"),
             do='give pairs of a source of its own "split": "val" and train again',
         )
     return prompts_as_canaries(rows, "val")

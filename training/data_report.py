@@ -1,5 +1,6 @@
 """What a file of pairs holds, before anything is trained on it: counts, lengths, likenesses, leaks."""
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ def near_duplicates(pairs: Sequence[Pair]) -> tuple[NearPair, ...]:
     from sklearn.neighbors import NearestNeighbors
 
     grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)
-    vectors = grams.fit_transform([p.response for p in pairs])
+    vectors = grams.fit_transform([_plain(p.response) for p in pairs])
     # A radius search hands back blocks of rows, so that 10,000 pairs need no square matrix at once.
     search = NearestNeighbors(metric="cosine", radius=1 - NEAR).fit(vectors)
     distances, neighbours = search.radius_neighbors(vectors)
@@ -99,6 +100,12 @@ def near_duplicates(pairs: Sequence[Pair]) -> tuple[NearPair, ...]:
         if other < at
     ]
     return tuple(sorted(found, key=lambda n: (-n.likeness, n.line)))
+
+
+def _plain(text: str) -> str:
+    """A text's words without case, accents, quotation marks and dashes."""
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(c if c.isalnum() else " " for c in decomposed if not unicodedata.combining(c))
 
 
 def _count(values: Sequence[str]) -> dict[str, int]:

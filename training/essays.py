@@ -1,59 +1,97 @@
-"""Pairs out of essays: passages, asides and footnotes, each a verbatim span of its source.
+"""Pairs out of essays: paragraphs, sections, short essays, asides and footnotes in the writer's own words.
 
-Markdown and plain text are parsed by markdown-it; what isn't the writer's prose (code,
-quotations, lists) is left out. The prompts are made here by rule, or later by a model; a response is never
-rewritten.
+Markdown and plain text are parsed by markdown-it. What isn't the writer's prose (front matter, code, tables,
+quotations, lists, HTML) is left out and counted. A response is a span of its source without the marks that are no
+words: links, wiki links, footnote marks, comments, hard line ends. Prompts are made by rule, or by a model later.
 """
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from timbre.errors import TimbreError
 from training.types import Origin
 
 SUFFIXES = (".md", ".markdown", ".txt")
 LEAST_WORDS, MOST_WORDS = 12, 220
-"""Of a passage; shorter ones say too little, longer ones are no note."""
+"""Of a paragraph or section; shorter ones say too little, longer ones are no note."""
 
+MOST_ESSAY_WORDS = 400
 LEAST_ASIDE = 4
 """Words of an aside or footnote."""
 
+Kind = Literal["paragraph", "section", "essay", "aside", "footnote"]
+
+_FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1[ \t]*(?:\n|\Z)", re.DOTALL)
+_TITLE = re.compile(r"^title\s*[:=]\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
 _FOOTNOTE = re.compile(r"^\[\^([^\]\s]+)\]:[ \t]+(.+(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 _ASIDE = re.compile(r"\(([^()\n]{10,400})\)")
 _WORD = re.compile(r"[^\W\d_][\w\u2019'-]+")
 _SENTENCE = re.compile(r"[^.!?]+[.!?]+[\"'\u201d\u2019)]*")
+_MARKS = (
+    (re.compile(r"<!--.*?-->", re.DOTALL), ""),
+    (re.compile(r"!\[[^\]]*\]\([^)]*\)"), ""),
+    (re.compile(r"\[\^[^\]\s]+\]"), ""),
+    (re.compile(r"\[\[(?:[^\]|]*\|)?([^\]|]+)\]\]"), r"\1"),
+    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
+    (re.compile(r"\[([^\]]+)\]\[[^\]]*\]"), r"\1"),
+    (re.compile(r"</?(?:a|b|br|div|em|i|p|small|span|strong|sub|sup|u)\b[^>]*>"), ""),
+)
+_LEFT_OUT = {
+    "fence": "code",
+    "code_block": "code",
+    "table_open": "table",
+    "blockquote_open": "quotation",
+    "bullet_list_open": "list",
+    "ordered_list_open": "list",
+    "html_block": "HTML",
+}
 _SMALL_WORDS = """
 the a an and or but if of to in on at by for with from into over under not no is are was were be
 been it its this that these those i you he she we they my your his her our their as so than then
-there here what which who when where how why all any some more most very just about
+there here what which who whom when where how why all any some more most very just about
 """
 _SMALL = frozenset(_SMALL_WORDS.split())
+
+MANNERS = (
+    "Write on {heading}, with {words} in it. {size}.",
+    "What do you make of {first}? {size}.",
+    "A note on {heading}, please. Mention {words}.",
+    "I keep thinking about {first} and {last}. What would you say?",
+    "Tell me about {heading}. {size}.",
+    "{heading}: your view of it, with {first} in it.",
+    "How would you explain {first} to a friend?",
+    "Say something about {first} that only you would say. {size}.",
+    "What does {first} have to do with {last}?",
+    "Answer a reader who asks about {heading} and {last}.",
+)
+"""Requests that a passage may answer; which one is chosen by the passage's digest."""
 
 
 @dataclass(frozen=True)
 class Extract:
-    """One pair to be.
+    """One pair to be."""
 
-    Attributes:
-        file: Name of the essay's file.
-        source: Its name without suffix: all of one essay stays on one side of the split.
-        start: First character of the response in the file's text.
-        end: One past the last.
-        response: ``text[start:end]``.
-        prompt: What it may be the answer to.
-        origin: ``extracted`` or ``footnote``.
-    """
+    file: str  # path of the essay below the folder that was read
+    start: int  # first character of the span in the file's text
+    end: int  # one past the last
+    response: str  # ``prose`` of the span
+    prompt: str  # what it may be the answer to
+    kind: Kind
 
-    file: str
-    source: str
-    start: int
-    end: int
-    response: str
-    prompt: str
-    origin: Origin
+    @property
+    def source(self) -> str:
+        """The essay: all of it stays on one side of the split."""
+        return str(Path(self.file).with_suffix(""))
+
+    @property
+    def origin(self) -> Origin:
+        """What the pair's origin is called."""
+        return "footnote" if self.kind in ("aside", "footnote") else "extracted"
 
     @property
     def span(self) -> str:
@@ -61,8 +99,20 @@ class Extract:
         return f"{self.file}:{self.start}-{self.end}"
 
 
-def read_essays(folder: Path) -> list[tuple[Path, str]]:
-    """The essays in a folder (and below), or a single file, by name.
+@dataclass(frozen=True)
+class _Paragraph:
+    start: int
+    end: int
+    text: str  # as prose
+    heading: str
+
+    @property
+    def words(self) -> int:
+        return len(self.text.split())
+
+
+def read_essays(folder: Path) -> list[tuple[str, str]]:
+    """Path and text of the essays in a folder (and below), or of a single file, by name.
 
     Raises:
         TimbreError: nothing there, or a file that is not UTF-8 text.
@@ -82,82 +132,144 @@ def read_essays(folder: Path) -> list[tuple[Path, str]]:
             ) from error
         if "\0" in text:
             raise TimbreError("not a text", where=str(file), do="leave it out")
-        essays.append((file, text))
+        essays.append((file.name if file == folder else file.relative_to(folder).as_posix(), text))
     return essays
 
 
-def extracts(file: str, text: str) -> list[Extract]:
-    """Every passage, aside and footnote of one essay, in the order of the text; none twice.
+def prose(span: str) -> str:
+    """A span of Markdown as it reads: no link targets, footnote marks or comments, one line a paragraph."""
+    for pattern, kept in _MARKS:
+        span = pattern.sub(kept, span)
+    paragraphs = []
+    for block in re.split(r"\n[ \t]*\n", span):
+        # Two spaces or a backslash before a line end mean a break; any other line end is the editor's.
+        broken = re.sub(r"(?: {2,}|\\)\n[ \t]*", "\0", block)
+        joined = re.sub(r"\s+", " ", broken.replace("\0", " \0 ")).strip()
+        paragraphs.append(re.sub(r" ?\0 ?", "\n", joined))
+    return "\n\n".join(filter(None, paragraphs))
+
+
+def extracts(file: str, text: str) -> tuple[list[Extract], Counter[str]]:
+    """Every passage, aside and footnote of one essay in the order of the text, none twice.
 
     Args:
-        file: The essay's file name.
+        file: The essay's path, as its pairs name it.
         text: Its content.
+
+    Returns:
+        The extracts, and how many blocks were left out, by reason.
     """
-    found = [*_passages(file, text), *_footnotes(file, text)]
+    paragraphs, left_out = _paragraphs(file, text)
+    common = Counter(word.casefold() for word in _WORD.findall(text))
+    made = [*_passages(file, paragraphs, common, left_out), *_footnotes(file, text, left_out)]
     kept: dict[str, Extract] = {}
-    for extract in sorted(found, key=lambda e: (e.start, -e.end)):
+    for extract in sorted(made, key=lambda e: (e.start, -e.end)):
         kept.setdefault(" ".join(extract.response.split()), extract)
-    return list(kept.values())
+    return list(kept.values()), left_out
 
 
-def _passages(file: str, text: str) -> Iterator[Extract]:
+def _paragraphs(file: str, text: str) -> tuple[list[_Paragraph | None], Counter[str]]:
+    """The essay's paragraphs of prose, None where something else stands between two, and what was left out."""
     from markdown_it import MarkdownIt
 
-    tokens = MarkdownIt("commonmark").parse(text)
+    left_out: Counter[str] = Counter()
+    title = Path(file).stem.replace("-", " ").replace("_", " ")
+    if front := _FRONT_MATTER.match(text):
+        left_out["front matter"] += 1
+        if named := _TITLE.search(front[0]):
+            title = named[1]
+        text = re.sub(r"[^\n]", " ", front[0]) + text[front.end() :]  # keeps every offset
+    parser = MarkdownIt("commonmark").enable("table")
+    if file.endswith(".txt"):
+        parser = parser.disable("code")
     offsets = [0]
     for line in text.splitlines(keepends=True):
         offsets.append(offsets[-1] + len(line))
-    source = Path(file).stem
-    heading = source.replace("-", " ").replace("_", " ")
-    common = Counter(word.casefold() for word in _WORD.findall(text))
+    heading = title
+    paragraphs: list[_Paragraph | None] = []
+    tokens = parser.parse(text)
     for at, token in enumerate(tokens):
+        if token.level or token.map is None:
+            continue
         if token.type == "heading_open":
-            heading = tokens[at + 1].content.strip() or heading
-        if token.type != "paragraph_open" or token.level or token.map is None:
+            heading = prose(tokens[at + 1].content) or heading
+        if token.type in _LEFT_OUT:
+            left_out[_LEFT_OUT[token.type]] += 1
+            paragraphs.append(None)
+        if token.type != "paragraph_open":
             continue
         start, end = _trimmed(text, offsets[token.map[0]], offsets[min(token.map[1], len(offsets) - 1)])
-        passage = text[start:end]
-        if _FOOTNOTE.match(passage):
-            continue
-        if LEAST_WORDS <= len(passage.split()) <= MOST_WORDS:
-            prompt = passage_prompt(heading, keywords(passage, common), len(passage.split()))
-            yield Extract(file, source, start, end, passage, prompt, "extracted")
-        yield from _asides(file, source, passage, start)
+        if not _FOOTNOTE.match(text[start:end]):
+            paragraphs.append(_Paragraph(start, end, prose(text[start:end]), heading))
+    return paragraphs, left_out
 
 
-def _asides(file: str, source: str, passage: str, offset: int) -> Iterator[Extract]:
-    for sentence in _SENTENCE.finditer(passage):
-        for aside in _ASIDE.finditer(passage, sentence.start(), sentence.end()):
-            if len(aside[1].split()) < LEAST_ASIDE or "](" in passage[aside.start() - 1 : aside.end()]:
-                continue
-            rest = " ".join(
-                (passage[sentence.start() : aside.start()] + passage[aside.end() : sentence.end()]).split()
-            )
-            if len(rest.split()) < LEAST_ASIDE:
-                continue
-            start, end = _trimmed(passage, aside.start(1), aside.end(1))
-            prompt = f"Add an aside in brackets to this sentence: “{rest}”"
-            yield Extract(file, source, offset + start, offset + end, passage[start:end], prompt, "footnote")
+def _passages(
+    file: str, paragraphs: Sequence[_Paragraph | None], common: Counter[str], left_out: Counter[str]
+) -> Iterator[Extract]:
+    """Paragraphs and their asides; whole sections, and the whole essay if it is short and all prose."""
+    for paragraph in filter(None, paragraphs):
+        if paragraph.text.endswith(":"):
+            left_out["opening of something else"] += 1
+        elif LEAST_WORDS <= paragraph.words <= MOST_WORDS:
+            yield _passage(file, [paragraph], "paragraph", common)
+        else:
+            short = paragraph.words < LEAST_WORDS
+            left_out[f"under {LEAST_WORDS} words" if short else f"over {MOST_WORDS} words"] += 1
+        yield from _asides(file, paragraph)
+    if all(paragraphs) and len(paragraphs) > 1:
+        whole = [p for p in paragraphs if p]
+        if sum(p.words for p in whole) <= MOST_ESSAY_WORDS:
+            yield _passage(file, whole, "essay", common)
+    headings = list(dict.fromkeys(p.heading for p in paragraphs if p))
+    for heading in headings if len(headings) > 1 else []:
+        section = [p for p in paragraphs if p and p.heading == heading]
+        first, last = paragraphs.index(section[0]), paragraphs.index(section[-1])
+        is_whole = list(paragraphs[first : last + 1]) == section
+        if len(section) > 1 and is_whole and sum(p.words for p in section) <= MOST_WORDS:
+            yield _passage(file, section, "section", common)
 
 
-def _footnotes(file: str, text: str) -> Iterator[Extract]:
+def _passage(file: str, parts: Sequence[_Paragraph], kind: Kind, common: Counter[str]) -> Extract:
+    response = "\n\n".join(part.text for part in parts)
+    heading = re.sub(r"^(?:On|About) ", "", parts[0].heading)
+    prompt = passage_prompt(heading, keywords(response, common), response)
+    if kind != "paragraph":
+        what = "a short essay" if kind == "essay" else "a few paragraphs"
+        prompt = f"Write {what} on {heading}. {_size(response)}."
+    return Extract(file, parts[0].start, parts[-1].end, response, prompt, kind)
+
+
+def _asides(file: str, paragraph: _Paragraph) -> Iterator[Extract]:
+    for sentence in _SENTENCE.finditer(paragraph.text):
+        for aside in _ASIDE.finditer(paragraph.text, sentence.start(), sentence.end()):
+            before = paragraph.text[sentence.start() : aside.start()]
+            rest = " ".join((before + paragraph.text[aside.end() : sentence.end()]).split())
+            if min(len(aside[1].split()), len(rest.split())) >= LEAST_ASIDE:
+                prompt = f"Add an aside in brackets to this sentence: “{rest}”"
+                yield Extract(file, paragraph.start, paragraph.end, aside[1].strip(), prompt, "aside")
+
+
+def _footnotes(file: str, text: str, left_out: Counter[str]) -> Iterator[Extract]:
     for note in _FOOTNOTE.finditer(text):
         start, end = _trimmed(text, note.start(2), note.end(2))
-        if len(text[start:end].split()) < LEAST_ASIDE:
+        response = prose(text[start:end])
+        if len(response.split()) < LEAST_ASIDE:
+            left_out["footnote of a few words"] += 1
             continue
         mark = f"[^{note[1]}]"
         called = text.find(mark)
         while called >= 0 and text[called + len(mark) : called + len(mark) + 1] == ":":
             called = text.find(mark, called + 1)
-        said = _sentence_before(text, called) if called >= 0 else ""
-        prompt = f"Write a footnote to this sentence: “{said}”" if said else "Write a footnote."
-        yield Extract(file, Path(file).stem, start, end, text[start:end], prompt, "footnote")
+        sentence = _sentence_before(text, called) if called >= 0 else ""
+        prompt = f"Write a footnote to this sentence: “{sentence}”" if sentence else "Write a footnote."
+        yield Extract(file, start, end, response, prompt, "footnote")
 
 
 def _sentence_before(text: str, at: int) -> str:
-    paragraph = text[:at].rpartition("\n\n")[2]
+    paragraph = prose(text[:at].rpartition("\n\n")[2])
     sentences = _SENTENCE.findall(paragraph + ".")
-    return re.sub(r"\[\^[^\]]*\]", "", " ".join(sentences[-1].split())).strip() if sentences else ""
+    return " ".join(sentences[-1].split()).removesuffix("..") if sentences else ""
 
 
 def keywords(passage: str, common: Counter[str], most: int = 3) -> list[str]:
@@ -167,11 +279,24 @@ def keywords(passage: str, common: Counter[str], most: int = 3) -> list[str]:
     return [word for word in dict.fromkeys(words) if word in rare]
 
 
-def passage_prompt(heading: str, words: Sequence[str], length: int) -> str:
-    """A request that the passage answers: its heading, what it speaks of, and about how long it is."""
-    size = "Two or three sentences" if length < 60 else f"About {round(length, -1)} words"
-    told = f", with {', '.join(words[:-1])} and {words[-1]} in it" if len(words) > 1 else ""
-    return f"Write on {heading}{told}. {size}."
+def passage_prompt(heading: str, words: Sequence[str], passage: str) -> str:
+    """A request that the passage answers, in one of ``MANNERS``.
+
+    Args:
+        heading: Of its section.
+        words: What it speaks of.
+        passage: The text.
+    """
+    if len(words) < 2:
+        return f"Write on {heading}. {_size(passage)}."
+    manner = MANNERS[int(hashlib.sha256(passage.encode()).hexdigest(), 16) % len(MANNERS)]
+    listed = f"{', '.join(words[:-1])} and {words[-1]}"
+    return manner.format(heading=heading, words=listed, first=words[0], last=words[-1], size=_size(passage))
+
+
+def _size(passage: str) -> str:
+    words = len(passage.split())
+    return "Two or three sentences" if words < 60 else f"About {round(words, -1)} words"
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

@@ -3,9 +3,11 @@
 The chat template is rendered twice, for the prompt alone and for prompt and response. One must be a
 prefix of the other; what follows the prefix is the response with its stop token, and only that is
 supervised. This needs no ``{% generation %}`` in the template, without which
-``return_assistant_tokens_mask=True`` gives all zeros and no error.
+``return_assistant_tokens_mask=True`` gives all zeros and no error. A control token written inside a prompt or
+response is text there: it makes no turn and no stop.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,9 +34,14 @@ class Example:
     labels: tuple[int, ...]
 
     @property
+    def learned(self) -> list[int]:
+        """The tokens that are learned."""
+        return [label for label in self.labels if label != IGNORED]
+
+    @property
     def supervised(self) -> int:
         """Number of tokens that are learned."""
-        return sum(label != IGNORED for label in self.labels)
+        return len(self.learned)
 
     def features(self) -> dict[str, list[int]]:
         """What a Hugging Face collator takes."""
@@ -45,19 +52,19 @@ class Example:
         }
 
 
-def build_example(pair: Pair, tokenizer: Any, path: str) -> Example:
+def build_example(pair: Pair, tokenizer: Any, path: str, system: str | None = None) -> Example:
     """Render and label one pair.
 
     Args:
         pair: Prompt and response.
         tokenizer: A ``transformers`` tokenizer with a chat template.
         path: The pairs' file, for errors.
+        system: System message for pairs without one.
 
     Raises:
         TimbreError: as ``label_last_turn``.
     """
-    turns = [{"role": "user", "content": pair.prompt}, {"role": "assistant", "content": pair.response}]
-    return Example(pair, *label_last_turn(turns, tokenizer, f"{path}:{pair.line}"))
+    return Example(pair, *label_last_turn(pair.turns(system), tokenizer, f"{path}:{pair.line}"))
 
 
 def label_last_turn(
@@ -74,16 +81,15 @@ def label_last_turn(
         ``input_ids`` and ``labels`` of ``Example``.
 
     Raises:
-        TimbreError: the template refuses the turns or does not keep the prompt as a prefix, nothing
-            is left to learn, or the rendered response does not end in a stop token.
+        TimbreError: the template refuses the turns, does not keep the prompt as a prefix or has no generation
+            prompt, nothing is left to learn, or the rendered response does not end in a stop token.
     """
     from jinja2 import TemplateError
 
+    masked, literals = _mask_control_tokens(turns, _control_tokens(tokenizer))
     try:
-        prompt_text = tokenizer.apply_chat_template(
-            list(turns[:-1]), tokenize=False, add_generation_prompt=True
-        )
-        full_text = tokenizer.apply_chat_template(list(turns), tokenize=False)
+        prompt_text = tokenizer.apply_chat_template(masked[:-1], tokenize=False, add_generation_prompt=True)
+        full_text = tokenizer.apply_chat_template(masked, tokenize=False)
     except TemplateError as error:
         raise TimbreError(
             f"the chat template refuses these turns: {error}", where=where, do="leave out what it can't take"
@@ -92,19 +98,75 @@ def label_last_turn(
         raise TimbreError(
             "the chat template renders the prompt differently once the response follows",
             where=where,
-            do="use a base whose template keeps the prompt as a prefix",
+            do="use a base whose template keeps the prompt as a prefix, or set chat_template = FILE",
+        )
+    response_text = full_text[len(prompt_text) :]
+    opening = _EMPTY_THINK.sub("", response_text.partition(masked[-1]["content"].strip())[0]).strip()
+    if opening:
+        raise TimbreError(
+            f"the chat template has no generation prompt: it writes {opening!r} between prompt and response, "
+            "which would be learned as a part of the answer",
+            where=where,
+            do="set chat_template = FILE, a Jinja template that writes it under add_generation_prompt",
         )
     # Tokenised apart: at inference too the response begins on a token boundary.
-    prompt_ids = tokenizer(prompt_text, add_special_tokens=False)["input_ids"]
-    rest = tokenizer(full_text[len(prompt_text) :], add_special_tokens=False)["input_ids"]
-    learned = _up_to_stop(rest, tokenizer)
+    prompt_ids = _tokens(prompt_text, literals, tokenizer)
+    learned = _up_to_stop(_tokens(response_text, literals, tokenizer), tokenizer)
     if len(learned) < 2:
         raise TimbreError(
             "the rendered response has no text or no stop token to learn",
             where=where,
-            do="check the base's chat template and its eos token",
+            do="check the base's chat template and its eos token, or set chat_template = FILE",
         )
     return tuple(prompt_ids + learned), tuple([IGNORED] * len(prompt_ids) + learned)
+
+
+_EMPTY_THINK = re.compile(r"<think>\s*</think>")
+_SENTINEL = "\uf8ff"
+"""Private-use character around the number of a control token that stands in a content."""
+
+
+def thinks_first(response: str) -> bool:
+    """Whether a rendered response opens with an empty ``<think>`` block."""
+    return _EMPTY_THINK.match(response.strip()) is not None
+
+
+def _control_tokens(tokenizer: Any) -> list[str]:
+    """Special tokens, and others that the chat template gives a meaning, as ``<think>``."""
+    added = tokenizer.added_tokens_decoder.values()
+    template = tokenizer.chat_template
+    return [t.content for t in added if t.special or (t.content.strip() and t.content in template)]
+
+
+def _mask_control_tokens(
+    turns: Sequence[dict[str, str]], control: Sequence[str]
+) -> tuple[list[dict[str, str]], list[str]]:
+    """The turns with every control token in a content replaced by a sentinel, and what was replaced."""
+    pattern = re.compile("|".join(map(re.escape, sorted([*control, _SENTINEL], key=len, reverse=True))))
+    literals: list[str] = []
+
+    def replaced(match: re.Match[str]) -> str:
+        literals.append(match[0])
+        return f"{_SENTINEL}{len(literals) - 1}{_SENTINEL}"
+
+    return [{**turn, "content": pattern.sub(replaced, turn["content"])} for turn in turns], literals
+
+
+def _tokens(text: str, literals: Sequence[str], tokenizer: Any) -> list[int]:
+    """Token ids of rendered text; the template's control tokens are tokens, those of contents are text."""
+    ids: list[int] = []
+    for at, piece in enumerate(text.split(_SENTINEL)):
+        if at % 2 == 0:
+            ids += tokenizer(piece, add_special_tokens=False)["input_ids"] if piece else []
+            continue
+        literal = literals[int(piece)]
+        spelled = tokenizer(literal, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        if set(spelled) & set(tokenizer.added_tokens_decoder):
+            # Only special tokens are split by the option; others fall apart when they are cut.
+            halves = (literal[:1], literal[1:])
+            spelled = [i for half in halves for i in tokenizer(half, add_special_tokens=False)["input_ids"]]
+        ids += spelled
+    return ids
 
 
 def _up_to_stop(ids: list[int], tokenizer: Any) -> list[int]:

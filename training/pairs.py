@@ -1,81 +1,90 @@
-"""Training pairs out of JSONL, refused with the line of the first mistake before any model loads.
+"""Training pairs out of whatever data there is, refused with the line of the first mistake before a model loads.
 
-A line is one object with the keys ``prompt, response, tier, source, origin, split`` (see
-``training.types.Pair``) and, if you like, ``span``. Imports stay light: the command that calls this must
-fail fast.
+A pair's own form is one JSON object a line with ``prompt, response, tier, source, origin, split`` (see
+``training.types.Pair``) and, if you like, ``before`` (earlier turns) and ``span``. Other forms
+(``training.formats``) and missing fields are completed: ``source`` is the record itself, ``tier`` 2, ``origin``
+written, and a tenth of the sources validate.
 """
 
+import difflib
+import hashlib
 import json
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn, cast, get_args
+from typing import Any, NoReturn, cast, get_args
 
 from timbre.errors import TimbreError
+from training.formats import SHAPES, Fault, Turn, read_records, turns_of
+from training.masks import Example
 from training.types import Origin, Pair, Split
 
-FIELDS: dict[str, type] = {
-    "prompt": str,
-    "response": str,
-    "tier": int,
-    "source": str,
-    "origin": str,
-    "split": str,
-}
-OPTIONAL: dict[str, type] = {"span": str}
-"""Where a response was taken from, as ``timbre augment`` writes it; kept for people, not trained on."""
-
 TIERS = (1, 2, 3, 4)
+DEFAULT_TIER = 2
+VAL_SHARE = 0.1
+"""Of the sources, where no record says which side of the split it is on."""
 
-_JSON_NAMES = {
-    str: "a string",
-    int: "a whole number",
-    float: "a number with a fraction",
-    bool: "true or false",
-    list: "a list",
-    dict: "an object",
-    type(None): "null",
+FEWEST_FOR_VAL = 5
+"""Sources from which on one of them validates by default."""
+
+_KNOWN = {
+    *(name for shape in SHAPES for name in shape),
+    *("messages", "conversations", "input", "system", "before"),
+    *("tier", "source", "origin", "split", "span", "id"),
 }
+_COMPLETED = ("tier", "source", "origin", "split")
 
 
-class _Fault(Exception):
-    """One mistake on one line, kept until all lines are read so that the rest can be counted."""
+@dataclass(frozen=True)
+class PairSet:
+    """Checked pairs and where they come from."""
 
-    def __init__(self, line: int, what: str, do: str) -> None:
-        self.line, self.what, self.do = line, what, do
-        super().__init__(what)
+    pairs: tuple[Pair, ...]  # in the source's order
+    name: str  # path or hub name
+    sha256: str  # of the file, or of the rows
+    notes: tuple[str, ...]  # what was filled in or ignored, a line each
 
 
 def load_pairs(path: Path) -> tuple[Pair, ...]:
-    """Read and check every pair of a JSONL file.
+    """The pairs of ``read_pairs``."""
+    return read_pairs(str(path)).pairs
 
-    A byte order mark, CRLF line ends and blank lines after the last pair are tolerated.
+
+def read_pairs(source: str) -> PairSet:
+    """Read and check every pair.
 
     Args:
-        path: The file; its name as given is what an error shows.
+        source: A file, a folder, or ``hf://OWNER/NAME``; a path as given is what an error shows.
 
     Returns:
-        The pairs in file order, at least one of them for training.
+        The pairs in the source's order, at least one of them for training.
 
     Raises:
-        TimbreError: For the first mistake in the file, with the number of others: a line that is
-            not UTF-8, not JSON, blank, or no object; a repeated, missing or unknown key; a wrong
-            type; an empty or unknown value; a response that came before; a source on both sides
-            of the split; no training pair; or a file that can't be read.
+        TimbreError: For the first mistake, with the number of others: a record that can't be read or has no
+            known shape; a wrong type; an empty or unknown value; a pair, or a response on both sides of the
+            split, that came before; a source on both sides of the split; no training pair.
     """
-    faults: list[_Fault] = []
-    pairs: list[Pair] = []
-    for line, raw in enumerate(_lines(path), start=1):
+    records = read_records(source)
+    faults = list(records.faults)
+    rows: list[tuple[int, dict[str, Any], tuple[Turn, ...]]] = []
+    for line, record in records.rows:
         try:
-            pairs.append(_pair(line, raw))
-        except _Fault as fault:
+            rows.append((line, record, _checked(line, record)))
+        except Fault as fault:
             faults.append(fault)
-    faults += _repeats(pairs) + _siblings(pairs)
+    pairs = _completed(rows, Path(records.name.partition("@")[0]).stem)
+    repeats, shared = _repeats(pairs)
+    faults += repeats + _siblings(pairs)
     if faults:
-        _report(faults, path)
+        _report(faults, records.name)
     if not split_of(pairs, "train"):
-        raise TimbreError("no training pairs", where=str(path), do='add lines with "split": "train"')
-    return tuple(pairs)
+        raise TimbreError("no training pairs", where=records.name, do='add lines with "split": "train"')
+    notes = _notes([record for _, record, _ in rows])
+    if shared:
+        notes.append(f"{shared} responses stand under several prompts; each prompt is trained on")
+    return PairSet(tuple(pairs), records.name, records.sha256, tuple(notes))
 
 
 def split_of(pairs: Sequence[Pair], split: Split) -> tuple[Pair, ...]:
@@ -83,165 +92,159 @@ def split_of(pairs: Sequence[Pair], split: Split) -> tuple[Pair, ...]:
     return tuple(pair for pair in pairs if pair.split == split)
 
 
-def check_lengths(pairs: Sequence[Pair], count_tokens: Callable[[Pair], int], limit: int, path: Path) -> None:
+def check_lengths(examples: Sequence[Example], limit: int, name: str) -> None:
     """Refuse pairs that training would have to cut.
 
     Args:
-        pairs: What ``load_pairs`` gave.
-        count_tokens: Tokens of a pair as trained: template, prompt, response and stop token.
+        examples: Pairs as tokens: template, prompt, response and stop token.
         limit: Most tokens a pair may have (``max_tokens`` of the preset).
-        path: The file the pairs came from, for the error.
+        name: Where the pairs come from, for the error.
 
     Raises:
         TimbreError: For the first pair over the limit, with the number of others.
     """
     faults = [
-        _Fault(
-            pair.line, f"the pair has {n} tokens and the limit is {limit}", "raise max_tokens or shorten it"
+        Fault(
+            e.pair.line,
+            f"the pair has {len(e.input_ids)} tokens and the limit is {limit}",
+            "raise max_tokens or shorten it",
         )
-        for pair in pairs
-        if (n := count_tokens(pair)) > limit
+        for e in examples
+        if len(e.input_ids) > limit
     ]
     if faults:
-        _report(faults, path)
+        _report(faults, name)
 
 
-def _report(faults: Sequence[_Fault], path: Path) -> NoReturn:
+def long_form(pair: Pair) -> str:
+    """A pair as one line of JSON with every field."""
+    row: dict[str, Any] = {"prompt": pair.prompt, "response": pair.response}
+    if pair.before:
+        row["before"] = [{"role": role, "content": content} for role, content in pair.before]
+    row |= {"tier": pair.tier, "source": pair.source, "origin": pair.origin, "split": pair.split}
+    return json.dumps(row, ensure_ascii=False)
+
+
+def response_key(text: str) -> str:
+    """A text's letters and digits alone, without case, accents, quotation marks, dashes and spacing."""
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(char for char in decomposed if char.isalnum()) or text.strip()
+
+
+def _report(faults: Sequence[Fault], name: str) -> NoReturn:
     first = min(faults, key=lambda fault: fault.line)
     others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    raise TimbreError(first.what + others, where=f"{path}:{first.line}", do=first.do)
+    raise TimbreError(first.what + others, where=f"{name}:{first.line}", do=first.do)
 
 
-def _lines(path: Path) -> list[bytes]:
-    """The file's lines, as bytes so that a bad byte has a line; blank ones at the end are left out."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise TimbreError(
-            "no such file", where=str(path), do="give the path of a JSONL file of pairs"
-        ) from error
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise TimbreError(f"can't be read: {reason}", where=str(path), do="give a readable file") from error
-    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    while lines and not lines[-1].strip():
-        lines.pop()
-    return lines
-
-
-def _pair(line: int, raw: bytes) -> Pair:
-    record = _record(line, raw)
-    _check_keys(line, record)
-    for field in ("prompt", "response", "source"):
-        _check_text(line, field, str(record[field]))
-    _check_choice(line, record, "tier", TIERS)
-    _check_choice(line, record, "origin", get_args(Origin))
-    _check_choice(line, record, "split", get_args(Split))
-    return Pair(
-        line=line,
-        prompt=cast(str, record["prompt"]),
-        response=cast(str, record["response"]),
-        tier=cast(int, record["tier"]),
-        source=cast(str, record["source"]),
-        origin=cast(Origin, record["origin"]),
-        split=cast(Split, record["split"]),
-    )
-
-
-def _record(line: int, raw: bytes) -> dict[str, object]:
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        bad = f"byte 0x{raw[error.start]:02x} at position {error.start + 1} of the line is not UTF-8"
-        raise _Fault(line, bad, "save the file as UTF-8") from error
-    if not text.strip():
-        raise _Fault(line, "blank line between pairs", "remove it")
-
-    def unique(items: list[tuple[str, object]]) -> dict[str, object]:
-        keys = [key for key, _ in items]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise _Fault(
-                    line, f"the key {_quoted(key)} stands twice in one object", "keep one of the two"
-                )
-        return dict(items)
-
-    do = "write one JSON object a line"
-    try:
-        record = json.loads(text, object_pairs_hook=unique)
-    except json.JSONDecodeError as error:
-        raise _Fault(line, f"not JSON: {error.msg} at column {error.colno}", do) from error
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, ten thousand brackets
-        raise _Fault(line, "JSON beyond what can be read", do) from error
-    if not isinstance(record, dict):
-        raise _Fault(line, f"{_JSON_NAMES[type(record)]} where an object should be", do)
-    return record
-
-
-def _check_keys(line: int, record: dict[str, object]) -> None:
-    missing = [field for field in FIELDS if field not in record]
-    if missing:
-        raise _Fault(line, f"missing {_listed(missing)}", "add it: every pair has " + ", ".join(FIELDS))
-    unknown = [key for key in record if key not in FIELDS | OPTIONAL]
-    if unknown:
-        raise _Fault(line, f"unknown field {_listed(unknown)}", "remove it: a pair has " + ", ".join(FIELDS))
-    for field, kind in (FIELDS | {key: kind for key, kind in OPTIONAL.items() if key in record}).items():
-        value = record[field]
-        if type(value) is not kind:  # isinstance would let true pass for tier 1
-            what = f'"{field}" is {_JSON_NAMES[type(value)]} where {_JSON_NAMES[kind]} should be'
-            raise _Fault(line, what, "correct its type")
+def _checked(line: int, record: dict[str, Any]) -> tuple[Turn, ...]:
+    for key in record:
+        near = difflib.get_close_matches(key, _KNOWN, n=1, cutoff=0.8)
+        if key not in _KNOWN and near:
+            raise Fault(line, f"unknown field {key!r}", f"did you mean {near[0]!r}? remove it otherwise")
+    turns = turns_of(line, record)
+    for role, content in turns:
+        _check_text(line, {"user": "prompt", "assistant": "response"}.get(role, role), content)
+    for field, allowed in (("tier", TIERS), ("origin", get_args(Origin)), ("split", get_args(Split))):
+        value = record.get(field, allowed[0])
+        if type(value) is not type(allowed[0]) or value not in allowed:  # True is no tier 1
+            shown = ", ".join(map(str, allowed))
+            raise Fault(line, f"unknown {field} {_quoted(value)}", f"use one of {shown}")
+    source = record.get("source", "x")
+    if not isinstance(source, str):
+        raise Fault(line, f'"source" is {_quoted(source)} where a string should be', "correct its type")
+    _check_text(line, "source", source)
+    return turns
 
 
 def _check_text(line: int, field: str, text: str) -> None:
     if not any(char.isprintable() and not char.isspace() for char in text):
-        raise _Fault(line, f'"{field}" is empty', "fill it in or remove the line")
+        raise Fault(line, f'"{field}" is empty', "fill it in or remove the line")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:  # "\\ud83d" alone is legal JSON, and no tokenizer takes it
-        raise _Fault(line, f'"{field}" holds half a surrogate pair', "write the whole character") from error
+        raise Fault(line, f'"{field}" holds half a surrogate pair', "write the whole character") from error
 
 
-def _check_choice(line: int, record: dict[str, object], field: str, known: tuple[object, ...]) -> None:
-    if record[field] not in known:
-        choices = ", ".join(map(str, known))
-        raise _Fault(line, f"unknown {field} {_quoted(record[field])}", f"use one of {choices}")
+def _completed(rows: Sequence[tuple[int, dict[str, Any], tuple[Turn, ...]]], stem: str) -> list[Pair]:
+    """Pairs with every field; texts in Unicode's composed form, as judges compare them."""
+    pairs = []
+    lines: dict[str, int] = {}
+    for line, record, turns in rows:
+        *before, (_, prompt), (_, response) = [(r, unicodedata.normalize("NFC", c)) for r, c in turns]
+        # Repeated responses are one source, so that a default split keeps them together.
+        first = lines.setdefault(response_key(response), line)
+        pairs.append(
+            Pair(
+                line=line,
+                prompt=prompt,
+                response=response,
+                tier=record.get("tier", DEFAULT_TIER),
+                source=record.get("source", f"{stem}-{first}"),
+                origin=cast(Origin, record.get("origin", "written")),
+                split=cast(Split, record.get("split", "train")),
+                before=tuple(before),
+            )
+        )
+    if any("split" in record for _, record, _ in rows):
+        return pairs
+    sources = sorted({_folded(p.source) for p in pairs}, key=lambda s: hashlib.sha256(s.encode()).hexdigest())
+    count = max(1, round(VAL_SHARE * len(sources))) if len(sources) >= FEWEST_FOR_VAL else 0
+    held = set(sources[:count])
+    return [replace(p, split="val") if _folded(p.source) in held else p for p in pairs]
 
 
-def _repeats(pairs: Sequence[Pair]) -> list[_Fault]:
-    """Responses that came before: twice the weight in training, or a leak into validation."""
+def _repeats(pairs: Sequence[Pair]) -> tuple[list[Fault], int]:
+    """Repeated pairs, and responses on both sides of the split; how many others stand under several prompts."""
     first: dict[str, Pair] = {}
-    faults = []
+    asked: dict[tuple[str, str], Pair] = {}
+    faults, shared = [], set()
     for pair in pairs:
-        earlier = first.setdefault(_normalised(pair.response), pair)
-        if earlier is pair:
-            continue
-        same = _normalised(earlier.prompt) == _normalised(pair.prompt)
-        what = "the same pair" if same else "the same response"
-        faults.append(_Fault(pair.line, f"{what} as on line {earlier.line}", "keep one of the two"))
-    return faults
+        key = response_key(pair.response)
+        context = "\n".join([*(content for _, content in pair.before), pair.prompt])
+        earlier = first.setdefault(key, pair)
+        same = asked.setdefault((_folded(context), key), pair)
+        if same is not pair:
+            faults.append(Fault(pair.line, f"the same pair as on line {same.line}", "keep one of the two"))
+        elif earlier.split != pair.split:
+            what = f"the same response as on line {earlier.line}, on the other side of the split"
+            faults.append(
+                Fault(pair.line, what, "keep one of the two: validation would measure what was trained")
+            )
+        elif earlier is not pair:
+            shared.add(key)
+    return faults, len(shared)
 
 
-def _siblings(pairs: Sequence[Pair]) -> list[_Fault]:
+def _siblings(pairs: Sequence[Pair]) -> list[Fault]:
     """Sources on both sides: validation would then measure text the model half knows."""
     first: dict[str, Pair] = {}
     faults = []
     for pair in pairs:
-        earlier = first.setdefault(_normalised(pair.source), pair)
+        earlier = first.setdefault(_folded(pair.source), pair)
         if earlier.split != pair.split:
             sides = f"is {pair.split} here and {earlier.split} on line {earlier.line}"
             what = f"source {_quoted(pair.source)} {sides}"
-            faults.append(_Fault(pair.line, what, "keep a source on one side of the split"))
+            faults.append(Fault(pair.line, what, "keep a source on one side of the split"))
     return faults
 
 
-def _normalised(text: str) -> str:
+def _notes(records: Sequence[dict[str, Any]]) -> list[str]:
+    """One line on the fields that were filled in, and one on those that were ignored."""
+    missing = Counter(field for record in records for field in _COMPLETED if field not in record)
+    meanings = {"tier": str(DEFAULT_TIER), "source": "one a record", "origin": "written", "split": "train"}
+    if missing["split"] == len(records):
+        meanings["split"] = f"a share of {VAL_SHARE:g} of the sources for validation"
+    filled = [f"{f} in {missing[f]} ({meanings[f]})" for f in _COMPLETED if missing[f]]
+    ignored = sorted({key for record in records for key in record if key not in _KNOWN})
+    notes = [f"filled in, of {len(records)} records: {', '.join(filled)}"] if filled else []
+    return notes + ([f"fields left out: {', '.join(ignored)}"] if ignored else [])
+
+
+def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _quoted(value: object) -> str:
     shown = value if isinstance(value, str) else str(value)
     return repr(shown if len(shown) <= 40 else shown[:39] + "…")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(_quoted(name) for name in names[:3]) + (", …" if len(names) > 3 else "")

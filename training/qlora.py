@@ -1,46 +1,199 @@
-"""The trainer, for voices (``training.voice``) and judges (``training.judge``) alike.
+"""The recipe, top to bottom: load the base in nf4, add an adapter, train, keep every epoch, name the folder.
 
-Reads top to bottom: load the base in nf4, add an adapter, train, keep every epoch's adapter, refuse a run
-that learned nothing, give the folder its name. torch, transformers and peft are imported inside the
-functions that use them, so that bad input is told before any of them loads.
+timbre train training/presets/voice.toml --name run3
+
+torch, transformers and peft are imported inside the functions that use them, so that bad input is refused before any
+of them loads.
 """
 
+import difflib
+import hashlib
 import logging
+import math
 import os
 import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
 from timbre.paths import runs_dir
 from training import run_directory
-from training.arguments import training_arguments
 from training.base import Base
-from training.checkpoints import disk_full_told, last_whole
-from training.checksums import adapter_checksums
-from training.config import TrainConfig
-from training.processes import first_goes_first, is_first, wait_for_all
-from training.runs import SCHEMA_VERSION, Run, check_name, read_run
+from training.config import ALL_LINEAR, TrainConfig
+from training.devices import (
+    compute_dtype,
+    device_map,
+    device_name,
+    first_goes_first,
+    is_first,
+    launched,
+    recomputes,
+    wait_for_all,
+)
+from training.examples import Prepared, make_collator, ordered, prepare, sampler, sampling_weights
+from training.runs import (
+    SCHEMA_VERSION,
+    WEIGHTS,
+    Run,
+    adapter_checksums,
+    check_name,
+    read_run,
+    run_identity,
+)
 
 # It advises a package of compiled kernels when it is imported; the arithmetic without is the same.
 logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
+SHOWN_TOKENS = 40
+"""Most tokens of the answers that are shown at the end."""
 
-def compute_dtype() -> Any:
-    """bfloat16 on a GPU; float32 on a CPU.
 
-    Without AVX512-BF16 a CPU multiplies bfloat16 matrices in a scalar loop: a step of 230 tokens took 60 s
-    and more on an AVX2 machine, and takes a few seconds in float32.
+def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace: bool = False) -> Run:
+    """Train one run; the whole of it is in ``runs/<name>/`` afterwards, or nothing is.
+
+    Args:
+        config: Resolved settings.
+        name: The run's name.
+        resume: Go on from the last finished epoch of an interrupted run with the same recipe.
+        replace: Let a completed run of that name go once the new one is whole.
+
+    Returns:
+        The run; the one that is there already if its recipe is the same.
+
+    Raises:
+        TimbreError: bad data or settings, a name that is taken, or a run that learned nothing.
     """
+    check_name(name)
+    with run_directory.hold(name) if is_first() else nullcontext():
+        prepared = prepare(config)
+        existing = read_run(name)
+        if existing and existing.recipe == prepared.recipe:
+            print(f"{name} is up to date (identity {existing.identity[:12]})", file=sys.stderr)
+            return existing
+        if existing and not replace:
+            raise TimbreError(
+                f"run {name!r} exists with other settings, data or base (recipe {existing.recipe[:12]}, "
+                f"this would be {prepared.recipe[:12]})",
+                do="choose another --name, or pass --replace",
+            )
+        from training.watching import exhaustion_reported
+
+        with exhaustion_reported(name, runs_dir()):
+            return _train(config, name, prepared, resume)
+
+
+def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> Run:
+    import torch
+    from transformers import PrinterCallback, set_seed
+
+    from training.loss import voice_trainer
+    from training.watching import KeepEpochs, LearningGuard, last_whole
+
+    set_seed(config.seed)
+    started = time.monotonic()
+    train, val = ordered(prepared.of("train"), config.order), prepared.of("val")
+    chances = sampling_weights(train, config.tier_weights)
+    steps = check_steps(config, len(train))
+    resumable = resume and _same_recipe(name, prepared.recipe)
+    partial = runs_dir() / f".{name}.partial"
+    with first_goes_first():
+        if is_first():
+            run_directory.begin(name, config, prepared.lock, keep=resumable)
+            (partial / "recipe").write_text(prepared.recipe)
+    checkpoint = last_whole(partial)
+    if resume and checkpoint is None:
+        print("nothing to resume: training from the start", file=sys.stderr)
+
+    base_model = load_base(config, prepared.base)
+    # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
+    torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
+    model = add_adapter(config, base_model)
+    longest = max(len(e.input_ids) for e in train)
+    recompute = recomputes(config, model, longest)
+    if is_first():
+        tokens = sum(len(e.input_ids) for e in train)
+        print(
+            f"{name}: {len(train)} training and {len(val)} validation pairs, {tokens:,} tokens an epoch "
+            f"({sum(e.supervised for e in train):,} learned, the longest pair has {longest}), {config.epochs} "
+            f"epochs, {steps} steps on {device_name()}" + (", recomputing activations" if recompute else ""),
+            file=sys.stderr,
+            flush=True,
+        )
+    keeper = KeepEpochs(partial, name, started)
+    trainer = voice_trainer(lambda: sampler(chances, config.order, len(train), config.seed))(
+        model=model,
+        args=training_arguments(config, partial, bool(val), gradient_checkpointing=recompute),
+        train_dataset=[e.features() for e in train],
+        eval_dataset=[e.features() for e in val] or None,
+        data_collator=make_collator(config, prepared.tokenizer),
+        callbacks=[keeper, LearningGuard(model)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+    if is_first():
+        modules = sorted({name.rpartition(".")[2] for name in adapted_layers(model)})
+        _finish(config, name, prepared, modules, partial, keeper.epochs(), time.monotonic() - started)
+        if val and not launched():
+            _show_answers(name, model, prepared, config.system)
+    wait_for_all()
+    done = read_run(name)
+    assert done is not None, "a finished run can be read"
+    return done
+
+
+def _show_answers(name: str, model: Any, prepared: Prepared, system: str | None) -> None:
+    """Print one validation prompt with the answers of base and run, so that a first look needs no server."""
     import torch
 
-    return torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    tokenizer = prepared.tokenizer
+    pair = min((e.pair for e in prepared.of("val")), key=lambda p: len(p.prompt))
+    fed = tokenizer.apply_chat_template(
+        pair.turns(system)[:-1], add_generation_prompt=True, return_tensors="pt", return_dict=True
+    ).to(model.device)
+    model.eval()
+    print(f"{name}: {pair.prompt}", file=sys.stderr)
+    for who, adapter in (("baseline", model.disable_adapter()), (name, nullcontext())):
+        with torch.no_grad(), adapter:
+            ids = model.generate(
+                **fed, max_new_tokens=SHOWN_TOKENS, do_sample=False, pad_token_id=tokenizer.pad_token_id
+            )
+        answer = tokenizer.decode(ids[0, fed["input_ids"].shape[1] :], skip_special_tokens=True)
+        print(f"  {who:<10} {' '.join(answer.split())}", file=sys.stderr, flush=True)
+
+
+def check_steps(config: TrainConfig, train_pairs: int) -> int:
+    """Optimizer steps of the whole training.
+
+    Raises:
+        TimbreError: the rate is 0 at every one of them.
+    """
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    passes = math.ceil(train_pairs / config.batch_size / processes)
+    steps = math.ceil(passes / config.gradient_accumulation) * config.epochs
+    if config.learning_rate == 0:
+        raise TimbreError(
+            "nothing would be learned: learning_rate is 0", where="learning_rate", do="use e.g. 2e-4"
+        )
+    if config.warmup_steps and steps == 1:
+        raise TimbreError(
+            f"nothing would be learned: the training has 1 step, and the first of warmup_steps = "
+            f"{config.warmup_steps} has a rate of 0",
+            where="warmup_steps",
+            do="set warmup_steps = 0, or more epochs",
+        )
+    if config.warmup_steps >= steps and is_first():
+        reached = config.learning_rate * (steps - 1) / config.warmup_steps
+        print(
+            f"note: warmup_steps = {config.warmup_steps} is no less than the training's {steps} steps: the rate "
+            f"ends at {reached:.2g} and never reaches learning_rate = {config.learning_rate:g}",
+            file=sys.stderr,
+        )
+    return steps
 
 
 def load_base(config: TrainConfig, base: Base) -> Any:
@@ -50,8 +203,7 @@ def load_base(config: TrainConfig, base: Base) -> Any:
     gradients (an evaluation), after which every gradient is zero and no error is raised. It is switched
     off here, layer by layer.
     """
-    import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
     from transformers.utils.logging import disable_progress_bar
 
     if not sys.stderr.isatty():
@@ -65,11 +217,15 @@ def load_base(config: TrainConfig, base: Base) -> Any:
             bnb_4bit_use_double_quant=True,
             bnb_4bit_compute_dtype=dtype,
         )
+    text_config = AutoConfig.from_pretrained(base.path).get_text_config()
+    # SDPA leaves out the cap that Gemma 2 puts on attention's scores.
+    capped = getattr(text_config, "attn_logit_softcapping", None) is not None
     model = AutoModelForCausalLM.from_pretrained(
         base.path,
         dtype=dtype,
         quantization_config=quantization,
-        device_map={"": 0} if torch.cuda.is_available() else {"": "cpu"},
+        device_map=device_map(),
+        **({"attn_implementation": "eager"} if capped else {}),
     )
     if config.quantization == "nf4":
         from bitsandbytes.nn.modules import Linear4bit
@@ -82,156 +238,106 @@ def load_base(config: TrainConfig, base: Base) -> Any:
 
 
 def add_adapter(config: TrainConfig, model: Any) -> Any:
-    """The base with a fresh float32 LoRA: B is zero, so that step 0 is the base itself."""
+    """The base with a fresh float32 LoRA: B is zero, so that step 0 is the base itself.
+
+    Raises:
+        TimbreError: a name in ``target_modules`` is no linear layer of the base.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
 
+    check_modules(config, model)
+    every = config.target_modules == ALL_LINEAR
     lora = LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
-        target_modules=list(config.target_modules),
+        target_modules=ALL_LINEAR if every else list(config.target_modules),
         bias="none",
         task_type="CAUSAL_LM",
     )
-    try:
-        adapted = get_peft_model(model, lora)
-    except ValueError as error:
-        raise TimbreError(
-            f"the base has no such layers: {error}",
-            where="target_modules",
-            do="name the base's linear layers",
-        ) from error
+    adapted = get_peft_model(model, lora)
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.to(torch.float32)
     return adapted
 
 
-@dataclass(frozen=True)
-class Task:
-    """What sets one kind of run apart from another: what it is fed, and what run.json says of that.
-
-    Attributes:
-        base: The base model.
-        lock: Content of data.lock.json.
-        identity: The run's identity.
-        train: Features of the training examples, as ``collator`` takes them.
-        val: The same of the validation examples.
-        collator: Makes the collator.
-        facts: What run.json says beside what is said of every run.
-        trainer: Gives the Trainer's class; None for transformers' own.
-        arguments: Changes to ``training.arguments``.
-        model_card: Whether the adapter gets the card of a voice.
-    """
-
-    base: Base
-    lock: dict[str, Any]
-    identity: str
-    train: Sequence[Any]
-    val: Sequence[Any]
-    collator: Callable[[], Any]
-    facts: Mapping[str, Any]
-    trainer: Callable[[], Any] | None = None
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    model_card: bool = False
-
-
-def run_task(
-    plan: Callable[[TrainConfig], Task], config: TrainConfig, name: str, *, resume: bool, replace: bool
-) -> Run:
-    """Train one run; the whole of it is in ``runs/<name>/`` afterwards, or nothing is.
-
-    Args:
-        plan: Checks the data and says what to train.
-        config: Resolved settings.
-        name: The run's name.
-        resume: Go on from the last finished epoch of an interrupted run with the same identity.
-        replace: Let a completed run of that name go once the new one is whole.
-
-    Returns:
-        The run; the one that is there already if its identity is the same.
+def check_modules(config: TrainConfig, model: Any) -> None:
+    """Refuse names in ``target_modules`` that match no linear layer; every name must.
 
     Raises:
-        TimbreError: bad data or settings, a name that is taken, or a run that learned nothing.
+        TimbreError: lists the near ones.
     """
-    check_name(name)
-    with run_directory.hold(name) if is_first() else nullcontext():
-        task = plan(config)
-        existing = read_run(name)
-        if existing and existing.identity == task.identity:
-            print(f"{name} is up to date (identity {existing.identity[:12]})", file=sys.stderr)
-            return existing
-        if existing and not replace:
+    from torch.nn import Linear
+    from transformers.pytorch_utils import Conv1D
+
+    if config.target_modules == ALL_LINEAR:
+        return
+    layers = [name for name, module in model.named_modules() if isinstance(module, Linear | Conv1D)]
+    known = sorted({name.rpartition(".")[2] for name in layers})
+    for wanted in config.target_modules:
+        if not any(name == wanted or name.endswith(f".{wanted}") for name in layers):
+            near = difflib.get_close_matches(wanted, known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
             raise TimbreError(
-                f"run {name!r} exists with other settings, data or base (identity {existing.identity[:12]}, "
-                f"this would be {task.identity[:12]})",
-                do="choose another --name, or pass --replace",
+                f"the base has no linear layer {wanted!r}",
+                where="target_modules",
+                do=f'{hint}it has {", ".join(known)}; "all-linear" takes all but the last',
             )
-        with disk_full_told(name, runs_dir()):
-            return _train(config, name, task, resume)
 
 
-def _train(config: TrainConfig, name: str, task: Task, resume: bool) -> Run:
+def adapted_layers(model: Any) -> list[str]:
+    """Names of the layers that have an adapter."""
+    return [name for name, module in model.named_modules() if hasattr(module, "lora_A") and module.lora_A]
+
+
+def training_arguments(config: TrainConfig, partial: Path, has_val: bool, **changes: Any) -> Any:
+    """The Trainer's arguments for a run in ``partial``.
+
+    Args:
+        config: Resolved settings.
+        partial: The run's folder until it is whole.
+        has_val: Whether there are validation pairs to evaluate after every epoch.
+        changes: Arguments that take the place of these.
+    """
     import torch
-    from transformers import PrinterCallback, Trainer, set_seed
+    from transformers import TrainingArguments
 
-    from training.callbacks import KeepEpochs, LearningGuard
-
-    set_seed(config.seed)
-    started = time.monotonic()
-    resumable = resume and _same_identity(name, task.identity)
-    partial = runs_dir() / f".{name}.partial"
-    with first_goes_first():
-        if is_first():
-            run_directory.begin(name, config, task.lock, keep=resumable)
-            (partial / "identity").write_text(task.identity)
-    checkpoint = last_whole(partial)
-    if resume and checkpoint is None:
-        print("nothing to resume: training from the start", file=sys.stderr)
-
-    base_model = load_base(config, task.base)
-    # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
-    torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
-    model = add_adapter(config, base_model)
-    keeper = KeepEpochs(partial, name, started)
-    trainer = (task.trainer() if task.trainer else Trainer)(
-        model=model,
-        args=training_arguments(config, partial, bool(task.val), task.arguments),
-        train_dataset=task.train,
-        eval_dataset=task.val or None,
-        data_collator=task.collator(),
-        callbacks=[keeper, LearningGuard(model)],
+    dtype = compute_dtype()
+    arguments: dict[str, Any] = dict(
+        output_dir=str(partial),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=config.scheduler,
+        warmup_steps=config.warmup_steps,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        seed=config.seed,
+        data_seed=config.seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        eval_strategy="epoch" if has_val else "no",
+        save_strategy="epoch",
+        save_total_limit=1,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=dtype == torch.bfloat16,
+        fp16=dtype == torch.float16,
+        dataloader_pin_memory=False,
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-
-    if is_first():
-        _finish(config, name, task, partial, keeper.epochs(), time.monotonic() - started)
-    wait_for_all()
-    done = read_run(name)
-    assert done is not None, "a finished run can be read"
-    return done
+    return TrainingArguments(**{**arguments, **changes})
 
 
-def _finish(
-    config: TrainConfig, name: str, task: Task, partial: Path, epochs: list[dict[str, Any]], wall_s: float
-) -> None:
-    """Write what is left to write, give the folder its name, and clear what was for resuming."""
-    shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
-    facts = _facts(config, name, task, epochs, wall_s)
-    facts["checksums"] = adapter_checksums(partial)
-    if task.model_card:
-        run_directory.write_model_card(partial / "adapter", name, config, facts)
-    final = run_directory.finish(partial, name, facts)
-    for leftover in [*final.glob("checkpoint-*")]:
-        shutil.rmtree(leftover)
-    (final / "identity").unlink()
-
-
-def _same_identity(name: str, wanted: str) -> bool:
+def _same_recipe(name: str, wanted: str) -> bool:
     """Whether the interrupted run of that name was this very run."""
-    kept = runs_dir() / f".{name}.partial" / "identity"
+    kept = runs_dir() / f".{name}.partial" / "recipe"
     if not kept.is_file():
         return False
     if kept.read_text() != wanted:
@@ -243,34 +349,56 @@ def _same_identity(name: str, wanted: str) -> bool:
     return True
 
 
-def _facts(
-    config: TrainConfig, name: str, task: Task, epochs: list[dict[str, Any]], wall_s: float
-) -> dict[str, Any]:
-    """Content of run.json, but for its status (contract C5)."""
+def _finish(
+    config: TrainConfig,
+    name: str,
+    prepared: Prepared,
+    modules: list[str],
+    partial: Path,
+    epochs: list[dict[str, Any]],
+    wall_s: float,
+) -> None:
+    """Write what is left to write, give the folder its name, and clear what was for resuming."""
     import torch
 
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {
+    for folder in sorted((partial / "epochs").iterdir()):
+        run_directory.name_base(folder, prepared.base)
+    shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
+    checksums = adapter_checksums(partial)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    on_gpu = torch.cuda.is_available()
+    facts = {
         "schema_version": SCHEMA_VERSION,
         "name": name,
-        "identity": task.identity,
+        "recipe": prepared.recipe,
+        "identity": run_identity(prepared.recipe, checksums[f"adapter/{WEIGHTS}"]),
         "parent": config.parent,
         "phase": config.phase,
-        "base": task.base.name,
-        "base_sha256": task.base.sha256,
-        "lora": {"rank": config.rank, "alpha": config.alpha, "target_modules": list(config.target_modules)},
+        "base": prepared.base.name,
+        "base_id": prepared.base.hub_id,
+        "base_revision": prepared.base.revision,
+        "base_sha256": prepared.base.sha256,
+        "tokenizer_sha256": hashlib.sha256((prepared.base.path / "tokenizer.json").read_bytes()).hexdigest(),
+        "template_sha256": hashlib.sha256(prepared.tokenizer.chat_template.encode()).hexdigest(),
+        "lora": {"rank": config.rank, "alpha": config.alpha, "target_modules": modules},
         "quantization": config.quantization,
         "compute_dtype": str(compute_dtype()).removeprefix("torch."),
+        "collator": config.collator,
+        "system": config.system,
         "seed": config.seed,
-        "train_pairs": len(task.train),
-        "val_pairs": len(task.val),
+        "supervised_tokens": sum(e.supervised for e in prepared.of("train")),
+        "train_pairs": len(prepared.of("train")),
+        "val_pairs": len(prepared.of("val")),
         "wall_s": round(wall_s, 1),
-        "peak_mb": round(peak),
-        "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 2**20)
-        if torch.cuda.is_available()
-        else None,
+        "peak_mb": round(peak_mb),
+        "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 2**20) if on_gpu else None,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "epochs": epochs,
-        **task.facts,
+        "checksums": checksums,
         **run_directory.environment(),
     }
+    run_directory.write_model_card(partial / "adapter", name, config, facts)
+    final = run_directory.finish(partial, name, facts)
+    for leftover in [*final.glob("checkpoint-*")]:
+        shutil.rmtree(leftover)
+    (final / "recipe").unlink()

@@ -15,17 +15,23 @@ from filelock import FileLock, Timeout
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT, runs_dir
+from training.base import Base
 from training.config import TrainConfig, to_toml
 from training.masks import Example
 
 _PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers", "safetensors")
 
 
-def data_lock(examples: Sequence[Example], path: Path) -> dict[str, Any]:
+def data_lock(examples: Sequence[Example], name: str, file_sha256: str) -> dict[str, Any]:
     """What the run was fed: the file's digest and a row per pair, in file order.
 
     The rows carry the texts, so that memorization can be judged after the file has changed. ``sha256``
     is over the rows without line numbers: a moved or re-wrapped file is the same data.
+
+    Args:
+        examples: Labelled pairs.
+        name: Path of the data, or its name on the hub.
+        file_sha256: Digest of the data as it was read.
     """
     rows = [
         {
@@ -34,6 +40,7 @@ def data_lock(examples: Sequence[Example], path: Path) -> dict[str, Any]:
             "tier": e.pair.tier,
             "source": e.pair.source,
             "origin": e.pair.origin,
+            **({"before": e.pair.before} if e.pair.before else {}),
             "prompt": e.pair.prompt,
             "response": e.pair.response,
             "tokens": len(e.input_ids),
@@ -44,8 +51,8 @@ def data_lock(examples: Sequence[Example], path: Path) -> dict[str, Any]:
     content = [{k: v for k, v in row.items() if k != "line"} for row in rows]
     return {
         "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
-        "file": path.name,
-        "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "file": name.rpartition("/")[2],
+        "file_sha256": file_sha256,
         "pairs": rows,
     }
 
@@ -77,6 +84,9 @@ def begin(name: str, config: TrainConfig, lock: dict[str, Any], *, keep: bool) -
     if not keep:
         shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, exist_ok=True)
+    if (template := config.template()) is not None:
+        (partial / "chat_template.jinja").write_text(template, encoding="utf-8")
+        config = config.model_copy(update={"chat_template": "chat_template.jinja"})
     (partial / "config.toml").write_text(to_toml(config), encoding="utf-8")
     write_json(partial / "data.lock.json", lock)
     return partial
@@ -140,6 +150,14 @@ def _hardware() -> dict[str, Any]:
     }
 
 
+def name_base(adapter: Path, base: Base) -> None:
+    """Have an adapter name its base by public id and commit, never by a path of this machine."""
+    path = adapter / "adapter_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    names = {"base_model_name_or_path": base.hub_id or Path(base.name).name, "revision": base.revision}
+    write_json(path, {**config, **names})
+
+
 MODEL_CARD = """---
 library_name: peft
 base_model: {base}
@@ -149,7 +167,7 @@ tags: [lora, timbre]
 
 A LoRA adapter (rank {rank}, alpha {alpha}, on {modules}) that Timbre trained on one writer's {pairs} pairs.
 
-- base: `{base}`, sha256 `{base_sha256}`
+- base: `{base}`, revision {revision}, sha256 `{base_sha256}`
 - identity: `{identity}`
 - quantization in training: {quantization}; epochs: {epochs}; learning rate: {learning_rate}; seed: {seed}
 - last losses: train {train_loss:.3f}, validation {val_loss}
@@ -163,12 +181,13 @@ def write_model_card(adapter: Path, name: str, config: TrainConfig, facts: dict[
     last = facts["epochs"][-1]
     card = MODEL_CARD.format(
         name=name,
-        base=facts["base"],
+        base=facts["base_id"] or Path(facts["base"]).name,
+        revision=facts["base_revision"] or "not recorded",
         base_sha256=facts["base_sha256"],
         identity=facts["identity"],
         rank=config.rank,
         alpha=config.alpha,
-        modules=", ".join(config.target_modules),
+        modules=", ".join(facts["lora"]["target_modules"]),
         pairs=facts["train_pairs"],
         quantization=config.quantization,
         epochs=config.epochs,

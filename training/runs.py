@@ -1,12 +1,16 @@
-"""Runs on disk, read without torch: what there is, whether it is whole, and under which identity."""
+"""Runs on disk: the one reader of run.json, config.toml and data.lock.json. No torch."""
 
 import difflib
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+import tomllib
+from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from timbre.errors import TimbreError
 from timbre.paths import runs_dir
@@ -15,36 +19,108 @@ from training.base import Base, resolve_base
 BASELINE = "baseline"
 """The base model with no adapter; always a valid run name."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+WEIGHTS = "adapter_model.safetensors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OF_EPOCH = re.compile(rf"({_NAME.pattern})@([1-9][0-9]{{0,3}})")
 
 
-@dataclass(frozen=True)
-class Run:
-    """A completed run.
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
-    Attributes:
-        name: Folder name.
-        path: The folder.
-        identity: Sha256 over config, data lock and base (64 hex digits).
-        base: Base as the config named it.
-        base_sha256: Digest of the base it was trained on.
-        rank: LoRA rank.
-        target_modules: Layers that have an adapter.
-        facts: The whole of run.json.
-        epoch: The epoch whose adapter is meant; None for the run's own, the last.
-    """
+
+class EpochRecord(_Record):
+    """One pass over the training pairs; losses are means over supervised tokens, in nats."""
+
+    epoch: int  # from 1
+    train_loss: float | None = None
+    val_loss: float | None = None  # None without validation pairs
+    grad_norm: float | None = None  # mean over steps of the norm before clipping
+    adapter: str = ""  # folder, relative to the run's
+
+
+class PairRecord(_Record):
+    """One pair of the data lock, with its text."""
+
+    line: int = 0  # in the file, from 1
+    split: str = ""  # train or val
+    tier: int = 0  # 1 to 4; 0 where not recorded
+    source: str = ""  # essay or note it comes from
+    origin: str = ""  # written, extracted or footnote
+    prompt: str = ""  # last turn of the user
+    response: str = ""
+    before: tuple[tuple[str, str], ...] = ()  # (role, content) of the turns before the prompt
+    tokens: int = 0
+    supervised_tokens: int = 0
+
+
+class DataLock(_Record):
+    """What a run was trained on."""
+
+    sha256: str = ""  # over the pairs without line numbers
+    file: str = ""  # name of the data file
+    file_sha256: str = ""
+    pairs: tuple[PairRecord, ...] = ()  # in file order
+
+
+class LoraRecord(_Record):
+    """Shape of the adapter."""
+
+    rank: int
+    alpha: int = 0
+    target_modules: tuple[str, ...] = ()  # names of the layers that have an adapter
+
+
+class Run(_Record):
+    """A completed run: everything that ``runs/<name>/`` records."""
 
     name: str
-    path: Path
-    identity: str
-    base: str
-    base_sha256: str
-    rank: int
-    target_modules: tuple[str, ...]
-    facts: dict[str, Any]
-    epoch: int | None = None
+    path: Path  # the folder
+    schema_version: int = 1
+    status: str = "completed"
+    kind: str = "voice"
+    recipe: str = ""  # sha256 of config, data lock and base (64 hex digits)
+    identity: str  # sha256 of the recipe and the adapter's weights
+    parent: str | None = None  # run that this one is a change of
+    phase: str = ""  # one line for the log
+    base: str = "unknown"  # as the config named it
+    base_id: str | None = None  # public id on the hub
+    base_revision: str | None = None  # commit on the hub
+    base_sha256: str = ""
+    tokenizer_sha256: str = ""
+    template_sha256: str = ""
+    lora: LoraRecord
+    quantization: str = ""
+    compute_dtype: str = ""
+    collator: str = ""
+    system: str | None = None  # system message trained with
+    seed: int | None = None
+    supervised_tokens: int | None = None  # of all training pairs
+    train_pairs: int | None = None
+    val_pairs: int | None = None
+    wall_s: float | None = None
+    peak_mb: int | None = None  # resident memory
+    peak_gpu_mb: int | None = None
+    finished: str = ""  # UTC, ISO 8601
+    epochs: tuple[EpochRecord, ...] = ()
+    checksums: Mapping[str, str] = Field(default_factory=dict)  # adapter file -> sha256
+    git: Mapping[str, Any] = Field(default_factory=dict)  # sha, dirty
+    packages: Mapping[str, str | None] = Field(default_factory=dict)  # versions
+    hardware: Mapping[str, Any] = Field(default_factory=dict)
+    parity: Mapping[str, Any] | None = None  # as `timbre parity` measured it
+    epoch_choice: Mapping[str, Any] | None = None  # as `timbre epochs` chose
+    epoch: int | None = None  # epoch whose adapter is meant; None for the last, the run's own
+    facts: Mapping[str, Any] = Field(default_factory=dict, repr=False)  # run.json as it stands
+
+    @property
+    def rank(self) -> int:
+        """LoRA rank."""
+        return self.lora.rank
+
+    @property
+    def target_modules(self) -> tuple[str, ...]:
+        """Layers that have an adapter."""
+        return self.lora.target_modules
 
     @property
     def adapter(self) -> Path:
@@ -56,31 +132,45 @@ class Run:
         """Name + identity: a retrained run is another model to the server, the cache and the log."""
         return f"{self.name}@{self.identity[:12]}"
 
+    @cached_property
+    def config(self) -> Mapping[str, Any]:
+        """The resolved settings of config.toml, flat; empty where there is no such file."""
+        path = self.path / "config.toml"
+        if not path.is_file():
+            return {}
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise _unreadable(path, "not TOML") from error
+
+    @cached_property
+    def data(self) -> DataLock:
+        """Content of data.lock.json; empty where there is no such file."""
+        path = self.path / "data.lock.json"
+        return _parsed(DataLock, _json(path), path) if path.is_file() else DataLock()
+
+    @property
+    def pairs(self) -> tuple[PairRecord, ...]:
+        """Every pair it was given, in file order."""
+        return self.data.pairs
+
+    def of_split(self, split: str) -> tuple[PairRecord, ...]:
+        """The pairs on one side of the split."""
+        return tuple(pair for pair in self.pairs if pair.split == split)
+
     def training_pairs(self) -> list[tuple[str, str]]:
-        """(prompt, response) of every pair this run was trained on, from its data lock."""
-        lock = json.loads((self.path / "data.lock.json").read_text(encoding="utf-8"))
-        return [(row["prompt"], row["response"]) for row in lock["pairs"] if row["split"] == "train"]
+        """(prompt, response) of every pair it was trained on."""
+        return [(pair.prompt, pair.response) for pair in self.of_split("train")]
 
 
-def base_of(run: Run, *, verify: bool = False) -> Base:
-    """The base a run was trained on: weights, tokenizer and chat template are all in its digest.
+def run_identity(recipe: str, weights_sha256: str) -> str:
+    """Identity of trained weights: sha256 of what was trained (``config.recipe``) and what came of it.
 
     Args:
-        run: A completed run.
-        verify: Compute the digest anew instead of trusting one kept for unchanged sizes and dates.
-
-    Raises:
-        TimbreError: the base is gone, or another by now.
+        recipe: Sha256 over config, data lock and base.
+        weights_sha256: Of the adapter's safetensors.
     """
-    found = resolve_base(run.base, verify=verify)
-    if found.sha256 != run.base_sha256:
-        raise TimbreError(
-            f"run {run.name!r} was trained on base {run.base!r} with sha256 {run.base_sha256[:12]}, "
-            f"which is now {found.sha256[:12]}",
-            where=str(run.path / "run.json"),
-            do="restore that base or train the run again",
-        )
-    return found
+    return hashlib.sha256(f"{recipe} {weights_sha256}".encode()).hexdigest()
 
 
 def check_name(name: str) -> str:
@@ -102,34 +192,41 @@ def check_name(name: str) -> str:
     return name
 
 
-def read_run(name: str) -> Run | None:
-    """The completed run of that name, or None where there is none (missing, unfinished or unreadable)."""
-    path = runs_dir() / name
+def read_run(name: str, runs: Path | None = None) -> Run | None:
+    """The completed run of that name, or None where there is none (missing or unfinished).
+
+    Args:
+        name: Folder name.
+        runs: Folder of runs; ``timbre.paths.runs_dir()`` if not given.
+
+    Raises:
+        TimbreError: run.json lacks what every run records.
+    """
+    folder = (runs or runs_dir()) / name
     try:
-        facts = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if facts.get("status") != "completed" or not (path / "adapter" / "adapter_model.safetensors").is_file():
+    if not isinstance(facts, dict) or facts.get("status") != "completed":
         return None
-    lora = facts["lora"]
-    return Run(
-        name,
-        path,
-        facts["identity"],
-        facts["base"],
-        facts["base_sha256"],
-        int(lora["rank"]),
-        tuple(lora["target_modules"]),
-        facts,
-    )
+    if not (folder / "adapter" / WEIGHTS).is_file():
+        return None
+    identified = {**facts, **_identified(facts, folder, f"adapter/{WEIGHTS}")}
+    return _parsed(Run, {**identified, "name": name, "path": folder, "facts": facts}, folder / "run.json")
+
+
+def _identified(facts: Mapping[str, Any], folder: Path, weights: str) -> dict[str, str]:
+    """Recipe and identity; computed for runs of schema 1, whose identity was the recipe alone."""
+    recipe = str(facts.get("recipe") or facts.get("identity") or "")
+    digest = (facts.get("checksums") or {}).get(weights) or sha256_of(folder / weights)
+    return {"recipe": recipe, "identity": run_identity(recipe, digest)}
 
 
 def list_runs() -> list[Run]:
     """Every completed run of a voice, by name; judges are no runs to evaluate."""
     folder = runs_dir()
     names = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
-    found = [run for name in names if (run := read_run(name)) is not None]
-    return [run for run in found if run.facts.get("kind") != "judge"]
+    return [run for name in names if (run := read_run(name)) is not None and run.kind != "judge"]
 
 
 def find_run(name: str) -> Run:
@@ -158,12 +255,76 @@ def find_run(name: str) -> Run:
 
 
 def _at_epoch(run: Run, epoch: int) -> Run:
-    kept = [int(row["epoch"]) for row in run.facts["epochs"]]
+    kept = [row.epoch for row in run.epochs]
     if epoch not in kept:
         raise TimbreError(
             f"run {run.name!r} has no epoch {epoch}",
             where=str(run.path),
             do=f"use {run.name}@1 to {run.name}@{max(kept)}",
         )
-    identity = hashlib.sha256(f"{run.identity} epoch {epoch}".encode()).hexdigest()
-    return replace(run, name=f"{run.name}@{epoch}", identity=identity, epoch=epoch)
+    identity = _identified(run.facts, run.path, f"epochs/{epoch}/{WEIGHTS}")["identity"]
+    return run.model_copy(update={"name": f"{run.name}@{epoch}", "identity": identity, "epoch": epoch})
+
+
+def base_of(run: Run, *, verify: bool = False) -> Base:
+    """The base a run was trained on: weights, tokenizer and chat template are all in its digest.
+
+    Args:
+        run: A completed run.
+        verify: Compute the digest anew instead of trusting one kept for unchanged sizes and dates.
+
+    Raises:
+        TimbreError: the base is gone, or another by now.
+    """
+    base = resolve_base(run.base, verify=verify, revision=run.base_revision)
+    if base.sha256 != run.base_sha256:
+        raise TimbreError(
+            f"run {run.name!r} was trained on base {run.base!r} with sha256 {run.base_sha256[:12]}, "
+            f"which is now {base.sha256[:12]}",
+            where=str(run.path / "run.json"),
+            do="restore that base or train the run again",
+        )
+    return base
+
+
+def adapter_checksums(folder: Path) -> dict[str, str]:
+    """Sha256 of every adapter's weights below a run's folder, by path relative to it."""
+    paths = sorted(folder.glob(f"adapter/{WEIGHTS}")) + sorted(folder.glob(f"epochs/*/{WEIGHTS}"))
+    return {path.relative_to(folder).as_posix(): sha256_of(path) for path in paths}
+
+
+def sha256_of(path: Path) -> str:
+    """Sha256 of a file's content (64 hex digits)."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def loss_text(loss: float | None) -> str:
+    """A loss with three digits, or ``none``."""
+    return "none" if loss is None else f"{loss:.3f}"
+
+
+_Model = TypeVar("_Model", bound=_Record)
+
+
+def _parsed(model: type[_Model], content: Mapping[str, Any], path: Path) -> _Model:
+    try:
+        return model(**content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise _unreadable(path, f"unexpected shape: {key}: {first['msg']}") from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, "not JSON") from error
+    if not isinstance(content, dict):
+        raise _unreadable(path, "not a JSON object")
+    return content
+
+
+def _unreadable(path: Path, what: str) -> TimbreError:
+    return TimbreError(what, where=str(path), do="train the run again")

@@ -1,4 +1,4 @@
-"""The shape of a training pair and of what a run leaves behind; light enough for any process to import."""
+"""The shape of a training pair; light enough for any process to import."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,22 +9,24 @@ Origin = Literal["written", "extracted", "footnote"]
 
 @dataclass(frozen=True)
 class Pair:
-    """One training example.
+    """One training example."""
 
-    Attributes:
-        line: Line in its JSONL file, from 1.
-        prompt: What the writer was, or might have been, asked.
-        response: What the writer wrote.
-        tier: 1 (most like the writer at their best) to 4.
-        source: The essay or note it comes from; one source stays on one side of the split.
-        origin: ``written`` for this purpose, ``extracted`` from an essay, or made of a ``footnote``.
-        split: ``train`` or ``val``.
-    """
-
-    line: int
-    prompt: str
-    response: str
-    tier: int
-    source: str
-    origin: Origin
+    line: int  # in its file, from 1; the row where the file has no lines
+    prompt: str  # what the writer was, or might have been, asked
+    response: str  # what the writer wrote
+    tier: int  # 1 (most like the writer at their best) to 4
+    source: str  # essay or note that it comes from; one source stays on one side of the split
+    origin: Origin  # written for this purpose, extracted from an essay, or made of a footnote
     split: Split
+    before: tuple[tuple[str, str], ...] = ()  # (role, content) of a system message and earlier turns
+
+    def turns(self, system: str | None = None) -> list[dict[str, str]]:
+        """The conversation as a chat template takes it.
+
+        Args:
+            system: System message for pairs that have none of their own.
+        """
+        has_system = any(role == "system" for role, _ in self.before)
+        first = [("system", system)] if system and not has_system else []
+        turns = [*first, *self.before, ("user", self.prompt), ("assistant", self.response)]
+        return [{"role": role, "content": content} for role, content in turns]

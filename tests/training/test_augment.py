@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from timbre.augment_command import augment
 from timbre.errors import TimbreError
-from training.essays import extracts
+from training.essays import Extract, extracts, prose
 from training.pairs import load_pairs
 
 ESSAY = """# Kettles
@@ -54,14 +54,108 @@ def _rows(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
 
 
+def _extracts(name: str, text: str) -> dict[str, Extract]:
+    return {e.response: e for e in extracts(name, text)[0]}
+
+
 def test_passages_asides_and_footnotes_are_taken_and_quotations_and_code_are_not() -> None:
-    found = {e.response: e for e in extracts("kettles.md", ESSAY)}
-    assert found["a word that sounds like a crime against fish"].origin == "footnote"
-    note = next(e for r, e in found.items() if r.startswith("Forgiveness here means"))
+    made = _extracts("kettles.md", ESSAY)
+    assert made["a word that sounds like a crime against fish"].kind == "aside"
+    note = next(e for r, e in made.items() if r.startswith("Forgiveness here means"))
     assert note.origin == "footnote" and "every spring it forgives me" in note.prompt
-    passage = next(e for r, e in found.items() if r.startswith("Every spring I descale it ("))
-    assert passage.origin == "extracted" and "On descaling" in passage.prompt
-    assert not any("Somebody else said" in r or "--boil" in r for r in found)
+    passage = next(
+        e for e in made.values() if e.kind == "paragraph" and e.response.startswith("Every spring")
+    )
+    assert passage.origin == "extracted"
+    assert passage.response.startswith(
+        "Every spring I descale it (a word that sounds like a crime against fish) and"
+    )
+    assert "forgives me. It takes eleven minutes" in passage.response
+    assert not any("Somebody else said" in r or "--boil" in r for r in made)
+    assert extracts("kettles.md", ESSAY)[1] == {"quotation": 1, "code": 1}
+
+
+LONG_ENOUGH = "and it goes on for as many words as a passage has to have here."
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("A [gate](https://x.example/a) is [patient][1]", "A gate is patient"),
+        ("A [[gates|gate]] and a [[Hinge]]", "A gate and a Hinge"),
+        ("A gate[^1] waits[^note]", "A gate waits"),
+        ("A gate ![a photo](gate.png) waits", "A gate waits"),
+        ("A gate <!-- check this --> waits", "A gate waits"),
+        ("A <em>gate</em> waits for <filename>", "A gate waits for <filename>"),
+        ("A gate\nwaits\n  there", "A gate waits there"),
+        ("A gate  \nwaits", "A gate\nwaits"),
+        ("He types <|im_end|> there", "He types <|im_end|> there"),
+        ("A gate *waits*, 2 * 3 times", "A gate *waits*, 2 * 3 times"),
+    ],
+)
+def test_a_response_reads_as_its_page_does(written: str, read: str) -> None:
+    made = _extracts("gates.md", f"{written} {LONG_ENOUGH}\n")
+    assert list(made) == [f"{read} {LONG_ENOUGH}"]
+
+
+def test_front_matter_names_the_essay_and_is_no_prose() -> None:
+    page = f"---\ntitle: On gates\ntags: [a, b]\n---\n\nGates wait {LONG_ENOUGH}\n\nHinges do not {LONG_ENOUGH}\n"
+    made, left_out = extracts("x.md", page)
+    essay = next(e for e in made if e.kind == "essay")
+    assert essay.prompt.startswith("Write a short essay on gates.") and left_out == {"front matter": 1}
+    for extract in made:
+        assert prose(page[extract.start : extract.end]) == extract.response
+
+
+def test_tables_lists_comments_and_what_is_too_short_or_long_are_left_out_and_counted() -> None:
+    page = "\n\n".join(
+        [
+            "| gate | state |\n|---|---|\n| north | open |",
+            "- a list item that is as long as a passage has to be, or a little longer than that",
+            "<!-- a comment for the editor that is as long as a passage has to be, or longer -->",
+            "Too short.",
+            "Here is the list that comes after this and that nobody needs to read at all:",
+            "word " * 230,
+            f"Prose {LONG_ENOUGH}",
+        ]
+    )
+    made, left_out = extracts("page.md", page)
+    assert [e.response for e in made] == [f"Prose {LONG_ENOUGH}"]
+    assert left_out == {"table": 1, "list": 1, "HTML": 1, "under 12 words": 1, "over 220 words": 1} | {
+        "opening of something else": 1
+    }
+
+
+def test_a_section_is_a_pair_where_nothing_but_prose_is_in_it() -> None:
+    part = [f"Part {n} is prose {LONG_ENOUGH}" for n in range(5)]
+    page = f"# One\n\n{part[0]}\n\n{part[1]}\n\n# Two\n\n{part[2]}\n\n```\ncode\n```\n\n{part[3]}\n"
+    made = _extracts("page.md", page)
+    assert [e.response for e in made.values() if e.kind != "paragraph"] == [f"{part[0]}\n\n{part[1]}"]
+    assert made[f"{part[0]}\n\n{part[1]}"].prompt.startswith("Write a few paragraphs on One.")
+
+
+def test_prompts_come_in_eight_manners_and_more() -> None:
+    page = "\n\n".join(f"Kettle number{n} boils quarrelsome water {LONG_ENOUGH}" for n in range(80))
+    prompts = [e.prompt for e in _extracts("kettles.md", page).values() if e.kind == "paragraph"]
+    first_words = {" ".join(prompt.split()[:2]) for prompt in prompts}
+    assert len(first_words) >= 8
+
+
+def test_an_essay_in_two_files_is_taken_once_and_said_so(folder: Path, tmp_path: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "copy.md").write_text(ESSAY.replace("'", "\u2019"), encoding="utf-8")
+    out = tmp_path / "mine.jsonl"
+    done = _run(folder, out, "--val-share", "0")
+    assert "in sub/copy.md the same as in kettles.md" in done.output
+    assert {row["source"] for row in _rows(out)} == {"kettles", "bus-stops"}
+    assert load_pairs(out)
+
+
+def test_the_end_shows_three_pairs_and_what_was_left_out(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine.jsonl"
+    lines = _run(folder, out).output.splitlines()
+    assert [line.strip() for line in lines[:6:2]] == [row["prompt"] for row in _rows(out)[:3]]
+    assert "left out: 1 quotation, 1 code" in lines
 
 
 @settings(max_examples=80, deadline=None)
@@ -70,10 +164,12 @@ def test_passages_asides_and_footnotes_are_taken_and_quotations_and_code_are_not
         st.sampled_from([*ESSAY.split("\n\n"), "(", ")", "[^2]: a note of four words", "\t x"]), max_size=8
     )
 )
-def test_every_response_is_a_verbatim_span_of_its_source(parts: list[str]) -> None:
+def test_every_response_is_its_span_of_the_source_as_prose(parts: list[str]) -> None:
     text = "\n\n".join(parts)
-    for extract in extracts("e.md", text):
-        assert text[extract.start : extract.end] == extract.response
+    for extract in extracts("e.md", text)[0]:
+        read = prose(text[extract.start : extract.end])
+        assert all(part in read for part in extract.response.split("\n\n"))
+        assert extract.kind not in ("paragraph", "footnote") or extract.response == read
         assert extract.response == extract.response.strip() != ""
         assert extract.prompt.strip()
 
@@ -88,7 +184,7 @@ def test_what_is_written_is_what_training_reads(folder: Path, tmp_path: Path) ->
     for row in _rows(out):
         name, _, span = row["span"].rpartition(":")
         start, end = map(int, span.split("-"))
-        assert texts[name][start:end] == row["response"]
+        assert row["response"] in prose(texts[name][start:end])
 
 
 def test_a_second_call_adds_only_what_is_new_and_keeps_edits_and_deletions(
@@ -143,7 +239,9 @@ def test_a_model_writes_prompts_and_never_responses(
     rows = _rows(out)
     assert all(row["prompt"].startswith("What about the kettle") for row in rows)
     assert {row["response"] for row in rows} <= {
-        e.response for file in folder.iterdir() for e in extracts(file.name, file.read_text(encoding="utf-8"))
+        response
+        for file in folder.iterdir()
+        for response in _extracts(file.name, file.read_text(encoding="utf-8"))
     }
 
 
@@ -164,8 +262,9 @@ def test_interrupted_it_keeps_what_it_made_and_goes_on(
     assert isinstance(first.exception, TimbreError) and first.exception.exit_code == 130
     assert len(_rows(out)) == 2
     assert _run(folder, out, "--writer", "some/model").exit_code == 0
-    spans = [row["span"] for row in _rows(out)]
-    assert len(spans) == len(set(spans)) and spans[:2] == calls[:2]
+    rows = _rows(out)
+    assert len({row["response"] for row in rows}) == len(rows)
+    assert [row["span"] for row in rows[:2]] == calls[:2]
 
 
 @pytest.mark.parametrize(

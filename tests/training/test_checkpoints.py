@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from timbre.errors import TimbreError
-from training.checkpoints import disk_full_told, keep_adapter, last_whole
+from training.watching import exhaustion_reported, keep_adapter, last_whole
 
 
 def _checkpoint(partial: Path, step: int, state: str | None) -> Path:
@@ -60,12 +60,22 @@ def test_an_epochs_adapter_replaces_half_a_copy(tmp_path: Path) -> None:
 def test_no_room_is_told_with_what_to_do(tmp_path: Path, error: Exception) -> None:
     with (
         pytest.raises(TimbreError, match="no room left to write 'mine'") as told,
-        disk_full_told("mine", tmp_path),
+        exhaustion_reported("mine", tmp_path),
     ):
         raise error
     assert "--resume" in str(told.value)
 
 
 def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
-    with pytest.raises(PermissionError), disk_full_told("mine", tmp_path):
+    with pytest.raises(PermissionError), exhaustion_reported("mine", tmp_path):
         raise PermissionError(errno.EACCES, "Permission denied")
+
+
+def test_memory_that_runs_out_is_one_line_with_the_settings_to_change(tmp_path: Path) -> None:
+    import torch
+
+    with pytest.raises(TimbreError) as caught, exhaustion_reported("mine", tmp_path):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
+    message = str(caught.value)
+    assert "Tried to allocate 2.00 GiB" in message and "\n" not in message
+    assert "gradient_checkpointing = true" in message and "timbre serve --stop" in message

@@ -1,13 +1,12 @@
 """Presets: what a TOML file may say, and what makes two runs the same."""
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
-from training.config import TrainConfig, identity, load_config, to_toml
+from training.config import TrainConfig, data_place, load_config, recipe, to_toml
 
 
 @pytest.mark.parametrize("name", ["log-run1", "log-run2", "voice", "llama-3.1-8b"])
@@ -19,19 +18,22 @@ def test_a_shipped_preset_loads_and_its_data_is_there(name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
-        ("rnak = 8", "unknown key 'rnak'"),
-        ('rank = "8"', "give a int"),
-        ("rank = true", "give a int"),
-        ("rank = 0", "use 1 or more"),
+        ("rnak = 8", "unknown key 'rnak'; did you mean 'rank'?"),
+        ('rank = "8"', "rank is '8': Input should be a valid integer; rank: LoRA rank r"),
+        ("rank = true", "rank is True"),
+        ("rank = 0", "greater than or equal to 1"),
         ("dropout = 1.0", "share in [0, 1)"),
-        ('collator = "magic"', "use one of seq2seq"),
+        ('collator = "magic"', "'seq2seq' or 'language_modeling'"),
         ("target_modules = []", "name one layer or more"),
         ('target_modules = [""]', "name one layer or more"),
+        ('target_modules = "every"', "'all-linear'"),
         ("tier_weights = [1, 2, nan, 1]", "four numbers"),
-        ("max_grad_norm = nan", "use e.g. 1.0"),
-        ("weight_decay = inf", "use 0 or more"),
-        ("target_modules = [1]", "list of strings"),
-        ("learning_rate = 2.0", "use e.g. 2e-4"),
+        ("max_grad_norm = nan", "finite number"),
+        ("weight_decay = inf", "finite number"),
+        ("target_modules = [1]", "target_modules is"),
+        ("learning_rate = 2.0", "e.g. 2e-4"),
+        ("gradient_accumulation = 0", "greater than or equal to 1"),
+        ('gradient_checkpointing = "sometimes"', "gradient_checkpointing is 'sometimes'"),
     ],
 )
 def test_a_wrong_setting_is_told_with_its_line(tmp_path: Path, line: str, complaint: str) -> None:
@@ -48,10 +50,42 @@ def test_resolved_settings_read_back_as_they_were(tmp_path: Path) -> None:
     assert load_config(tmp_path / "c.toml") == config
 
 
-def test_a_moved_file_keeps_the_identity_and_another_rank_changes_it() -> None:
+def test_a_moved_file_keeps_the_recipe_and_another_rank_changes_it() -> None:
     config = TrainConfig()
-    same = identity(dataclasses.replace(config, data="elsewhere.jsonl"), "d", "b")
-    assert identity(config, "d", "b") == same
-    assert identity(dataclasses.replace(config, rank=8), "d", "b") != same
-    assert identity(config, "other data", "b") != same
-    assert identity(config, "d", "other base") != same
+    same = recipe(config.model_copy(update={"data": "elsewhere.jsonl"}), "d", "b")
+    assert recipe(config, "d", "b") == same
+    assert recipe(config.model_copy(update={"rank": 8}), "d", "b") != same
+    assert recipe(config, "other data", "b") != same
+    assert recipe(config, "d", "other base") != same
+
+
+def test_another_chat_template_is_another_recipe_and_another_place_of_it_is_not(tmp_path: Path) -> None:
+    for name, text in (("one.jinja", "{{ 1 }}"), ("moved.jinja", "{{ 1 }}"), ("two.jinja", "{{ 2 }}")):
+        (tmp_path / name).write_text(text)
+    one, moved, two = (
+        recipe(TrainConfig(chat_template=str(tmp_path / name)), "d", "b")
+        for name in ("one.jinja", "moved.jinja", "two.jinja")
+    )
+    assert one == moved != two
+
+
+def test_how_memory_is_saved_leaves_the_recipe_alone_and_a_system_message_does_not() -> None:
+    plain = recipe(TrainConfig(), "d", "b")
+    assert recipe(TrainConfig(gradient_checkpointing=True), "d", "b") == plain
+    assert recipe(TrainConfig(system="Be brief."), "d", "b") != plain
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("mine.jsonl", "{folder}/mine.jsonl"),
+        ("sub/mine.jsonl", "{folder}/sub/mine.jsonl"),
+        ("owner/letters", "hf://owner/letters"),
+        ("owner/letters@v2", "hf://owner/letters@v2"),
+        ("hf://owner/letters@v2", "hf://owner/letters@v2"),
+        ("there/already", "{folder}/there/already"),
+    ],
+)
+def test_data_is_a_path_from_the_preset_or_a_set_on_the_hub(tmp_path: Path, name: str, place: str) -> None:
+    (tmp_path / "there" / "already").mkdir(parents=True)
+    assert data_place(name, tmp_path) == place.format(folder=tmp_path)

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from canaries.suite import load_suite
-from training.data_command import data
+from training.commands import data
 from training.data_report import data_report, near_duplicates
 from training.types import Pair, Split
 

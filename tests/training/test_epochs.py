@@ -10,7 +10,7 @@ from canaries.suite import load_suite
 from tests.conftest import Workspace
 from timbre.epochs_command import SHOWN, EpochScore, choose, validation_canaries
 from timbre.errors import TimbreError
-from training.runs import Run, find_run
+from training.runs import LoraRecord, Run, find_run
 
 
 def _score(epoch: int, likeness: float, recited: float, val_loss: float | None) -> EpochScore:
@@ -59,8 +59,7 @@ def _run(folder: Path, splits: str) -> Run:
         for n, split in enumerate(splits.split())
     ]
     (folder / "data.lock.json").write_text(json.dumps({"pairs": rows}))
-    facts = {"epochs": [{"epoch": 1}, {"epoch": 2}]}
-    return Run("mine", folder, "0" * 64, "base", "0" * 64, 8, ("q_proj",), facts)
+    return Run(name="mine", path=folder, identity="0" * 64, lora=LoraRecord(rank=8))
 
 
 def test_validation_prompts_are_a_suite_that_loads(tmp_path: Path) -> None:

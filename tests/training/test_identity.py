@@ -6,14 +6,14 @@ import pytest
 
 from timbre.errors import TimbreError
 from training.base import resolve_base
-from training.config import TrainConfig, identity
+from training.config import TrainConfig, recipe
 from training.masks import Example
 from training.run_directory import data_lock
-from training.runs import Run, base_of
+from training.runs import LoraRecord, Run, base_of
 from training.types import Pair
 
 
-def _identity_of(order: list[str], path: Path) -> str:
+def _recipe_of(order: list[str], path: Path) -> str:
     examples = [
         Example(
             Pair(line, f"On {word}?", f"{word}, mostly.", 1, word, "written", "train"),
@@ -23,14 +23,14 @@ def _identity_of(order: list[str], path: Path) -> str:
         for line, word in enumerate(order, start=1)
     ]
     path.write_text("\n".join(order))
-    return identity(TrainConfig(), data_lock(examples, path)["sha256"], "b" * 64)
+    return recipe(TrainConfig(), data_lock(examples, str(path), "0" * 64)["sha256"], "b" * 64)
 
 
 def test_the_same_pairs_in_another_order_are_another_run(tmp_path: Path) -> None:
     file = tmp_path / "pairs.jsonl"
-    first = _identity_of(["kettles", "trains"], file)
-    assert _identity_of(["trains", "kettles"], file) != first
-    assert _identity_of(["kettles", "trains"], tmp_path / "moved.jsonl") == first
+    first = _recipe_of(["kettles", "trains"], file)
+    assert _recipe_of(["trains", "kettles"], file) != first
+    assert _recipe_of(["kettles", "trains"], tmp_path / "moved.jsonl") == first
 
 
 @pytest.mark.parametrize("changed", ["chat_template.jinja", "tokenizer.json", "model.safetensors"])
@@ -43,7 +43,14 @@ def test_a_run_is_not_served_on_a_base_whose_files_have_changed(
     for name in ("chat_template.jinja", "tokenizer.json", "model.safetensors"):
         (folder / name).write_text(f"what {name} was")
     base = resolve_base(str(folder))
-    run = Run("mine", tmp_path / "mine", "a" * 64, str(folder), base.sha256, 16, ("q_proj",), {})
+    run = Run(
+        name="mine",
+        path=tmp_path / "mine",
+        identity="a" * 64,
+        base=str(folder),
+        base_sha256=base.sha256,
+        lora=LoraRecord(rank=16),
+    )
     assert base_of(run) == base
     (folder / changed).write_text(f"what {changed} is, after training")
     with pytest.raises(TimbreError, match="'mine' was trained on base"):

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from judges import encoder
 from timbre.errors import TimbreError
 from training import judge
-from training.command import train
+from training.commands import train
 from training.judge import JudgeConfig, load_judge_config, pretrained_folder
 from training.judge_data import JudgeExample
 

@@ -8,8 +8,8 @@ from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
 from training.base import EMBEDDED, resolve_base
 from training.config import load_config
+from training.examples import make_collator
 from training.masks import IGNORED, build_example, show_masks
-from training.prepare import make_collator
 from training.types import Pair
 
 PAIR = Pair(1, "Why is the kettle angry?", "Nobody thanked it.", 1, "kettles", "written", "train")

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from timbre.errors import TimbreError
-from training.pairs import check_lengths, load_pairs, split_of
+from training.masks import Example
+from training.pairs import check_lengths, load_pairs, read_pairs, split_of
 from training.types import Pair
 
 Record = dict[str, object]
@@ -70,13 +72,18 @@ def test_a_valid_file_keeps_order_lines_and_values(write: Write) -> None:
 @pytest.mark.parametrize(
     ("bad", "what"),
     [
-        (without(2, "tier"), "missing 'tier'"),
-        (record(2, mood="dry"), "unknown field 'mood'"),
-        (record(2, tier="1"), '"tier" is a string where a whole number should be'),
-        (record(2, tier=True), '"tier" is true or false where a whole number should be'),
-        (record(2, tier=1.0), '"tier" is a number with a fraction where a whole number should be'),
+        (without(2, "response"), "missing 'response'"),
+        (record(2, sourse="a"), "unknown field 'sourse'"),
+        (record(2, tier="1"), "unknown tier '1'"),
+        (record(2, tier=True), "unknown tier 'True'"),
+        (record(2, tier=1.0), "unknown tier '1.0'"),
         (record(2, prompt=None), '"prompt" is null where a string should be'),
         (record(2, response=["a"]), '"response" is a list where a string should be'),
+        (record(2, source=7), "\"source\" is '7' where a string should be"),
+        ({"text": "a"}, "no pair: it has 'text'"),
+        ({"messages": "a"}, '"messages" is no list of messages'),
+        ({"messages": [{"role": "critic", "content": "a"}]}, "unknown role 'critic'"),
+        ({"messages": [{"role": "user", "content": "a"}]}, "no question with an answer"),
         (record(2, prompt=""), '"prompt" is empty'),
         (record(2, response=" \n\t "), '"response" is empty'),
         (record(2, response="\u200b\u00a0"), '"response" is empty'),
@@ -129,10 +136,35 @@ def test_the_same_pair_in_other_case_and_spacing_is_a_duplicate(write: Write) ->
     assert (error.where, error.what) == (f"{path}:3", "the same pair as on line 1")
 
 
-def test_one_response_to_two_prompts_is_refused(write: Write) -> None:
-    path = write(record(1), record(2, response="kettle 1 LEAKS."))
+def test_one_response_to_two_prompts_is_trained_on_with_a_note(write: Write) -> None:
+    pairs = read_pairs(str(write(record(1), record(2, response="kettle 1 LEAKS."))))
+    assert len(pairs.pairs) == 2
+    assert pairs.notes == ("1 responses stand under several prompts; each prompt is trained on",)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        "\u201cZo\u00eb\u2019s caf\u00e9\u201d \u2014 kettle 1, leaks.",
+        "'Zoe\u0308's cafe\u0301' - kettle 1 leaks",
+        "\u00abZO\u00cb\u2019S CAF\u00c9\u00bb\u2014kettle\u00a01, leaks.",
+    ],
+)
+def test_a_response_on_both_sides_is_refused_in_whatever_unicode_and_quotation_marks(
+    write: Write, again: str
+) -> None:
+    path = write(
+        record(1, response='"Zo\u00eb\'s caf\u00e9" - kettle 1, leaks.'),
+        record(2, response=again, split="val"),
+    )
     error = refusal(path)
-    assert (error.where, error.what) == (f"{path}:2", "the same response as on line 1")
+    assert error.where == f"{path}:2"
+    assert error.what == "the same response as on line 1, on the other side of the split"
+
+
+def test_texts_come_in_unicodes_composed_form(write: Write) -> None:
+    (pair,) = load_pairs(write(record(1, prompt="A cafe\u0301?", response="Zoe\u0308\u2019s.")))
+    assert (pair.prompt, pair.response) == ("A caf\u00e9?", "Zo\u00eb\u2019s.")
 
 
 def test_one_prompt_may_have_two_responses(write: Write) -> None:
@@ -174,7 +206,7 @@ def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_folder_in_the_file_s_place_is_refused_by_name(tmp_path: Path) -> None:
     error = refusal(tmp_path)
     assert error.where == str(tmp_path)
-    assert error.what.startswith("can't be read: ")
+    assert error.what.startswith("no data set: ")
 
 
 def test_blank_lines_at_the_end_are_tolerated(write: Write) -> None:
@@ -194,19 +226,18 @@ def test_a_line_separator_inside_a_string_does_not_shift_the_lines(write: Write)
     assert refusal(path).where == f"{path}:2"
 
 
+def _example(pair: Pair, tokens: int) -> Example:
+    return Example(pair, (1,) * tokens, (2,) * tokens)
+
+
 def test_a_pair_over_length_is_refused_with_its_line_its_tokens_and_the_limit(write: Write) -> None:
-    path = write(record(1), record(2, response="one two three four five"), record(3, response="a b c d e f"))
-    pairs = load_pairs(path)
+    pairs = load_pairs(write(record(1), record(2), record(3)))
+    examples = [_example(pair, tokens) for pair, tokens in zip(pairs, (4, 5, 6), strict=True)]
     with pytest.raises(TimbreError) as caught:
-        check_lengths(pairs, lambda pair: len(pair.response.split()), 4, path)
-    assert caught.value.where == f"{path}:2"
+        check_lengths(examples, 4, "pairs.jsonl")
+    assert caught.value.where == "pairs.jsonl:2"
     assert caught.value.what == "the pair has 5 tokens and the limit is 4 (and 1 more)"
     assert caught.value.do == "raise max_tokens or shorten it"
-
-
-def test_a_pair_of_just_the_limit_is_not_over_length(write: Write) -> None:
-    path = write(record(1))
-    check_lengths(load_pairs(path), lambda pair: 4, 4, path)
 
 
 def test_each_side_of_the_split_keeps_its_order(write: Write) -> None:
@@ -244,9 +275,12 @@ def test_any_written_list_of_valid_pairs_comes_back_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, records: list[Record], ascii_only: bool, ending: str
 ) -> None:
     for n, made in enumerate(records):
-        made["response"] = f"{n}: {made['response']}"
+        made["response"] = f"{n}: {made['response']} {n}"
         made["source"] = f"{made['split']}-{made['source']}"
     records[0].update(split="train", source="train-first")
+    for made in records:
+        for field in ("prompt", "response"):
+            made[field] = unicodedata.normalize("NFC", str(made[field]))
     path = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"
     lines = [json.dumps(made, ensure_ascii=ascii_only) + ending for made in records]
     path.write_text("".join(lines), encoding="utf-8", newline="")

@@ -10,6 +10,8 @@ from tests.conftest import Workspace
 pytestmark = pytest.mark.real
 
 PRESET = """
+base = "{base}"
+quantization = "none"
 target_modules = ["q_proj", "v_proj"]
 rank = 8
 learning_rate = 1e-3
@@ -23,7 +25,7 @@ def _losses(workspace: Workspace, name: str) -> list[float]:
 
 
 def test_two_processes_give_the_losses_and_the_adapter_of_one(
-    workspace: Workspace, short_pairs: Path
+    workspace: Workspace, short_pairs: Path, tiny_base: Path
 ) -> None:
     from safetensors.numpy import load_file
 
@@ -31,7 +33,9 @@ def test_two_processes_give_the_losses_and_the_adapter_of_one(
     few = workspace.home / "even.jsonl"
     few.write_text("\n".join([*rows[:4], *rows[-2:]]) + "\n", encoding="utf-8")
     for name, batch in (("alone", 2), ("together", 1)):
-        (workspace.home / f"{name}.toml").write_text(PRESET + f"batch_size = {batch}\n")
+        (workspace.home / f"{name}.toml").write_text(
+            PRESET.format(base=tiny_base) + f"batch_size = {batch}\n"
+        )
     train = ("--data", str(few), "--name")
     one = workspace.run("timbre", "train", str(workspace.home / "alone.toml"), *train, "alone")
     assert one.returncode == 0, one.stderr

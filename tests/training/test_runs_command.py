@@ -1,6 +1,8 @@
 """``timbre runs``: what there is, whether it is whole, in what two differ; and what a push would send."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from timbre.errors import TimbreError
-from training.checksums import adapter_checksums
-from training.runs_command import runs
-from training.share_command import push
+from timbre.paths import CHECKOUT
+from training.run_commands import push, runs
+from training.runs import adapter_checksums, find_run, run_identity, sha256_of
 
 Write = Callable[..., Path]
 
@@ -21,19 +23,25 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     """Writes a run folder as training leaves it, with made-up weights."""
     monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path))
 
-    def make(name: str, *, rank: int = 8, loss: float = 2.0, recorded: bool = True) -> Path:
+    def make(
+        name: str, *, rank: int = 8, loss: float = 2.0, recorded: bool = True, base_id: str | None = "me/tiny"
+    ) -> Path:
         folder = tmp_path / name
         for place in ("adapter", "epochs/1"):
             (folder / place).mkdir(parents=True)
             (folder / place / "adapter_model.safetensors").write_bytes(name.encode())
-        (folder / "adapter" / "adapter_config.json").write_text("{}")
-        (folder / "adapter" / "README.md").write_text(f"# {name}\n")
+        (folder / "adapter" / "adapter_config.json").write_text(
+            json.dumps({"r": 8, "base_model_name_or_path": "/home/somebody/bases/tiny"})
+        )
+        (folder / "adapter" / "README.md").write_text(f"base_model: tiny\n# {name}\n")
         (folder / "config.toml").write_text(f'rank = {rank}\nphase = "{name}"\n')
         (folder / "optimizer.pt").write_bytes(b"secret")
         facts: dict[str, Any] = {
             "status": "completed",
-            "identity": name[-1] * 64,
-            "base": "smollm2-135m-instruct",
+            "recipe": "r" * 64,
+            "base": "/home/somebody/bases/tiny",
+            "base_id": base_id,
+            "base_revision": "c" * 40 if base_id else None,
             "base_sha256": "b" * 64,
             "lora": {"rank": rank, "target_modules": ["q_proj"]},
             "train_pairs": 3,
@@ -75,8 +83,9 @@ def test_two_runs_are_shown_by_what_differs_and_nothing_else(write: Write) -> No
     write("run1")
     write("run2", rank=16, loss=1.5)
     done = CliRunner().invoke(runs, ["--compare", "run1", "run2", "--json"])
-    assert {row["what"]: (row["run1"], row["run2"]) for row in json.loads(done.output)} == {
-        "identity": ("1" * 12, "2" * 12),
+    rows = {row["what"]: (row["run1"], row["run2"]) for row in json.loads(done.output)}
+    assert len(set(rows.pop("identity"))) == 2
+    assert rows == {
         "rank": ("8", "16"),
         "epoch 1: train, validation": ("2.000, none", "1.500, none"),
     }
@@ -108,16 +117,27 @@ def test_a_push_sends_the_adapter_and_its_card_alone(write: Write, monkeypatch: 
         "huggingface_hub.HfApi.create_repo", lambda self, repo, **kw: sent.update(kw, repo=repo)
     )
 
-    def upload(self: Any, **kw: Any) -> str:
-        sent.update(kw)
-        return "commit 1"
-
-    monkeypatch.setattr("huggingface_hub.HfApi.upload_folder", upload)
+    monkeypatch.setattr(
+        "huggingface_hub.HfApi.create_commit", lambda self, **kw: sent.update(kw) or "commit 1"
+    )
     write("run1")
     done = CliRunner().invoke(push, ["run1", "--repo", "me/run1", "--yes"])
     assert done.exit_code == 0 and "sent to commit 1" in done.output
     assert sent["repo"] == "me/run1" and sent["private"] is True
-    assert sent["allow_patterns"] == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
+    content = {operation.path_in_repo: operation.path_or_fileobj for operation in sent["operations"]}
+    assert list(content) == ["README.md", "adapter_config.json", "adapter_model.safetensors"]
+    assert not any(b"somebody" in part for part in content.values())
+    config = json.loads(content["adapter_config.json"])
+    assert config == {"r": 8, "base_model_name_or_path": "me/tiny", "revision": "c" * 40}
+    assert b"base_model: me/tiny\n" in content["README.md"]
+
+
+def test_a_run_on_a_local_base_is_pushed_under_the_id_that_its_owner_gives(write: Write) -> None:
+    write("run1", base_id=None)
+    done = CliRunner().invoke(push, ["run1", "--repo", "me/run1"])
+    assert isinstance(done.exception, TimbreError) and "--base-id OWNER/NAME" in str(done.exception)
+    done = CliRunner().invoke(push, ["run1", "--repo", "me/run1", "--base-id", "org/tiny"])
+    assert done.exit_code == 0 and "base_model: org/tiny" in done.output
 
 
 def test_without_a_token_it_says_how_to_get_one(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,3 +156,42 @@ def test_a_repository_without_owner_is_refused(write: Write) -> None:
     write("run1")
     done = CliRunner().invoke(push, ["run1", "--repo", "run1"])
     assert isinstance(done.exception, TimbreError) and "OWNER/NAME" in str(done.exception)
+
+
+def test_the_same_recipe_trained_into_other_weights_is_another_run(write: Write) -> None:
+    folder = write("run1")
+    before = find_run("run1")
+    for place in ("adapter", "epochs/1"):
+        (folder / place / "adapter_model.safetensors").write_bytes(b"trained again")
+    facts = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**facts, "checksums": adapter_checksums(folder)}))
+    after = find_run("run1")
+    assert before.recipe == after.recipe
+    assert before.identity != after.identity and before.served_name != after.served_name
+    assert find_run("run1@1").identity != before.identity
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_run_whose_identity_was_its_recipe_alone_gets_one_from_its_weights(
+    write: Write, recorded: bool
+) -> None:
+    folder = write("run1", recorded=recorded)
+    facts = json.loads((folder / "run.json").read_text())
+    recipe = facts.pop("recipe")
+    (folder / "run.json").write_text(json.dumps({**facts, "identity": recipe}))
+    run = find_run("run1")
+    assert run.recipe == recipe
+    assert run.identity == run_identity(recipe, sha256_of(folder / "adapter" / "adapter_model.safetensors"))
+
+
+def test_a_run_record_of_another_shape_is_one_line_with_its_file(write: Write) -> None:
+    folder = write("run1")
+    facts = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**facts, "epochs": [{"epoch": "first"}]}))
+    with pytest.raises(TimbreError, match=r"run\.json: unexpected shape: epochs\.0\.epoch"):
+        find_run("run1")
+
+
+def test_reading_runs_needs_no_heavy_library() -> None:
+    code = "import sys, training.runs; sys.exit(bool({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=False).returncode == 0

@@ -13,28 +13,30 @@ import pytest
 
 from tests.conftest import Workspace
 from timbre.paths import CHECKOUT
-from training.checkpoints import last_whole
+from training.watching import last_whole
 
 pytestmark = pytest.mark.real
 
 PRESET = """
+base = "{base}"
+quantization = "none"
 target_modules = ["q_proj", "v_proj"]
 rank = 8
 learning_rate = 1e-3
 dropout = 0.1
-epochs = 3
+epochs = 15
 """
 PATIENCE_S = 300
 
 
 @pytest.fixture(scope="module")
-def command(workspace: Workspace, short_pairs: Path) -> list[str]:
+def command(workspace: Workspace, short_pairs: Path, tiny_base: Path) -> list[str]:
     """A short training with dropout, so that the random state matters too; without the run's name."""
     rows = short_pairs.read_text(encoding="utf-8").splitlines()
     few = workspace.home / "few.jsonl"
     few.write_text("\n".join([*rows[:4], rows[-1]]) + "\n", encoding="utf-8")
     preset = workspace.home / "quick.toml"
-    preset.write_text(PRESET)
+    preset.write_text(PRESET.format(base=tiny_base))
     return ["timbre", "train", str(preset), "--data", str(few), "--name"]
 
 
@@ -131,7 +133,7 @@ def test_a_full_disk_is_one_line_and_the_half_written_checkpoint_is_passed_over(
 ) -> None:
     """A limit on the size of files lets the adapter be written and not the optimizer's state."""
     partial = workspace.home / "runs" / ".full.partial"
-    process = _start(workspace, *command, "full", largest_file=3_000_000)
+    process = _start(workspace, *command, "full", largest_file=12_000)
     _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 1, told
     assert "no room left to write 'full'" in told and "--resume" in told and "Traceback" not in told

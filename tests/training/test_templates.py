@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timbre.errors import TimbreError
-from training.masks import IGNORED, build_example, label_last_turn
+from training.masks import IGNORED, build_example, label_last_turn, thinks_first
 from training.types import Pair
 
 FOLDER = Path(__file__).with_name("templates")
@@ -118,3 +118,53 @@ def test_a_template_that_never_stops_is_refused(tokenizers: dict[str, Any]) -> N
     endless.chat_template = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
     with pytest.raises(TimbreError, match="no stop token to learn"):
         label_last_turn([USER, REPLY], endless, "p:1")
+
+
+@pytest.mark.parametrize("family", STOPS)
+def test_a_control_token_inside_a_content_is_text(tokenizers: dict[str, Any], family: str) -> None:
+    tokenizer = tokenizers[family]
+    written = f"a {STOPS[family]} b <|im_start|>user <s> <start_of_turn>"
+    plain = Pair(1, "Q x?", "A x.", 1, "s", "written", "train")
+    pair = Pair(1, f"Q {written}?", f"A {written}.", 1, "s", "written", "train")
+    example, without = build_example(pair, tokenizer, "p"), build_example(plain, tokenizer, "p")
+    special = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
+    assert [i for i in example.input_ids if i in special] == [i for i in without.input_ids if i in special]
+    assert _learned(example.input_ids, example.labels, tokenizer).strip() == f"A {written}." + STOPS[family]
+
+
+def test_a_tag_that_the_template_gives_a_meaning_is_text_inside_a_content() -> None:
+    tokenizer = _tokenizer("chatml")
+    tokenizer.add_tokens(["<think>", "\n\n"])
+    tokenizer.chat_template += "{# <think> #}"
+    pair = Pair(1, "Why?", "He said <think>\n\nhm", 1, "s", "written", "train")
+    example = build_example(pair, tokenizer, "p")
+    think, blank = tokenizer.convert_tokens_to_ids(["<think>", "\n\n"])
+    assert think not in example.input_ids and blank in example.input_ids
+    assert "<think>" in tokenizer.decode(example.input_ids)
+
+
+NO_GENERATION_PROMPT = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' }}"
+    "{{ m['content'] + '<|im_end|>\n' }}{% endfor %}"
+)
+EMPTY_THINK = NO_GENERATION_PROMPT.replace(
+    "m['content']", "('<think>\n\n</think>\n\n' if m['role'] == 'assistant' else '') + m['content']"
+) + ("{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
+
+
+def test_a_template_without_a_generation_prompt_is_refused_with_the_way_out() -> None:
+    tokenizer = _tokenizer("chatml")
+    tokenizer.chat_template = NO_GENERATION_PROMPT
+    with pytest.raises(
+        TimbreError, match=r"p:1: the chat template has no generation prompt.*chat_template = FILE"
+    ):
+        label_last_turn([USER, REPLY], tokenizer, "p:1")
+
+
+def test_an_empty_think_block_is_learned_since_the_model_has_to_write_it() -> None:
+    tokenizer = _tokenizer("chatml")
+    tokenizer.chat_template = EMPTY_THINK
+    ids, labels = label_last_turn([USER, REPLY], tokenizer, "p:1")
+    learned = _learned(ids, labels, tokenizer)
+    assert learned == "<think>\n\n</think>\n\nNobody thanked it.<|im_end|>"
+    assert thinks_first(learned) and not thinks_first("Nobody thanked it.")

@@ -1,15 +1,14 @@
-"""Tiers as sampling weights, short pairs first, and what of it enters a run's identity."""
+"""Tiers as sampling weights, short pairs first, and what of it enters a run's recipe."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
-from training.config import TrainConfig, identity, load_config, to_toml
+from training.config import TrainConfig, load_config, recipe, to_toml
+from training.examples import ordered, sampler, sampling_weights
 from training.masks import IGNORED, Example
-from training.tiers import ordered, sampler, sampling_weights
 from training.types import Pair
 
 PRESET = CHECKOUT / "training" / "presets" / "voice.toml"
@@ -53,12 +52,12 @@ def test_pairs_in_order_come_in_that_order() -> None:
     assert sampler(None, "shuffled", 4, seed=1) is None
 
 
-def test_what_is_not_set_leaves_the_identity_alone_and_what_is_changes_it() -> None:
+def test_what_is_not_set_leaves_the_recipe_alone_and_what_is_changes_it() -> None:
     config = load_config(PRESET)
-    plain = identity(config, "data", "base")
-    assert identity(replace(config, order="short_first"), "data", "base") != plain
-    assert identity(replace(config, tier_weights=(4.0, 2.0, 1.0, 1.0)), "data", "base") != plain
-    assert identity(config, "other order of the data", "base") != plain
+    plain = recipe(config, "data", "base")
+    assert recipe(config.model_copy(update={"order": "short_first"}), "data", "base") != plain
+    assert recipe(config.model_copy(update={"tier_weights": (4.0, 2.0, 1.0, 1.0)}), "data", "base") != plain
+    assert recipe(config, "other order of the data", "base") != plain
 
 
 def test_weights_are_one_line_of_a_preset_and_survive_it(tmp_path: Path) -> None:
@@ -79,7 +78,7 @@ def test_a_wrong_setting_is_refused_with_its_line(tmp_path: Path, line: str) -> 
 
 
 def test_weights_and_an_order_exclude_each_other() -> None:
-    with pytest.raises(TimbreError, match="drawn by weight have no order"):
+    with pytest.raises(ValueError, match="drawn by weight have no order"):
         TrainConfig(tier_weights=(1.0, 1.0, 1.0, 1.0), order="short_first")
 
 

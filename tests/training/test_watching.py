@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from timbre.errors import TimbreError
-from training.callbacks import KeepEpochs, LearningGuard
+from training.watching import KeepEpochs, LearningGuard
 
 
 class _Adapted(torch.nn.Module):
@@ -23,7 +23,7 @@ STATE = SimpleNamespace(global_step=3, epoch=1.0)
 def test_an_epoch_of_zero_gradients_stops_the_run_and_says_why() -> None:
     guard = LearningGuard(_Adapted())
     guard.on_epoch_begin(None, STATE, None)
-    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 0.0})
+    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 0.0, "learning_rate": 1e-4})
     with pytest.raises(TimbreError, match="every gradient of epoch 1 is zero"):
         guard.on_epoch_end(None, STATE, None)
 
@@ -31,7 +31,7 @@ def test_an_epoch_of_zero_gradients_stops_the_run_and_says_why() -> None:
 def test_a_lora_b_that_stands_still_stops_the_run() -> None:
     guard = LearningGuard(_Adapted())
     guard.on_epoch_begin(None, STATE, None)
-    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0})
+    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0, "learning_rate": 1e-4})
     with pytest.raises(TimbreError, match="no lora_B changed"):
         guard.on_epoch_end(None, STATE, None)
 
@@ -46,7 +46,7 @@ def test_a_run_that_learns_goes_on() -> None:
     model = _Adapted()
     guard = LearningGuard(model)
     guard.on_epoch_begin(None, STATE, None)
-    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0})
+    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0, "learning_rate": 1e-4})
     model.lora_B.data += 0.1
     guard.on_epoch_end(None, STATE, None)
 
@@ -54,7 +54,10 @@ def test_a_run_that_learns_goes_on() -> None:
 def test_a_resumed_run_drops_a_torn_line_and_keeps_the_adapter_that_its_checkpoint_has(
     tmp_path: Path,
 ) -> None:
-    rows = [{"step": n, "epoch": n / 2, "loss": 4.0 - n, "grad_norm": 1.0} for n in (1, 2, 3)]
+    rows = [
+        {"step": n, "epoch": n / 2, "loss": 4.0 - n, "grad_norm": 1.0, "supervised_tokens": n}
+        for n in (1, 2, 3)
+    ]
     rows.insert(2, {"step": 2, "epoch": 1.0, "val_loss": 3.5})
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (tmp_path / "metrics.jsonl").write_text(text + '{"step": 4, "epo')
@@ -71,6 +74,27 @@ def test_a_resumed_run_drops_a_torn_line_and_keeps_the_adapter_that_its_checkpoi
         2,
     ]
     assert keeper.epochs() == [
-        {"epoch": 1, "train_loss": 2.5, "val_loss": 3.5, "grad_norm": 1.0, "adapter": "epochs/1"}
+        {
+            "epoch": 1,
+            "train_loss": (3.0 * 1 + 2.0 * 2) / 3,
+            "val_loss": 3.5,
+            "grad_norm": 1.0,
+            "adapter": "epochs/1",
+        }
     ]
     assert (tmp_path / "epochs" / "1" / "adapter_model.safetensors").is_file()
+
+
+def test_an_epoch_of_warm_up_at_rate_0_is_not_held_against_the_run() -> None:
+    guard = LearningGuard(_Adapted())
+    guard.on_epoch_begin(None, STATE, None)
+    guard.on_log(None, STATE, None, logs={"loss": 2.0, "grad_norm": 1.0, "learning_rate": 0.0})
+    guard.on_epoch_end(None, STATE, None)
+
+
+def test_an_overflow_in_float16_is_left_to_the_scaler() -> None:
+    guard = LearningGuard(_Adapted())
+    logs = {"loss": 2.0, "grad_norm": float("inf"), "learning_rate": 1e-4}
+    guard.on_log(SimpleNamespace(fp16=True), STATE, None, logs=logs)
+    with pytest.raises(TimbreError, match="grad_norm is inf"):
+        guard.on_log(SimpleNamespace(fp16=False), STATE, None, logs=logs)

@@ -1,0 +1,188 @@
+"""Data sets as people have them: every usual file and shape gives the same pairs, completed and said so."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from timbre.errors import TimbreError
+from training.commands import import_data
+from training.pairs import load_pairs, read_pairs
+
+ASKED = "What is a ladder, to a cat?"
+ANSWERED = "A shelf with opinions, and a way to be late."
+SHAPES: dict[str, dict[str, Any]] = {
+    "prompt and response": {"prompt": ASKED, "response": ANSWERED},
+    "prompt and completion": {"prompt": ASKED, "completion": ANSWERED},
+    "question and answer": {"question": ASKED, "answer": ANSWERED},
+    "instruction and output": {"instruction": ASKED, "input": "", "output": ANSWERED},
+    "messages": {
+        "messages": [{"role": "user", "content": ASKED}, {"role": "assistant", "content": ANSWERED}]
+    },
+    "sharegpt": {"conversations": [{"from": "human", "value": ASKED}, {"from": "gpt", "value": ANSWERED}]},
+    "prompt and completion of messages": {
+        "prompt": [{"role": "user", "content": ASKED}],
+        "completion": [{"role": "assistant", "content": ANSWERED}],
+    },
+    "a question that nobody answered at the end": {
+        "messages": [
+            {"role": "user", "content": ASKED},
+            {"role": "assistant", "content": ANSWERED},
+            {"role": "user", "content": "Go on?"},
+        ]
+    },
+}
+ROWS = [{"prompt": f"On shelf {n}?", "response": f"Shelf {n} holds {n} books, badly."} for n in range(1, 11)]
+
+
+def _json_lines(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def _json_array(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    path = folder / "rows.json"
+    path.write_text(json.dumps(rows, indent=2))
+    return path
+
+
+def _csv(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    path = folder / "rows.csv"
+    with path.open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def _parquet(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    import pyarrow
+    from pyarrow import parquet
+
+    parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "rows.parquet")
+    return folder / "rows.parquet"
+
+
+def _saved_set(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    import datasets  # type: ignore[import-untyped]
+
+    datasets.Dataset.from_list(rows).save_to_disk(str(folder / "rows"))
+    return folder / "rows"
+
+
+WRITERS = [_json_lines, _json_array, _csv, _parquet, _saved_set]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_is_a_question_and_its_answer(tmp_path: Path, shape: str) -> None:
+    (pair,) = load_pairs(_json_lines(tmp_path, [SHAPES[shape]]))
+    assert (pair.prompt, pair.response, pair.before) == (ASKED, ANSWERED, ())
+
+
+def test_an_instructions_input_stands_under_it(tmp_path: Path) -> None:
+    row = {"instruction": "Translate.", "input": "Leiter", "output": "A ladder."}
+    (pair,) = load_pairs(_json_lines(tmp_path, [row]))
+    assert pair.prompt == "Translate.\n\nLeiter"
+
+
+def test_a_system_message_and_earlier_turns_stand_before_the_prompt(tmp_path: Path) -> None:
+    before = [("system", "Be brief."), ("user", "Hm?"), ("assistant", "Yes.")]
+    messages = [{"role": role, "content": content} for role, content in before]
+    (pair,) = load_pairs(_json_lines(tmp_path, [{"messages": messages + SHAPES["messages"]["messages"]}]))
+    assert pair.before == tuple(before)
+    roles = [turn["role"] for turn in pair.turns("Be long.")]
+    assert roles == ["system", "user", "assistant", "user", "assistant"]
+    assert pair.turns("Be long.")[0]["content"] == "Be brief."
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_every_file_gives_the_same_pairs(tmp_path: Path, write: Any) -> None:
+    pairs = load_pairs(write(tmp_path, ROWS))
+    assert [(p.prompt, p.response) for p in pairs] == [(r["prompt"], r["response"]) for r in ROWS]
+    assert {p.tier for p in pairs} == {2} and sum(p.split == "val" for p in pairs) == 1
+
+
+def test_what_was_filled_in_is_one_line_with_counts(tmp_path: Path) -> None:
+    rows = [{**ROWS[0], "tier": 1, "mood": "dry"}, *ROWS[1:]]
+    notes = read_pairs(str(_json_lines(tmp_path, rows))).notes
+    assert notes == (
+        "filled in, of 10 records: tier in 9 (2), source in 10 (one a record), origin in 10 (written), "
+        "split in 10 (a share of 0.1 of the sources for validation)",
+        "fields left out: mood",
+    )
+
+
+def test_an_elements_line_in_an_array_is_that_of_its_first_character(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text('[\n {"prompt": "a",\n  "response": "b"},\n {"prompt": "c", "response": ""}\n]\n')
+    with pytest.raises(TimbreError) as caught:
+        load_pairs(path)
+    assert caught.value.where == f"{path}:4"
+
+
+def test_a_row_of_a_csv_is_refused_by_the_line_it_begins_on(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('prompt,response,tier\na,"two\nlines",1\nb,c,9\n')
+    with pytest.raises(TimbreError, match="unknown tier '9'") as caught:
+        load_pairs(path)
+    assert caught.value.where == f"{path}:4"
+
+
+def test_a_repeated_response_is_one_source_and_so_on_one_side(tmp_path: Path) -> None:
+    rows = [
+        {"prompt": f"{row['prompt']} {again}", "response": row["response"]} for row in ROWS for again in "ab"
+    ]
+    pairs = load_pairs(_json_lines(tmp_path, rows))
+    assert sum(p.split == "val" for p in pairs) == 2
+
+
+def test_the_splits_of_a_set_are_kept(tmp_path: Path) -> None:
+    import datasets
+
+    parts = {"train": ROWS[:8], "validation": ROWS[8:]}
+    whole = datasets.DatasetDict({name: datasets.Dataset.from_list(rows) for name, rows in parts.items()})
+    whole.save_to_disk(str(tmp_path / "rows"))
+    assert [p.split for p in load_pairs(tmp_path / "rows")] == ["train"] * 8 + ["val"] * 2
+
+
+def test_a_set_on_the_hub_is_asked_for_with_its_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    calls = []
+
+    def load(name: str, revision: str | None = None) -> Any:
+        calls.append((name, revision))
+        return datasets.DatasetDict({"train": datasets.Dataset.from_list(ROWS)})
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    assert len(read_pairs("hf://me/letters@v2").pairs) == 10
+    assert calls == [("me/letters", "v2")]
+
+
+def test_a_set_that_can_not_be_had_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError("no such repository\nand more")
+
+    monkeypatch.setattr(datasets, "load_dataset", refuse)
+    with pytest.raises(TimbreError, match="hf://me/none: the data set can't be had: no such repository;"):
+        read_pairs("hf://me/none")
+
+
+def test_what_is_imported_is_read_as_the_same_pairs(tmp_path: Path) -> None:
+    system = {"role": "system", "content": "Be brief."}
+    rows = [{"messages": [system, *SHAPES["messages"]["messages"]]}, *ROWS]
+    source = _json_array(tmp_path, rows)
+    done = CliRunner().invoke(import_data, [str(source), "-o", str(tmp_path / "mine.jsonl")])
+    assert done.exit_code == 0, done.output
+    assert "filled in, of 11 records" in done.output and "10 training and 1 validation pairs" in done.output
+    imported, original = (load_pairs(path) for path in (tmp_path / "mine.jsonl", source))
+    assert [(p.turns(), p.split, p.source) for p in imported] == [
+        (p.turns(), p.split, p.source) for p in original
+    ]
+    assert not read_pairs(str(tmp_path / "mine.jsonl")).notes

@@ -1,0 +1,214 @@
+"""The recipe on a random two-layer base: what it refuses, what it records, and the settings for a card."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.test_loss import SMALL, tiny
+from timbre.errors import TimbreError
+from training import devices, qlora
+from training.config import TrainConfig, load_config
+from training.runs import Run, find_run
+
+NOTES = ("gates", "hinges", "keys", "rain")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three training pairs and one for validation."""
+    path = tmp_path_factory.mktemp("data") / "pairs.jsonl"
+    rows = [
+        {
+            "prompt": f"A note on {word}.",
+            "response": f"Some {word} are late, and the others are {word} too.",
+            "tier": 1,
+            "source": word,
+            "split": "val" if word == "rain" else "train",
+        }
+        for word in NOTES
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def config_of(base: Path, data: Path, **changes: Any) -> TrainConfig:
+    """One epoch at a rate that moves the adapter."""
+    settings = {"epochs": 1, "rank": 2, "quantization": "none", "learning_rate": 1e-2}
+    return TrainConfig(base=str(base), data=str(data), **{**settings, **changes})
+
+
+@pytest.fixture(scope="module")
+def run(tiny_base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of two epochs with a system message, trained in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIMBRE_RUNS", str(tmp_path_factory.mktemp("runs")))
+        config = config_of(
+            tiny_base, data, epochs=2, system="Be brief.", batch_size=2, gradient_accumulation=2
+        )
+        return qlora.train_voice(config, "mine")
+
+
+def test_the_run_records_what_was_trained(run: Run, tiny_base: Path) -> None:
+    assert (run.train_pairs, run.val_pairs, run.system, run.collator) == (3, 1, "Be brief.", "seq2seq")
+    assert run.base_id is None and run.base_sha256 and run.template_sha256
+    assert set(run.target_modules) == {
+        *("q_proj", "k_proj", "v_proj", "o_proj"),
+        *("gate_proj", "up_proj", "down_proj"),
+    }
+    assert [e.epoch for e in run.epochs] == [1, 2]
+    assert run.supervised_tokens == sum(pair.supervised_tokens for pair in run.of_split("train"))
+    assert run.config["gradient_accumulation"] == 2
+
+
+def test_no_file_of_the_adapter_names_a_path(run: Run, tiny_base: Path) -> None:
+    for file in (*run.path.glob("adapter/*.*"), *run.path.glob("epochs/*/*.*")):
+        assert str(tiny_base.parent).encode() not in file.read_bytes(), file
+    config = json.loads((run.adapter / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == tiny_base.name
+
+
+def test_validation_loss_of_the_first_step_is_the_bases_over_tokens(run: Run, tiny_base: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from training.masks import label_last_turn
+
+    # Step 1 of the warm-up has a rate of 0, and an epoch is one step: the adapter is still the base.
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base)
+    (pair,) = run.of_split("val")
+    turns = [("system", "Be brief."), ("user", pair.prompt), ("assistant", pair.response)]
+    ids, labels = label_last_turn([{"role": r, "content": c} for r, c in turns], tokenizer, "p:1")
+    model = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32).eval()
+    wanted = float(model(input_ids=torch.tensor([ids]), labels=torch.tensor([labels])).loss.detach())
+    assert run.epochs[0].val_loss == pytest.approx(wanted, abs=1e-4)
+
+
+def test_the_end_shows_an_answer_beside_the_bases(
+    tiny_base: Path,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path))
+    qlora.train_voice(config_of(tiny_base, data), "shown")
+    lines = capsys.readouterr().err.splitlines()
+    begin = next(line for line in lines if "training and" in line)
+    assert "3 training and 1 validation pairs" in begin and "1 epochs, 3 steps on cpu" in begin
+    at = lines.index("shown: A note on rain.")
+    assert lines[at + 1].startswith("  baseline ") and lines[at + 2].startswith("  shown ")
+
+
+def test_recomputed_activations_and_accumulated_batches_learn_the_same(
+    run: Run, tiny_base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path))
+    same = {"epochs": 2, "system": "Be brief."}
+    recomputed = config_of(tiny_base, data, **same, batch_size=4, gradient_checkpointing=True)
+    other = qlora.train_voice(recomputed, "recomputed")
+    losses = [[e.train_loss for e in r.epochs] + [e.val_loss for e in r.epochs] for r in (run, other)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+    assert find_run("recomputed").identity != run.identity
+
+
+@pytest.mark.parametrize(
+    ("wanted", "advice"),
+    [
+        (("q_proj", "v_prj"), "did you mean 'v_proj'?"),
+        (("c_attn",), "it has down_proj, gate_proj, k_proj, lm_head, o_proj, q_proj, up_proj, v_proj"),
+        (("proj",), "all-linear"),
+    ],
+)
+def test_a_name_that_matches_no_layer_is_an_error_that_lists_the_near_ones(
+    wanted: tuple[str, ...], advice: str
+) -> None:
+    with pytest.raises(TimbreError, match=f"no linear layer '{wanted[-1]}'") as caught:
+        qlora.add_adapter(TrainConfig(target_modules=wanted), tiny("llama", SMALL))
+    assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "pairs", "steps"),
+    [
+        ({"epochs": 2}, 3, 6),
+        ({"epochs": 2, "batch_size": 2}, 3, 4),
+        ({"epochs": 1, "batch_size": 1, "gradient_accumulation": 4, "warmup_steps": 0}, 3, 1),
+    ],
+)
+def test_steps_are_counted_as_the_trainer_takes_them(
+    settings: dict[str, Any], pairs: int, steps: int
+) -> None:
+    assert qlora.check_steps(TrainConfig(**settings), pairs) == steps
+
+
+@pytest.mark.parametrize(
+    ("settings", "where"),
+    [({"learning_rate": 0.0}, "learning_rate"), ({"epochs": 1, "warmup_steps": 2}, "warmup_steps")],
+)
+def test_a_training_whose_every_rate_is_0_is_refused_by_the_setting(
+    settings: dict[str, Any], where: str
+) -> None:
+    with pytest.raises(TimbreError, match="nothing would be learned") as caught:
+        qlora.check_steps(TrainConfig(**settings), 1)
+    assert caught.value.where == where
+
+
+def test_a_warm_up_longer_than_the_training_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    qlora.check_steps(TrainConfig(epochs=2, warmup_steps=1000), 3)
+    told = capsys.readouterr().err
+    assert "warmup_steps = 1000" in told and "6 steps" in told and "1e-06" in told
+
+
+@pytest.mark.parametrize(("rank", "place"), [("0", 0), ("1", 1)])
+def test_each_process_holds_the_model_on_its_own_card(
+    rank: str, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setenv("LOCAL_RANK", rank)
+    assert devices.device_map() == {"": place}
+
+
+@pytest.mark.parametrize(("has_it", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
+def test_a_card_without_bfloat16_computes_in_float16(
+    has_it: bool, dtype: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
+    assert devices.compute_dtype() == dtype
+
+
+@pytest.mark.parametrize(("free_mb", "recomputes"), [(1, True), (10_000, False)])
+def test_activations_are_recomputed_where_they_would_not_fit(
+    free_mb: int, recomputes: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from types import SimpleNamespace
+
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=free_mb * 2**20))
+    model = tiny("llama", SMALL)
+    assert devices.recomputes(TrainConfig(), model, 1000) is recomputes
+    assert devices.recomputes(TrainConfig(gradient_checkpointing=False), model, 1000) is False
+
+
+def test_a_base_without_a_chat_template_is_refused_and_taken_with_one(
+    tiny_base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    from training.examples import prepare
+
+    monkeypatch.setenv("TIMBRE_MODELS", str(tmp_path / "models"))
+    bare = tmp_path / "bare"
+    shutil.copytree(tiny_base, bare)
+    template = tmp_path / "template.jinja"
+    shutil.move(bare / "chat_template.jinja", template)
+    with pytest.raises(TimbreError, match="has no chat template; add chat_template = FILE"):
+        prepare(config_of(bare, data))
+    config = config_of(bare, data, chat_template=str(template))
+    assert prepare(config).examples
+    wanted = config.template()
+    monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path / "runs"))
+    run = qlora.train_voice(config, "templated")
+    template.unlink()
+    assert load_config(run.path / "config.toml").template() == wanted

@@ -1,0 +1,308 @@
+"""``timbre train``, ``data``, ``import`` and ``init``; torch and transformers load inside ``train`` alone."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from timbre.errors import TimbreError
+
+if TYPE_CHECKING:
+    from training.config import TrainConfig
+    from training.data_report import DataReport
+    from training.pairs import PairSet
+
+SHOWN = 10
+"""Near-duplicates that ``timbre data`` lists."""
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
+
+
+@click.command()
+@click.argument("preset", type=click.Path(path_type=Path))
+@click.option("--name", help="Name of the run, e.g. run2; its folder is runs/NAME.")
+@click.option(
+    "--data", help="Pairs to use: a file, a folder or hf://OWNER/NAME@REVISION; for a judge, a folder."
+)
+@click.option(
+    "--show-masks",
+    is_flag=True,
+    help="Print every pair with its supervised tokens in [brackets]; without --name, stop there.",
+)
+@click.option("--resume", is_flag=True, help="Go on from the last finished epoch of an interrupted run.")
+@click.option("--replace", is_flag=True, help="Let a run of that name with other settings go.")
+@_json_option
+def train(
+    preset: Path,
+    name: str | None,
+    data: str | None,
+    show_masks: bool,
+    resume: bool,
+    replace: bool,
+    as_json: bool,
+) -> None:
+    """Train a LoRA adapter on PRESET, a TOML file of settings, or fit the judges' encoder.
+
+    \b
+    timbre train training/presets/voice.toml --name run3
+    timbre train training/presets/log-run1.toml --show-masks
+    timbre train my.toml --name run4 --data mine.jsonl
+    timbre train training/presets/judge.toml --name judge --data FOLDER   (sets labelled by people)
+
+    Nothing is written under the run's name until the run is whole. Training the same settings on the
+    same data and base again finds the run up to date and does no work.
+    """
+    from training.config import data_place, is_judge, load_config
+
+    if is_judge(preset):
+        _train_judge(preset, name, Path(data) if data else None, show_masks)
+        return
+    config = load_config(preset, **({"data": data_place(data, Path.cwd())} if data else {}))
+    if name is None and not show_masks:
+        raise TimbreError("the run has no name", where="--name", do="add e.g. --name run2")
+    if show_masks:
+        from training.examples import pairs_as_delivered, prepare
+        from training.masks import show_masks as render
+
+        prepared = prepare(config)
+        labels = pairs_as_delivered(config, prepared)
+        click.echo(render(prepared.examples, labels, prepared.tokenizer), nl=False)
+    if name is not None:
+        _train_voice(config, name, resume, replace, as_json)
+
+
+def _train_voice(config: "TrainConfig", name: str, resume: bool, replace: bool, as_json: bool) -> None:
+    from training.devices import is_first
+    from training.pairs import read_pairs
+    from training.qlora import train_voice
+    from training.runs import loss_text
+
+    if is_first():
+        for line in data_lines(read_pairs(config.data)):
+            click.echo(line, err=True)
+    try:
+        run = train_voice(config, name, resume=resume, replace=replace)
+    except KeyboardInterrupt:
+        raise TimbreError(
+            f"interrupted; the finished epochs of {name!r} are kept",
+            do="go on with the same command and --resume",
+            exit_code=130,
+        ) from None
+    if not is_first():
+        return
+    if as_json:
+        click.echo(json.dumps(dict(run.facts), indent=2))
+        return
+    losses = [loss_text(epoch.train_loss) for epoch in run.epochs]
+    click.echo(
+        f"{run.name}: {len(losses)} epochs, train loss {losses[0]} -> {losses[-1]}, "
+        f"identity {run.identity[:12]}, {run.path}\n"
+        f"next: inspect eval evals/voice.py --model baseline,{run.name} && "
+        f"timbre gate --baseline baseline --candidate {run.name}"
+    )
+
+
+def _train_judge(preset: Path, name: str | None, data: Path | None, show_masks: bool) -> None:
+    """Fit the encoder into ``models/NAME``; what is there already stays until the new one is whole."""
+    if show_masks:
+        raise TimbreError("a judge has no masks", where="--show-masks", do="use it with a voice's preset")
+    if name is None:
+        raise TimbreError("the judge has no name", where="--name", do="add e.g. --name judge")
+    from timbre.paths import models_dir
+    from training.judge import fit_judge, load_judge_config
+
+    folder = models_dir() / name
+    try:
+        fit_judge(
+            load_judge_config(preset), data, folder, lambda line: click.echo(f"{name}: {line}", err=True)
+        )
+    except KeyboardInterrupt:
+        raise TimbreError(
+            "interrupted; nothing was written", do="start it again with the same command", exit_code=130
+        ) from None
+    click.echo(f"{name}: {folder}; copy its files to judges/fitted/ to judge with it")
+
+
+@click.command()
+@click.argument("source", metavar="DATA")
+@_json_option
+def data(source: str, as_json: bool) -> None:
+    """Look over pairs: counts, lengths, near-duplicates, leaks into validation and canaries.
+
+    DATA is anything that `timbre train --data` takes. A mistake is reported with its line. Near-duplicates are
+    responses that share most of their letters; on different sides of the split they make validation say too much.
+
+    \b
+    timbre data mine.jsonl
+    """
+    import tempfile
+
+    from judges.reference import load_reference
+    from judges.voice_match import separation_message
+    from timbre.paths import DEFAULT_FLOOR
+    from training.config import data_place
+    from training.data_report import data_report
+    from training.pairs import long_form, read_pairs
+
+    pairs = read_pairs(data_place(source, Path.cwd()))
+    report = data_report(pairs.pairs, source)
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "pairs.jsonl"
+        whole.write_text("".join(f"{long_form(pair)}\n" for pair in pairs.pairs), encoding="utf-8")
+        separation, reason = separation_message(load_reference(whole, DEFAULT_FLOOR))
+    if as_json:
+        voice = {"separation": separation, "voice_match_advisory": reason or None}
+        click.echo(json.dumps({**dataclasses.asdict(report), "notes": pairs.notes, **voice}, indent=2))
+        return
+    for note in pairs.notes:
+        click.echo(note)
+    click.echo(data_page(report))
+    click.echo(separation + (f"\n  advisory: {reason}" if reason else ""))
+
+
+def data_lines(pairs: "PairSet") -> list[str]:
+    """What a training prints of its pairs before it begins: what was filled in, and one line of counts."""
+    from training.data_report import data_report
+
+    report = data_report(pairs.pairs, pairs.name)
+    split = ", ".join(f"{count} {name}" for name, count in report.counts["split"].items())
+    tiers = ", ".join(f"{count} of tier {name}" for name, count in report.counts["tier"].items())
+    leaks = sum(near.leak for near in report.near)
+    trouble = [f"{len(report.near)} near-duplicates ({leaks} across the split)"] if report.near else []
+    trouble += [f"overlaps with the canaries of {' and '.join(report.canaries)}"] if report.canaries else []
+    summary = "; ".join(trouble) or "no near-duplicates, no leaks"
+    line = f"data: {split} ({tiers}); {summary}; `timbre data {pairs.name}` says more"
+    return [*(f"note: {note}" for note in pairs.notes), line]
+
+
+def data_page(report: "DataReport") -> str:
+    """The report for a reader."""
+    lines = []
+    for what in ("split", "tier", "origin"):
+        counts = ", ".join(f"{name} {count}" for name, count in report.counts[what].items())
+        lines.append(f"{what:<8} {counts}" + (" (training pairs)" if what == "tier" else ""))
+    sources = report.counts["source"]
+    largest = max(sources, key=lambda name: sources[name])
+    lines.append(f"sources  {len(sources)}; the largest is {largest} with {sources[largest]}")
+    most = max(report.words.values())
+    lines.append("words of a response")
+    for name, count in report.words.items():
+        lines.append(f"  {name:>10}  {count:>5}  {'#' * round(40 * count / most) if most else ''}")
+    leaks = sum(near.leak for near in report.near)
+    lines.append(f"near-duplicates  {len(report.near)}, {leaks} of them across the split")
+    for near in report.near[:SHOWN]:
+        leak = "  LEAK into validation" if near.leak else ""
+        lines.append(f"  lines {near.other} and {near.line}: {near.likeness:.2f}{leak}")
+    if len(report.near) > SHOWN:
+        lines.append(f"  and {len(report.near) - SHOWN} more")
+    for suite, overlap in report.canaries.items():
+        lines.append(f"canaries of {suite}: {overlap}")
+    if not report.canaries:
+        lines.append("canaries  none of the shipped suites is answered in these pairs")
+    return "\n".join(lines)
+
+
+@click.command("import")
+@click.argument("source", metavar="DATA")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="File of pairs (JSONL) to write."
+)
+@_json_option
+def import_data(source: str, out: Path, as_json: bool) -> None:
+    """Write any data set as pairs with every field, to edit and to keep.
+
+    DATA is a file (JSONL or JSON with messages, ShareGPT conversations, prompt and response, prompt and
+    completion, instruction and output; CSV; Parquet), a folder of a `datasets` set, or hf://OWNER/NAME@REVISION.
+
+    \b
+    timbre import chats.json -o mine.jsonl
+    """
+    from training.config import data_place
+    from training.pairs import long_form, read_pairs
+
+    if out.exists():
+        raise TimbreError("is there already", where=str(out), do="name another file")
+    pairs = read_pairs(data_place(source, Path.cwd()))
+    write_text(out, "".join(f"{long_form(pair)}\n" for pair in pairs.pairs))
+    sides = {side: sum(pair.split == side for pair in pairs.pairs) for side in ("train", "val")}
+    if as_json:
+        click.echo(json.dumps({"out": str(out), **sides, "notes": pairs.notes}))
+        return
+    for note in pairs.notes:
+        click.echo(note)
+    click.echo(
+        f"{out}: {sides['train']} training and {sides['val']} validation pairs; look: timbre data {out}"
+    )
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Begin a project of your own: FOLDER gets a preset, a file of pairs and a suite of canaries.
+
+    \b
+    timbre init mine/
+    timbre train mine/preset.toml --name mine
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise TimbreError("is there already and not empty", where=str(folder), do="name another folder")
+    for name, content in STARTER.items():
+        write_text(folder / name, content)
+    click.echo(
+        f"{folder}/: preset.toml, pairs.jsonl (replace its lines, or: timbre augment ESSAYS -o {folder}/mine.jsonl), "
+        f"canaries.yaml\nnext: timbre train {folder}/preset.toml --name mine && "
+        f"inspect eval evals/voice.py --model baseline,mine -T suite={folder}/canaries.yaml "
+        f"-T voice={folder}/pairs.jsonl"
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file and the folders above it.
+
+    Raises:
+        TimbreError: there is no room, or no right to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise TimbreError(f"can't be written ({error.strerror})", where=str(path), do="make room") from error
+
+
+_STARTER_PAIRS = (
+    ("What do you think of umbrellas?", "An umbrella is a small roof with ambitions.", "umbrellas", "train"),
+    ("A line on waiting rooms.", "A waiting room is a clock that people sit in.", "waiting", "train"),
+    ("Say something about soup.", "Soup is a meal that has stopped arguing.", "soup", "val"),
+)
+STARTER = {
+    "preset.toml": """# Settings of a run; training/config.py describes each. Paths are relative to this file.
+phase = "a first voice"
+data = "pairs.jsonl"
+epochs = 6
+learning_rate = 2e-4
+""",
+    "pairs.jsonl": "".join(
+        json.dumps({"prompt": p, "response": r, "tier": 1, "source": s, "origin": "written", "split": split})
+        + "\n"
+        for p, r, s, split in _STARTER_PAIRS
+    ),
+    "canaries.yaml": """# Prompts that runs are asked and never trained on; canaries/ has more.
+canaries:
+  - id: bridges
+    kind: hot_take
+    prompt: "Write a short note about bridges."
+    subjects: []
+    first_person_licensed: true
+    facts: []
+    target_words: [20, 80]
+  - id: elevators
+    kind: explainer
+    prompt: "What is an elevator, to somebody who is late?"
+    subjects: []
+    first_person_licensed: true
+    facts: []
+    target_words: [20, 80]
+""",
+}

@@ -1,0 +1,109 @@
+"""Which devices a training has, what fits on them, and who writes where several processes train together.
+
+``accelerate launch`` starts the processes; the first alone touches files.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from training.config import TrainConfig
+
+BYTES_A_UNIT = 57
+"""Kept for the backward pass a token, layer and unit of hidden width, without checkpointing: 226 KiB at 4,096
+(saved tensors of a Llama-8B shape with LoRA on all linear layers under autocast)."""
+
+BYTES_A_LOGIT = 10
+"""The same of each supervised logit: 16 bits, its float32 copy and that copy's gradient."""
+
+
+def compute_dtype() -> Any:
+    """bfloat16 on a GPU that has it, float16 on one that hasn't; float32 on a CPU.
+
+    Without AVX512-BF16 a CPU multiplies bfloat16 matrices in a scalar loop: a step of 230 tokens took 60 s
+    and more on an AVX2 machine, and takes a few seconds in float32.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def device_map() -> dict[str, Any]:
+    """Where the whole model goes: to the GPU of this process, or to the CPU."""
+    import torch
+
+    return {"": local_rank() if torch.cuda.is_available() else "cpu"}
+
+
+def device_name() -> str:
+    """The GPU's name, or ``cpu``."""
+    import torch
+
+    return torch.cuda.get_device_name(local_rank()) if torch.cuda.is_available() else "cpu"
+
+
+def recomputes(config: TrainConfig, model: Any, longest: int) -> bool:
+    """Whether activations are recomputed in the backward pass instead of kept.
+
+    ``"auto"`` recomputes where those of a batch of the longest pairs would take more than 60 % of the free memory.
+    """
+    import psutil
+    import torch
+
+    if config.gradient_checkpointing != "auto":
+        return config.gradient_checkpointing
+    on_gpu = torch.cuda.is_available()
+    free = torch.cuda.mem_get_info(local_rank())[0] if on_gpu else psutil.virtual_memory().available
+    return activation_bytes(model.config.get_text_config(), config.batch_size * longest) > 0.6 * free
+
+
+def activation_bytes(shape: Any, tokens: int) -> int:
+    """Estimate of what a forward pass keeps for the backward one, in bytes.
+
+    Args:
+        shape: The model's configuration.
+        tokens: In the batch.
+    """
+    layers: int = BYTES_A_UNIT * shape.hidden_size * shape.num_hidden_layers
+    return tokens * (layers + BYTES_A_LOGIT * int(shape.vocab_size))
+
+
+def launched() -> bool:
+    """Whether there are several processes."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes: the only one, or the one of rank 0."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def local_rank() -> int:
+    """Number of this process on its machine, which is that of its GPU."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+@contextmanager
+def first_goes_first() -> Iterator[None]:
+    """The others begin this block when the first has ended it; nothing where there is one process."""
+    if not launched():
+        yield
+        return
+    with _state().main_process_first():
+        yield
+
+
+def wait_for_all() -> None:
+    """Until every process is here; nothing where there is one."""
+    if launched():
+        _state().wait_for_everyone()
+
+
+def _state() -> Any:
+    import torch
+    from accelerate import PartialState  # type: ignore[import-untyped]
+
+    return PartialState(cpu=not torch.cuda.is_available())

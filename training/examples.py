@@ -1,0 +1,149 @@
+"""What a training is fed: pairs checked, labels built, and in which order and how often they come."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from timbre.errors import TimbreError
+from training import run_directory
+from training.base import Base, resolve_base
+from training.config import TrainConfig, recipe
+from training.masks import Example, build_example, thinks_first
+from training.pairs import check_lengths, read_pairs
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that is known before the model loads."""
+
+    base: Base
+    tokenizer: Any  # a transformers tokenizer with the chat template trained with
+    examples: tuple[Example, ...]  # in file order
+    lock: dict[str, Any]  # content of data.lock.json
+    recipe: str  # digest of settings, data and base
+
+    def of(self, split: str) -> list[Example]:
+        """The examples of one side of the split."""
+        return [e for e in self.examples if e.pair.split == split]
+
+
+def prepare(config: TrainConfig) -> Prepared:
+    """Check the pairs, find the base, build the labels.
+
+    Raises:
+        TimbreError: a bad pair (file:line), an unknown base, or a template that can't be masked.
+    """
+    data = read_pairs(config.data)
+    base = resolve_base(config.base, verify=True, revision=config.revision)
+    tokenizer = load_tokenizer(config, base)
+    examples = [build_example(pair, tokenizer, data.name, config.system) for pair in data.pairs]
+    if thinks_first(tokenizer.decode(examples[0].learned)):
+        print(
+            "note: the chat template opens each response with an empty <think> block. It is learned with the "
+            "response, since the template's generation prompt leaves it to the model",
+            file=sys.stderr,
+        )
+    check_lengths(examples, config.max_tokens, data.name)
+    lock = run_directory.data_lock(examples, data.name, data.sha256)
+    return Prepared(base, tokenizer, tuple(examples), lock, recipe(config, lock["sha256"], base.sha256))
+
+
+def load_tokenizer(config: TrainConfig, base: Base) -> Any:
+    """The base's tokenizer, with the preset's chat template if it names one.
+
+    Raises:
+        TimbreError: there is no chat template.
+    """
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base.path)
+    if config.chat_template is not None:
+        tokenizer.chat_template = config.template()
+    if tokenizer.chat_template is None:
+        raise TimbreError(
+            f"base {base.name!r} has no chat template",
+            where="base",
+            do="add chat_template = FILE (Jinja) to the preset, or use an instruction-tuned base",
+        )
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def make_collator(config: TrainConfig, tokenizer: Any) -> Any:
+    """The collator that the preset names; the log's bug comes with a warning on every use."""
+    from transformers import DataCollatorForLanguageModeling, DataCollatorForSeq2Seq
+
+    if config.collator == "seq2seq":
+        return DataCollatorForSeq2Seq(tokenizer, padding=True)
+    print(
+        "warning: collator = 'language_modeling' overwrites the prompt mask and unlearns the stop token; "
+        "it is here to reproduce an experiment, not to train a voice",
+        file=sys.stderr,
+    )
+    return DataCollatorForLanguageModeling(tokenizer, mlm=False)
+
+
+def pairs_as_delivered(config: TrainConfig, prepared: Prepared) -> list[list[int]]:
+    """Each example's labels as the preset's collator hands them to the loss, shape (tokens,)."""
+    collator = make_collator(config, prepared.tokenizer)
+    return [collator([e.features()])["labels"][0].tolist() for e in prepared.examples]
+
+
+def ordered(examples: Sequence[Example], order: str) -> list[Example]:
+    """The examples in the order they are trained in; as they stand where that is ``shuffled``."""
+    if order == "short_first":
+        return sorted(examples, key=lambda e: (e.supervised, e.pair.line))
+    if order == "tier_first":
+        return sorted(examples, key=lambda e: (e.pair.tier, e.supervised, e.pair.line))
+    return list(examples)
+
+
+def sampling_weights(examples: Sequence[Example], weights: Sequence[float]) -> list[float] | None:
+    """The chance of each example to be drawn, up to a factor; None where every pair comes once an epoch.
+
+    A tier's weight is that of each of its pairs: at [4, 2, 1, 1] a pair of tier 1 is drawn four times as
+    often as one of tier 3. An epoch stays as long as it is without weights.
+
+    Raises:
+        TimbreError: no pair is of a tier with a weight.
+    """
+    if not weights:
+        return None
+    chances = [float(weights[e.pair.tier - 1]) for e in examples]
+    if not any(chances):
+        raise TimbreError(
+            "no training pair is of a tier with a weight", where="tier_weights", do="give its tier a weight"
+        )
+    return chances
+
+
+def sampler(chances: Sequence[float] | None, order: str, count: int, seed: int) -> Any:
+    """A torch sampler for these pairs; None for the Trainer's own, which shuffles.
+
+    Each epoch's draw depends on the seed and the epoch alone, so that a resumed run draws what an
+    uninterrupted one does.
+    """
+    import torch
+    from torch.utils.data import Sampler, SequentialSampler
+
+    class TierSampler(Sampler[int]):
+        epoch = 0
+
+        def set_epoch(self, epoch: int) -> None:
+            self.epoch = epoch
+
+        def __len__(self) -> int:
+            return count
+
+        def __iter__(self) -> Iterator[int]:
+            generator = torch.Generator().manual_seed(seed + 1_000_003 * self.epoch)
+            drawn = torch.multinomial(torch.tensor(chances), count, replacement=True, generator=generator)
+            return iter(drawn.tolist())
+
+    if chances is not None:
+        return TierSampler()
+    return None if order == "shuffled" else SequentialSampler(range(count))

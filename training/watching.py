@@ -1,0 +1,267 @@
+"""What is watched in training: losses and adapters are kept by epoch; a run that learns nothing stops.
+
+A process can be killed, or its disk be full, while a checkpoint is written. transformers writes a
+checkpoint's ``trainer_state.json`` last and removes the checkpoint before only after that, so one of the
+two is always whole.
+"""
+
+import errno
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from timbre.errors import TimbreError
+from training.devices import is_first
+
+PROGRESS_SECONDS = 60
+"""Between two lines that say how far an epoch has come."""
+
+_ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# safetensors and torch report a write that failed in errors of their own.
+_NO_ROOM_MESSAGES = (*(f"os error {code}" for code in _NO_ROOM), "PytorchStreamWriter failed")
+
+
+class KeepEpochs(TrainerCallback):
+    """Writes metrics.jsonl and ``epochs/<n>/``, and prints a line an epoch.
+
+    Args:
+        folder: The run's partial folder.
+        name: The run's name, for the progress line.
+        started: ``time.monotonic()`` at the start.
+    """
+
+    def __init__(self, folder: Path, name: str, started: float) -> None:
+        self._folder = folder
+        self._name = name
+        self._started = self._last_line = started
+        self._from_step = 0
+        self._steps_began = started
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Drop what an interrupted epoch left in metrics.jsonl after its last checkpoint.
+
+        The checkpoint's adapter is kept again: the interruption may have come between the two.
+        """
+        self._from_step = state.global_step
+        self._steps_began = time.monotonic()
+        if not is_first():
+            return
+        kept = [row for row in self._rows() if row["step"] <= state.global_step]
+        fresh = self._metrics.with_name("metrics.jsonl.tmp")
+        fresh.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        fresh.replace(self._metrics)
+        if state.global_step:
+            keep_adapter(self._folder, state.global_step, round(state.epoch))
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """One row a step (loss over its supervised tokens) and one an evaluation (val_loss)."""
+        logs = logs or {}
+        row: dict[str, Any] = {"step": state.global_step, "epoch": state.epoch}
+        if "loss" in logs:
+            row |= {k: float(logs[k]) for k in ("loss", "grad_norm", "learning_rate", "supervised_tokens")}
+        elif "eval_loss" in logs:
+            row["val_loss"] = float(logs["eval_loss"])
+        if not is_first() or len(row) == 2:
+            return
+        with self._metrics.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(row) + "\n")
+        now, done = time.monotonic(), state.global_step - self._from_step
+        if "loss" in row and (done == 2 or now - self._last_line >= PROGRESS_SECONDS):
+            self._last_line = now
+            left = (now - self._steps_began) / done * (state.max_steps - state.global_step)
+            self._print(
+                f"step {state.global_step}/{state.max_steps}  loss {row['loss']:.3f}  {_minutes(left)} left"
+            )
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Keep the adapter of the epoch that has just been saved, and print how it went."""
+        if not is_first():
+            return
+        epoch = round(state.epoch)
+        keep_adapter(self._folder, state.global_step, epoch)
+        row = self.epochs()[-1]
+        val = "none" if row["val_loss"] is None else f"{row['val_loss']:.3f}"
+        self._print(
+            f"epoch {epoch}/{args.num_train_epochs:g}  train loss {row['train_loss']:.3f}  val loss {val}  "
+            f"grad norm {row['grad_norm'] or 0:.3f}  {time.monotonic() - self._started:.0f} s"
+        )
+
+    def epochs(self) -> list[dict[str, Any]]:
+        """Rows of run.json: an epoch's losses over supervised tokens, mean gradient norm and adapter."""
+        rows = self._rows()
+        result = []
+        for folder in sorted((self._folder / "epochs").glob("*"), key=lambda p: int(p.name)):
+            epoch = int(folder.name)
+            steps = [r for r in rows if "loss" in r and epoch - 1 < r["epoch"] <= epoch + 1e-9]
+            vals = [r["val_loss"] for r in rows if "val_loss" in r and round(r["epoch"]) == epoch]
+            tokens = sum(r["supervised_tokens"] for r in steps)
+            norms = [r["grad_norm"] for r in steps if math.isfinite(r["grad_norm"])]
+            result.append(
+                {
+                    "epoch": epoch,
+                    "train_loss": sum(r["loss"] * r["supervised_tokens"] for r in steps) / tokens,
+                    "val_loss": vals[-1] if vals else None,
+                    "grad_norm": sum(norms) / len(norms) if norms else None,
+                    "adapter": f"epochs/{epoch}",
+                }
+            )
+        return result
+
+    def _print(self, line: str) -> None:
+        print(f"{self._name}: {line}", file=sys.stderr, flush=True)
+
+    @property
+    def _metrics(self) -> Path:
+        return self._folder / "metrics.jsonl"
+
+    def _rows(self) -> list[dict[str, Any]]:
+        if not self._metrics.is_file():
+            return []
+        lines = self._metrics.read_bytes().split(b"\n")
+        # What stands behind the last line end was cut off as it was written.
+        return [json.loads(line) for line in lines[:-1]]
+
+
+def _minutes(seconds: float) -> str:
+    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {seconds:.0f} s"
+
+
+class LearningGuard(TrainerCallback):
+    """Stops a run whose gradients are zero or not numbers, or whose adapter stands still.
+
+    bitsandbytes on CPU can lose every gradient without an error after an evaluation, and a run that
+    learned nothing would then be served as if it had. An epoch whose every step had a rate of 0, as the
+    first step of a warm-up has, can't have moved and is not judged.
+
+    Args:
+        model: The PEFT model in training.
+
+    Raises:
+        TimbreError: at the step or epoch where it shows.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._lora_b = [p for n, p in model.named_parameters() if "lora_B" in n and p.requires_grad]
+        self._before: list[float] = []
+        self._norms: list[float] = []
+        self._rates: list[float] = []
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Remember where the adapter stood."""
+        self._before = self._sums()
+        self._norms, self._rates = [], []
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
+    ) -> None:
+        """A loss or gradient that is no number stops the run at once."""
+        logs = logs or {}
+        # In float16 the scaler leaves out a step whose gradients overflow, and goes on at a smaller scale.
+        for key in ("loss",) if getattr(args, "fp16", False) else ("loss", "grad_norm"):
+            if key in logs and not math.isfinite(float(logs[key])):
+                raise TimbreError(
+                    f"{key} is {logs[key]} at step {state.global_step}",
+                    do="lower learning_rate, or look at the pairs with --show-masks",
+                    exit_code=1,
+                )
+        if "grad_norm" in logs:
+            self._norms.append(float(logs["grad_norm"]))
+            self._rates.append(float(logs["learning_rate"]))
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Gradients all zero, or a lora_B that did not move, mean that nothing was learned."""
+        epoch = round(state.epoch)
+        if self._norms and max(self._norms) == 0.0:
+            raise TimbreError(
+                f"the run learns nothing: every gradient of epoch {epoch} is zero",
+                do="on a CPU this is bitsandbytes' AVX512-BF16 repacking: pin the locked version; "
+                "also check with --show-masks that tokens are supervised",
+                exit_code=1,
+            )
+        if self._rates and max(self._rates) == 0.0:
+            return
+        if self._sums() == self._before:
+            raise TimbreError(
+                f"the run learns nothing: no lora_B changed in epoch {epoch}",
+                do="check learning_rate and target_modules",
+                exit_code=1,
+            )
+
+    def _sums(self) -> list[float]:
+        return [float(p.detach().double().abs().sum()) for p in self._lora_b]
+
+
+def last_whole(partial: Path) -> Path | None:
+    """The latest checkpoint that was written to its end; None where there is none."""
+    checkpoints = sorted(
+        partial.glob("checkpoint-*"), key=lambda p: int(p.name.partition("-")[2]), reverse=True
+    )
+    return next((folder for folder in checkpoints if _is_whole(folder)), None)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        json.loads((folder / "trainer_state.json").read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def keep_adapter(partial: Path, step: int, epoch: int) -> None:
+    """Copy the adapter of the checkpoint at that optimizer step to ``epochs/<epoch>/``."""
+    target = partial / "epochs" / str(epoch)
+    target.mkdir(parents=True, exist_ok=True)
+    for file in _ADAPTER_FILES:
+        (target / file).write_bytes((partial / f"checkpoint-{step}" / file).read_bytes())
+
+
+@contextmanager
+def exhaustion_reported(name: str, folder: Path) -> Iterator[None]:
+    """Report a full disk, or a card without memory, in one line with what to change.
+
+    Args:
+        name: The run's name.
+        folder: Where runs are kept.
+
+    Raises:
+        TimbreError: a file could not be written for want of room, or memory ran out.
+    """
+    try:
+        yield
+    except Exception as error:
+        if _is_out_of_memory(error):
+            raise TimbreError(
+                f"out of memory while training {name!r} ({str(error).splitlines()[0][:200]})",
+                do="set gradient_checkpointing = true, a smaller batch_size with more gradient_accumulation, or a "
+                "smaller max_tokens; `timbre serve --status` shows whether a server holds the memory, "
+                "`timbre serve --stop` ends it",
+                exit_code=1,
+            ) from error
+        if not _is_full_disk(error):
+            raise
+        raise TimbreError(
+            f"no room left to write {name!r} ({error}); its finished epochs are kept",
+            where=str(folder),
+            do="free some space, then go on with the same command and --resume",
+            exit_code=1,
+        ) from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate" in str(error)
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return True
+    return any(message in str(error) for message in _NO_ROOM_MESSAGES)
