@@ -50,7 +50,7 @@ def unscored_dimensions(
             "(optional = true there lets it pass)"
         )
     for run, side, own, others in ((baseline, before, one, other), (candidate, after, other, one)):
-        lacking = [key for key in policy.dimensions if key in others - own]
+        lacking = [k for k, rule in policy.dimensions.items() if not rule.optional and k in others - own]
         if lacking and not _of_sound_answers(side, side).empty:
             problems.append(f"{run} is not scored on {', '.join(lacking)}, and the other run is")
     return problems

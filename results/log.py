@@ -23,10 +23,9 @@ from results.markdown import bullets, code, inline, notes_place, read_page, repl
 from results.next_steps import next_steps
 from results.records import RunLog
 from results.report_tables import gains_table, gate_table, scores_table
-from results.run_facts import RunFacts
 from results.story import Story
 from results.verdicts import interval, number, summary_sentence
-from training.runs import BASELINE
+from training.runs import BASELINE, Run
 
 TITLE = "# Experiment log\n"
 
@@ -215,7 +214,7 @@ def _reported(story: Story) -> str:
     return f"### Reported figures\n\n{grid.markdown()}\n\n{inline(grid.caption)}."
 
 
-def writer_figures(facts: RunFacts | None) -> dict[str, float]:
+def writer_figures(facts: Run | None) -> dict[str, float]:
     """The reported figures of the writer: means over the responses of a run's pairs."""
     texts = [p.response for p in facts.pairs if p.response] if facts else []
     judged = [readability(Answer(str(at), "", text)) for at, text in enumerate(texts)]

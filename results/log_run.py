@@ -6,8 +6,8 @@ from itertools import groupby
 from results.grid import Grid
 from results.markdown import bullets
 from results.next_steps import OTHER_MODEL, parity_of
-from results.run_facts import EpochFacts, RunFacts
 from results.story import Story
+from training.runs import EpochRecord, Run
 
 _CONFIG = {
     "rank": "r",
@@ -32,7 +32,7 @@ def run_header(story: Story) -> str:
     if facts is not None:
         lines = [
             f"Model: {facts.base}",
-            f"Phase: {facts.config.get('phase') or 'not named'}",
+            f"Phase: {facts.phase or 'not named'}",
             f"Config: {_config(facts)}",
             f"Data: {_data(facts)}",
             _changed(facts, story.parent_facts),
@@ -53,7 +53,7 @@ def run_header(story: Story) -> str:
     return bullets(lines)
 
 
-def _config(facts: RunFacts) -> str:
+def _config(facts: Run) -> str:
     def text(value: object) -> str:
         return "+".join(map(str, value)) if isinstance(value, list) else str(value)
 
@@ -61,7 +61,7 @@ def _config(facts: RunFacts) -> str:
     return ", ".join(named) or "not recorded"
 
 
-def _data(facts: RunFacts) -> str:
+def _data(facts: Run) -> str:
     train, val = sorted(facts.of_split("train"), key=lambda p: p.tier), facts.of_split("val")
     tiers = []
     for tier, pairs in groupby(train, key=lambda p: p.tier):
@@ -75,7 +75,7 @@ def _titles(sources: Sequence[str]) -> str:
     return ", ".join(f"“{source}”" for source in dict.fromkeys(sources))
 
 
-def _changed(facts: RunFacts, parent: RunFacts | None) -> str:
+def _changed(facts: Run, parent: Run | None) -> str:
     if facts.parent is None:
         return "Changed: no parent run is named"
     if parent is None:
@@ -85,25 +85,22 @@ def _changed(facts: RunFacts, parent: RunFacts | None) -> str:
         for k in dict.fromkeys([*facts.config, *parent.config])
         if k not in _NO_SETTING and facts.config.get(k) != parent.config.get(k)
     ]
-    if facts.data_sha256 != parent.data_sha256:
+    if facts.data.sha256 != parent.data.sha256:
         counts = (str(len(f.of_split("train"))) for f in (parent, facts))
         changes.append(f"training data ({' → '.join(counts)} pairs)")
     return f"Changed since {facts.parent}: {'; '.join(changes) or 'nothing in config or data'}"
 
 
-def _training(facts: RunFacts) -> str:
+def _training(facts: Run) -> str:
     """Time, machine and commit, as far as they are recorded."""
-    known = facts.facts
-    parts = [f"{float(known['wall_s']):.0f} s"] if "wall_s" in known else []
-    machine = [
-        known[f"hardware_{k}"] for k in ("gpu", "cpu", "device", "machine") if f"hardware_{k}" in known
-    ]
+    parts = [f"{facts.wall_s:.0f} s"] if facts.wall_s is not None else []
+    machine = [str(facts.hardware[k]) for k in ("gpu", "cpu", "device", "machine") if facts.hardware.get(k)]
     parts += [f"on {' '.join(machine)}"] if machine else []
-    parts += [f"at commit {known['git_sha'][:12]}"] if known.get("git_sha") else []
+    parts += [f"at commit {str(facts.git['sha'])[:12]}"] if facts.git.get("sha") else []
     return " ".join(parts) or "not recorded how"
 
 
-def losses_grid(facts: RunFacts) -> Grid:
+def losses_grid(facts: Run) -> Grid:
     """Losses and gradient norm by training epoch."""
     rows = tuple(
         (str(e.epoch), _loss(e.train_loss), _loss(e.val_loss), _loss(e.grad_norm)) for e in facts.epochs
@@ -116,7 +113,7 @@ def _loss(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def losses_against(facts: RunFacts, parent: RunFacts) -> str:
+def losses_against(facts: Run, parent: Run) -> str:
     """The losses of a run beside its parent's, as a sentence."""
     text = (
         f"First-epoch training loss {_loss(parent.epochs[0].train_loss)} ({parent.name}) → "
@@ -128,5 +125,5 @@ def losses_against(facts: RunFacts, parent: RunFacts) -> str:
     return text
 
 
-def _course(epochs: Sequence[EpochFacts]) -> str:
+def _course(epochs: Sequence[EpochRecord]) -> str:
     return f"{_loss(epochs[0].val_loss)}→{_loss(epochs[-1].val_loss)}"

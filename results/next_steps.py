@@ -173,5 +173,5 @@ def _overruns(story: Story) -> tuple[int, int]:
 
 def parity_of(story: Story) -> float | None:
     """Mean distance between served and trained run in nats a token, as ``timbre parity`` measured it."""
-    measured = story.facts.facts.get("parity_mean_abs_delta") if story.facts else None
+    measured = (story.facts.parity or {}).get("mean_abs_delta") if story.facts else None
     return None if measured is None else float(measured)

@@ -24,9 +24,9 @@ from results.markdown import write_whole
 from results.policy import Policy
 from results.records import RunLog
 from results.report_answers import SHOWN, canary_views
-from results.run_facts import read_run_facts
 from results.verdicts import GateResult, summary_sentence
 from timbre.stats import Interval
+from training.runs import read_run
 
 _PAGE = Path(__file__).with_name("report_page")
 
@@ -62,7 +62,7 @@ def write_report(
         gate_logs(logs[0], log, policy, licences, allowed=tuple(logs[0].conditions), ceilings=levels)
         for log in logs[1:]
     ]
-    facts = [f for name in names if (f := read_run_facts(name.partition("+")[0], runs)) is not None]
+    facts = [f for name in names if (f := read_run(name.partition("+")[0], runs)) is not None]
     canaries = canary_views(logs)
     page = Environment(autoescape=True, loader=FileSystemLoader(_PAGE)).get_template("page.html")
     evidence = [key for key in DIMENSIONS if any(key in c.evidence for c in canaries)]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from results.comparison import RunScore
-from results.run_facts import RunFacts
 from results.verdicts import interval, number
 from timbre.stats import Interval
+from training.runs import Run
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A7A00", "#777777")
 _SYMBOLS = (
@@ -111,7 +111,7 @@ def _rows(
     return _figure(f"{name}, by dimension", bottom + _AXIS, [*grid, *parts], runs)
 
 
-def loss_curves(facts: Sequence[RunFacts]) -> Markup:
+def loss_curves(facts: Sequence[Run]) -> Markup:
     """Training (solid) and validation loss (dashed) of every run by training epoch, in nats a token."""
     losses = [v for run in facts for e in run.epochs for v in (e.train_loss, e.val_loss) if v is not None]
     last = max((e.epoch for run in facts for e in run.epochs), default=1)

@@ -10,12 +10,12 @@ from results.grid import Grid
 from results.licences import CorrectedRate, judges_of
 from results.power import DimensionPower
 from results.records import RunLog
-from results.run_facts import RunFacts
 from results.table import ScoreTable
 from results.verdicts import GateResult, interval, number
 from timbre.stats import Interval
+from training.runs import Run
 
-_FACTS = ("seed", "wall_s", "peak_mb", "hardware_cpu", "git_sha")
+_FACTS = ("seed", "wall_s", "peak_mb", "cpu", "git_sha")
 _CONFIG = ("phase", "quantization", "rank", "alpha", "learning_rate", "epochs", "batch_size", "collator")
 _BETTER = {"up": "more", "down": "less", "band": "near the writer's"}
 
@@ -170,7 +170,7 @@ def licences_table(table: ScoreTable, gates: Sequence[GateResult]) -> Grid:
     )
 
 
-def losses_table(facts: Sequence[RunFacts]) -> Grid | None:
+def losses_table(facts: Sequence[Run]) -> Grid | None:
     """Losses by training epoch; None where no run recorded any."""
     rows = tuple(
         (f.name, str(e.epoch), _loss(e.train_loss), _loss(e.val_loss)) for f in facts for e in f.epochs
@@ -179,7 +179,7 @@ def losses_table(facts: Sequence[RunFacts]) -> Grid | None:
     return Grid("Loss by training epoch, nats a token", headings, rows) if rows else None
 
 
-def facts_table(logs: Sequence[RunLog], facts: Sequence[RunFacts]) -> Grid:
+def facts_table(logs: Sequence[RunLog], facts: Sequence[Run]) -> Grid:
     """What each run is, a column for each; what differs between them comes first."""
     known = {f.name: f for f in facts}
     columns = []
@@ -192,13 +192,18 @@ def facts_table(logs: Sequence[RunLog], facts: Sequence[RunFacts]) -> Grid:
                 "evaluated": log.created[:10],
                 "pairs": f"{len(run.of_split('train'))} + {len(run.of_split('val'))} val" if run else "-",
                 **{key: str(run.config.get(key, "-")) if run else "-" for key in _CONFIG},
-                **{key: run.facts.get(key, "-")[:40] if run else "-" for key in _FACTS},
+                **(_recorded(run) if run else dict.fromkeys(_FACTS, "-")),
             }
         )
     rows = [(key, *(column[key] for column in columns)) for key in columns[0]]
     rows.sort(key=lambda row: len(set(row[1:])) == 1)
     caption = f"What each run is; all answered {logs[0].conditions['suite']}"
     return Grid(caption, ("", *(log.run for log in logs)), tuple(rows))
+
+
+def _recorded(run: Run) -> dict[str, str]:
+    values = (run.seed, run.wall_s, run.peak_mb, run.hardware.get("cpu"), run.git.get("sha"))
+    return {k: "-" if v is None else str(v)[:40] for k, v in zip(_FACTS, values, strict=True)}
 
 
 def starred(dimension: str, hard: bool) -> str:

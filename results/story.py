@@ -10,9 +10,8 @@ from results.gate import gate_logs
 from results.logs import logged_runs, read_logs
 from results.policy import Policy
 from results.records import RunLog
-from results.run_facts import RunFacts, read_run_facts
 from results.verdicts import GateResult
-from training.runs import BASELINE
+from training.runs import BASELINE, Run, read_run
 
 
 @dataclass(frozen=True)
@@ -20,10 +19,10 @@ class Story:
     """One run with its evidence; what is missing is None."""
 
     log: RunLog
-    facts: RunFacts | None  # its folder; None for the baseline
+    facts: Run | None  # its folder; None for the baseline
     baseline: RunLog | None  # on the same suite; None for the baseline itself
     parent: RunLog | None  # the run that this one is a change of, on the same suite
-    parent_facts: RunFacts | None
+    parent_facts: Run | None
     result: GateResult | None  # against the baseline
     parent_result: GateResult | None  # against the parent, by the same policy
     policy: Policy
@@ -58,7 +57,7 @@ def read_story(
     names = [BASELINE, run] if run != BASELINE and shares_suite else [run]
     *first, log = read_logs(places, names, suite)
     baseline = first[0] if first else None
-    facts = read_run_facts(run.partition("+")[0], runs)
+    facts = read_run(run.partition("+")[0], runs)
 
     def read_other(name: str | None) -> RunLog | None:
         on_suite = name is not None and log.suite in suites.get(name, frozenset())
@@ -71,7 +70,7 @@ def read_story(
         facts=facts,
         baseline=baseline,
         parent=parent,
-        parent_facts=read_run_facts(facts.parent, runs) if facts and facts.parent else None,
+        parent_facts=read_run(facts.parent, runs) if facts and facts.parent else None,
         result=gate_logs(baseline, log, policy, licences, ceilings=ceilings) if baseline else None,
         parent_result=gate_logs(parent, log, policy, licences, ceilings=ceilings) if parent else None,
         policy=policy,

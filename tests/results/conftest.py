@@ -11,6 +11,7 @@ import pytest
 
 from judges.types import DIMENSIONS
 from results.table import COLUMNS
+from tests.made_run import WEIGHTS, made_identity
 
 WriteLog = Callable[..., Path]
 
@@ -81,7 +82,7 @@ def write_log(tmp_path: Path) -> WriteLog:
     ) -> Path:
         timbre = {
             "run": run,
-            "identity": identity or run[:1] * 64,
+            "identity": identity or made_identity(run),
             "base": "smollm2",
             "base_sha256": "b" * 64,
             "suite": "smoke",
@@ -170,7 +171,10 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
             for at, (train, val) in enumerate(losses, start=1)
         ]
         run = {"status": "completed", "base": "Llama 3.1 8B Instruct", "epochs": epochs, "parent": parent}
-        (folder / "run.json").write_text(json.dumps({**run, "identity": name[:1] * 64}))
+        run |= {"recipe": name[:1] * 64, "lora": {"rank": 16}, "phase": config.get("phase", "smoke test")}
+        (folder / "run.json").write_text(json.dumps(run))
+        (folder / "adapter").mkdir()
+        (folder / "adapter" / "adapter_model.safetensors").write_bytes(WEIGHTS)
         settings = {"phase": "smoke test", "rank": 16, "alpha": 32, "collator": "seq2seq", **config}
         (folder / "config.toml").write_text("\n".join(f"{k} = {json.dumps(v)}" for k, v in settings.items()))
         pairs = [

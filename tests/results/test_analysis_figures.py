@@ -16,8 +16,9 @@ from results.log import section
 from results.next_steps import next_steps
 from results.policy import load_policy
 from results.records import RunLog, Sample
-from results.run_facts import EpochFacts, PairFacts, RunFacts
 from results.story import Story, read_story
+from tests.made_run import made_run
+from training.runs import Run
 
 Scores = Callable[[int, int], Mapping[str, Any]]
 POLICY = load_policy()
@@ -61,7 +62,7 @@ def _log(
     return RunLog(run, run[:1] * 64, "smoke", conditions, "2026-03-01", "a.eval", tuple(samples))
 
 
-def _story(facts: RunFacts | None = None, **log: Any) -> Story:
+def _story(facts: Run | None = None, **log: Any) -> Story:
     """The story of ``run2`` over a baseline with the usual scores."""
     baseline = _log("baseline", text=lambda c, e: f"Kettle {c} sang at {e}.")
     run = _log("run2", **log)
@@ -219,9 +220,7 @@ def test_a_sound_run_has_only_the_steps_of_its_judges() -> None:
     ],
 )
 def test_steps_follow_from_the_training(losses: list[tuple[float, float]], step: str) -> None:
-    epochs = tuple(EpochFacts(epoch=at, train_loss=t, val_loss=v) for at, (t, v) in enumerate(losses, 1))
-    pairs = (PairFacts(split="train"),) * 3
-    story = _story(facts=RunFacts(name="run2", identity="r" * 64, epochs=epochs, pairs=pairs))
+    story = _story(facts=made_run("run2", losses, pairs=3))
     assert any(step in s.why for s in next_steps(story, analyse(story).failures))
 
 

@@ -162,7 +162,7 @@ def test_answers_dealt_to_other_prompts_regress(
     dealt = [*sound[7:], *sound[:7]]
     result = gate_logs(baseline, _log(panel, "candidate", canaries, dealt), load_policy())
     verdicts = {v.dimension: v.verdict for v in result.dimensions}
-    assert (result.overall, verdicts["relevance"]) == ("REGRESSED", "REGRESSED")
+    assert (result.overall, verdicts["relevance"]) == ("REGRESSED", "REGRESSED"), result.problems
 
 
 def test_sound_answers_of_another_arm_do_not_regress(

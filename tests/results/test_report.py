@@ -14,8 +14,8 @@ from results.commands import report
 from results.comparison import RunScore
 from results.report_answers import folded, marked, new_words
 from results.report_plots import forest, loss_curves, strips
-from results.run_facts import EpochFacts, RunFacts
 from results.statistics import NO_INTERVAL
+from tests.made_run import made_run
 from timbre.stats import Interval
 
 WriteLog = Callable[..., Path]
@@ -155,9 +155,6 @@ def test_means_stand_between_the_floor_and_the_writer() -> None:
 
 @pytest.mark.parametrize("losses", [[], [(3.0, None)], [(3.0, 3.0), (3.0, 3.0)], [(3.0, 3.5), (2.0, 3.4)]])
 def test_any_losses_can_be_drawn(losses: list[tuple[float, float | None]]) -> None:
-    epochs = tuple(
-        EpochFacts(epoch=at, train_loss=t, val_loss=v) for at, (t, v) in enumerate(losses, start=1)
-    )
-    svg = loss_curves([RunFacts(name="run1", epochs=epochs)])
+    svg = loss_curves([made_run("run1", list(losses))])
     assert svg.count("<title>run1, ") == sum(v is not None for pair in losses for v in pair)
     assert "nan" not in svg
