@@ -180,7 +180,7 @@ def answers() -> None:
         ("provocation", "provocativeness", tone.provocativeness),
         ("specific", "specificity", specificity),
         ("claim", "self_insertion", lambda a: self_insertion(a, encoder.claims)),
-        ("fault", "integrity", lambda a: integrity(a, encoder.fluency(a.text))),
+        ("fault", "integrity", lambda a: integrity(a, encoder.read(a.text).least_fluent)),
     ):
         labels = [float(r[column]) for r in rows]
         values = [
