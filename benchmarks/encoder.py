@@ -60,6 +60,10 @@ def _kept(source: str) -> list[JudgeExample]:
     return [e for e in load_examples(PEOPLE) if e.source == source and e.is_kept_aside]
 
 
+def _columns(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
 def humor() -> None:
     """Jokes, their ratings, offense, satire and sarcasm."""
     rows = _kept("humor/labelled.csv")
@@ -67,13 +71,13 @@ def humor() -> None:
     joke = [e.targets["joke"] for e in rows]
     show("humor: tweets and jokes, AUC", auc, joke, values, "aim .985")
     funny = [(e.targets["funny"], v) for e, v in zip(rows, values, strict=True) if "funny" in e.targets]
-    show("humor: rating among the funny, r", correlation, *zip(*funny, strict=True), "aim .42")
+    show("humor: rating among the funny, r", correlation, *_columns(funny), "aim .42")
     heads = [encoder.read(clean(e.text).text).heads for e in rows]
     show("  head joke, AUC", auc, joke, [h["joke"] for h in heads], "aim .990")
     rated = [
         (e.targets["funny"], h["funny"]) for e, h in zip(rows, heads, strict=True) if "funny" in e.targets
     ]
-    show("  head funny, r", correlation, *zip(*rated, strict=True), "aim .50")
+    show("  head funny, r", correlation, *_columns(rated), "aim .50")
     offense = [e.targets["offense"] for e in rows]
     show("  head offense, r", correlation, offense, [h["offense"] for h in heads], "aim .85")
     satire = _kept("humor/unfun_satire_headlines.csv")
@@ -176,7 +180,7 @@ def answers() -> None:
         ("provocation", "provocativeness", tone.provocativeness),
         ("specific", "specificity", specificity),
         ("claim", "self_insertion", lambda a: self_insertion(a, encoder.claims)),
-        ("fault", "integrity", lambda a: integrity(a, encoder.fluency(a.text))),
+        ("fault", "integrity", lambda a: integrity(a, encoder.read(a.text).least_fluent)),
     ):
         labels = [float(r[column]) for r in rows]
         values = [

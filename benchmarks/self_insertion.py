@@ -26,8 +26,8 @@ from scipy.stats import binomtest, bootstrap
 from sklearn.metrics import roc_auc_score
 
 from judges.licensing.labels import read_labels
-from judges.self_insertion import FAULT_AT, Claims, self_insertion
-from judges.types import Answer
+from judges.self_insertion import Claims, self_insertion
+from judges.types import FAULT_AT, Answer
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
 

@@ -89,11 +89,6 @@ def claims(text: str) -> tuple[tuple[int, int, float], ...]:
     return tuple((s.start, s.end, s.heads["claim"]) for s in read(text).sentences)
 
 
-def fluency(text: str) -> float:
-    """Probability that the least fluent window of ``text`` is prose that somebody wrote."""
-    return read(text).least_fluent
-
-
 @lru_cache(maxsize=KEPT_TEXTS)
 def embedding(text: str) -> Array:
     """Sentence embedding of the opening of ``text`` by the encoder as published: unit length, shape (384,)."""

@@ -11,22 +11,13 @@ Direction = Literal["up", "down", "band"]
 
 @dataclass(frozen=True)
 class Dimension:
-    """One thing that is judged.
+    """One thing that is judged."""
 
-    Attributes:
-        key: Name in every table ("humor").
-        direction: ``up`` (more is better), ``down`` (less is better) or ``band``
-            (reported; judged by its distance from the writer's own figure).
-        hard: A regression here fails on evidence and is never traded against another gain.
-        unit: ``share`` for a value in [0, 1], else the unit of a reported figure.
-        judged_by: ``metric``, ``grader`` (an LLM with a rubric) or ``count`` (reported).
-    """
-
-    key: str
-    direction: Direction
-    hard: bool
-    unit: str
-    judged_by: Literal["metric", "grader", "count"]
+    key: str  # name in every table ("humor")
+    direction: Direction  # up: more is better, down: less is; band: reported beside the writer's own figure
+    hard: bool  # a regression fails on evidence and is never traded against another gain
+    unit: str  # "share" for a value in [0, 1], else the unit of a reported figure
+    judged_by: Literal["metric", "grader", "count"]  # grader: an LLM with a rubric; count: reported
 
 
 DIMENSIONS: Mapping[str, Dimension] = {
@@ -63,63 +54,36 @@ FAULT_AT = 0.5
 
 @dataclass(frozen=True)
 class Answer:
-    """One text to be judged, with what its prompt licensed.
+    """One text to be judged, with what its prompt licensed."""
 
-    Attributes:
-        id: Canary id, or any name for the text.
-        prompt: What was asked.
-        text: What was answered.
-        subjects: Third parties that the prompt is about, as it names them.
-        first_person_licensed: Whether the prompt invites the writer's own life;
-            without a licence, a claimed shared past is an invention.
-        target_words: Inclusive band of words asked for, or None where none was.
-    """
-
-    id: str
+    id: str  # canary id, or any name for the text
     prompt: str
     text: str
-    subjects: tuple[str, ...] = ()
-    first_person_licensed: bool = False
-    target_words: tuple[int, int] | None = None
+    subjects: tuple[str, ...] = ()  # third parties that the prompt is about, as it names them
+    first_person_licensed: bool = False  # the prompt invites the teller's own past; else that is an invention
+    target_words: tuple[int, int] | None = None  # inclusive band of words asked for, if any
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A span of the answer that a value rests on: ``answer.text[start:end] == text``.
-
-    Attributes:
-        text: The quoted span.
-        start: First character, counted from 0 in the answer's text.
-        end: One past the last character.
-        why: Short name of the rule or rubric item that found it ("of_us", "hashtag").
-    """
+    """A span of the answer that a value rests on: ``answer.text[start:end] == text``."""
 
     text: str
-    start: int
-    end: int
-    why: str
+    start: int  # first character, from 0
+    end: int  # one past the last
+    why: str  # short name of the rule or rubric item that found it ("of_us", "hashtag")
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What one judge says of one answer: a value, or the reason why there is none.
+    """What one judge says of one answer: a value, or the reason why there is none."""
 
-    Attributes:
-        dimension: Key in ``DIMENSIONS``.
-        value: In [0, 1] for unit ``share``, else in the dimension's unit; None if unscored.
-        evidence: Spans the value rests on, in order of appearance.
-        unscored: Why there is no value; None exactly when there is one.
-        details: Named figures behind the value (counts, raw similarities).
-        judge: ``str`` of the ``JudgeIdentity`` that was fitted or asked; empty for a metric, whose
-            rules are in ``judges_version``.
-    """
-
-    dimension: str
-    value: float | None
-    evidence: tuple[Evidence, ...] = ()
-    unscored: str | None = None
-    details: Mapping[str, float] = field(default_factory=dict)
-    judge: str = ""
+    dimension: str  # key in DIMENSIONS
+    value: float | None  # in [0, 1] for unit "share", else in the dimension's unit; None: unscored
+    evidence: tuple[Evidence, ...] = ()  # in order of appearance
+    unscored: str | None = None  # why there is no value; None exactly when there is one
+    details: Mapping[str, float] = field(default_factory=dict)  # the figures behind the value
+    judge: str = ""  # str of the JudgeIdentity that gave the value
 
     def __post_init__(self) -> None:
         if (self.value is None) == (self.unscored is None):

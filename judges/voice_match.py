@@ -12,32 +12,19 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from judges.reference import VoiceReference
-from judges.text import EMPTY, NO_WORDS, clean, is_blank, prose, words
+from judges.text import EMPTY, NO_WORDS, clean, is_blank, words
 from judges.types import Answer, Judgement, unscored
+from judges.voice_features import Features, Vector, common_words, masked, tokens_of, windows_of
 
 VERSION = 2
-
-WINDOW = 60
-"""Tokens in a window. Texts are fitted and scored in equal windows of about this length and the log-odds
-averaged, so that a long answer is worth what its parts are."""
-
-NGRAMS = (1, 2)
-"""Lengths of the n-grams of tokens (words and marks, with their case), ``benchmarks/voice_match.py``."""
-
-MIN_COUNT = 3
-"""Windows of the reference in which an n-gram must stand to be a feature."""
 
 PENALTY = 10.0
 """Inverse strength of the L2 penalty of the logistic regression (scikit-learn's ``C``)."""
 
 FOLDS = 10
 """Parts of the cross-fitting. Every source of the writer and every impostor lies in one part only."""
-
-KNOWN_REGISTERS = 3
-"""Registers in which a word that is never written small must stand, or it is taken for a name."""
 
 TAGS = 150
 """Most frequent tokens of the writer, and of all others, that stand for themselves when the order of words
@@ -72,9 +59,7 @@ LENGTHS = (120, 50)
 
 RESAMPLES = 2000
 
-_NAME, _NUMBER, _RARE = "X", "0", "-"
-_QUOTES = str.maketrans("\u2018\u2019“”", "''\"\"")
-_Vector = NDArray[np.float64]
+_RARE = "-"
 
 
 @dataclass(frozen=True)
@@ -121,37 +106,10 @@ class _Measures:
     known: float  # share of tokens that the reference knows
 
 
-class _Features:
-    """The n-grams of a window, weighed by TF-IDF: ``(1 + ln count) * (ln((1 + n) / (1 + df)) + 1)``, unit length."""
-
-    def __init__(self, windows: Sequence[tuple[str, ...]]) -> None:
-        """Take as features the n-grams that stand in at least ``MIN_COUNT`` of ``windows``."""
-        counts = Counter(ngram for window in windows for ngram in set(_ngrams(window)))
-        frequent = sorted((ngram, n) for ngram, n in counts.items() if n >= MIN_COUNT)
-        self._columns = {ngram: column for column, (ngram, _) in enumerate(frequent)}
-        self._idf = np.array([math.log((1 + len(windows)) / (1 + n)) + 1 for _, n in frequent])
-
-    def of(self, window: Sequence[str]) -> tuple[NDArray[np.intp], _Vector]:
-        """Columns of the features that stand in ``window``, and their values."""
-        counts = Counter(column for n in _ngrams(window) if (column := self._columns.get(n)) is not None)
-        columns = np.fromiter(counts.keys(), dtype=np.intp, count=len(counts))
-        values = (1 + np.log(np.fromiter(counts.values(), dtype=np.float64))) * self._idf[columns]
-        return columns, values / max(float(np.linalg.norm(values)), 1e-12)
-
-    def matrix(self, windows: Sequence[tuple[str, ...]]) -> Any:
-        """``windows`` as a sparse matrix, shape (windows, features)."""
-        from scipy.sparse import csr_matrix
-
-        rows = [self.of(window) for window in windows]
-        starts = np.cumsum([0, *(len(columns) for columns, _ in rows)])
-        columns, values = (np.concatenate(part) for part in zip(*rows, strict=True))
-        return csr_matrix((values, columns, starts), shape=(len(windows), len(self._idf)))
-
-
 class _Fit:
     """A classifier and a model of the language, fitted on part of the reference."""
 
-    def __init__(self, texts: Sequence[_Text], rows: Any, is_own: _Vector, frequent: frozenset[str]) -> None:
+    def __init__(self, texts: Sequence[_Text], rows: Any, is_own: Vector, frequent: frozenset[str]) -> None:
         """Fit the classifier on ``rows``, the windows of ``texts`` as a sparse matrix of features."""
         from sklearn.linear_model import LogisticRegression
 
@@ -165,9 +123,9 @@ class _Fit:
         self._pair_counts = Counter(pair for tags in tagged for pair in pairwise(tags))
         self._total = sum(self._tag_counts.values())
 
-    def measures(self, tokens: Sequence[str], features: _Features) -> _Measures:
+    def measures(self, tokens: Sequence[str], features: Features) -> _Measures:
         """What the fit sees in a text of at least one token."""
-        windows = _windows(tokens)
+        windows = windows_of(tokens)
         folded = [t.lower() for t in tokens]
         scores = [values @ self._weights[columns] for columns, values in map(features.of, windows)]
         return _Measures(
@@ -198,12 +156,14 @@ class VoiceModel:
         from sklearn.linear_model import LogisticRegression
 
         self._has_sources = len(set(reference.sources)) != 1
-        raw = _reference_tokens(reference)
-        self._common = _common_words(raw)
-        self._texts = [_Text(self._masked(tokens), g, kind, fold) for tokens, g, kind, fold in raw if tokens]
+        raw = _referencetokens_of(reference)
+        self._common = common_words((tokens, group) for tokens, group, _, _ in raw)
+        self._texts = [
+            _Text(masked(tokens, self._common), g, kind, fold) for tokens, g, kind, fold in raw if tokens
+        ]
         frequent = frozenset().union(*(_most_frequent(self._texts, own) for own in (True, False)))
-        windows = [(w, t) for t in self._texts for w in _windows(t.tokens)]
-        self._features = _Features([w for w, _ in windows])
+        windows = [(w, t) for t in self._texts for w in windows_of(t.tokens)]
+        self._features = Features([w for w, _ in windows])
         rows = self._features.matrix([w for w, _ in windows])
         is_own = np.array([t.kind == "writer" for _, t in windows], dtype=np.float64)
         folds = np.array([t.fold for _, t in windows])
@@ -225,7 +185,7 @@ class VoiceModel:
 
     def judge(self, text: str) -> tuple[float, dict[str, float]]:
         """The value of a text with at least one word, and the figures behind it."""
-        measures = self._measures(self._fit, self._masked(_tokens(text)))
+        measures = self._measures(self._fit, masked(tokens_of(text), self._common))
         value, kinship = self._value(measures)
         details = {**vars(measures), "kinship": kinship}
         return value, {**details, **vars(self.anchors)}
@@ -269,7 +229,7 @@ class VoiceModel:
         for t in self._texts:
             joined.setdefault((t.kind, t.group, t.fold), []).extend(t.tokens)
         for (kind, group, fold), tokens in joined.items():
-            for piece in _windows(tokens, length):
+            for piece in windows_of(tokens, length):
                 if length / 2 <= len(piece):
                     yield kind, group, fold, piece
 
@@ -285,13 +245,6 @@ class VoiceModel:
 
     def _mean(self, values: Sequence[float], kind: str) -> float:
         return float(np.mean([v for v, t in zip(values, self._texts, strict=True) if t.kind == kind]))
-
-    def _masked(self, tokens: Sequence[str]) -> tuple[str, ...]:
-        """``tokens`` with one mark for every name and one for every number."""
-        return tuple(_NUMBER if t[0].isdigit() else t if self._is_common(t) else _NAME for t in tokens)
-
-    def _is_common(self, token: str) -> bool:
-        return not token[0].isupper() or token.lower() in self._common
 
 
 def voice_match(answer: Answer, reference: VoiceReference | None) -> Judgement:
@@ -360,19 +313,19 @@ def more_pairs(pairs: int, auc: float, low: float) -> int | None:
     return math.ceil(pairs * (((auc - low) / (auc - ADVISORY_UNDER)) ** 2 - 1))
 
 
-def _reference_tokens(reference: VoiceReference) -> list[tuple[list[str], str, str, int]]:
+def _referencetokens_of(reference: VoiceReference) -> list[tuple[list[str], str, str, int]]:
     """Tokens, group, kind and fold of every text; the base's answers are spread over all folds."""
     sources = reference.sources
     if len(set(sources)) < 2:
         sources = tuple(str(i) for i in range(len(reference.train)))
     order = {source: i for i, source in enumerate(dict.fromkeys(sources))}
     found = [
-        (_tokens(text), source, "writer", order[source] % FOLDS)
+        (tokens_of(text), source, "writer", order[source] % FOLDS)
         for text, source in zip(reference.train, sources, strict=True)
     ]
-    found += [(_tokens(text), "base", "base", i % FOLDS) for i, text in enumerate(reference.floor)]
+    found += [(tokens_of(text), "base", "base", i % FOLDS) for i, text in enumerate(reference.floor)]
     for i, register in enumerate(reference.impostors):
-        found += [(_tokens(text), register.name, "impostor", i % FOLDS) for text in register.texts]
+        found += [(tokens_of(text), register.name, "impostor", i % FOLDS) for text in register.texts]
     return found
 
 
@@ -381,45 +334,6 @@ def _most_frequent(texts: Sequence[_Text], own: bool) -> frozenset[str]:
     chosen = [{t.lower() for t in text.tokens} for text in texts if (text.kind == "writer") is own]
     counts = Counter(token for tokens in chosen for token in tokens)
     return frozenset(t for t, _ in sorted(counts.items(), key=lambda c: (-c[1], c[0]))[:TAGS])
-
-
-def _common_words(texts: Iterable[tuple[list[str], str, str, int]]) -> frozenset[str]:
-    """Lower-case forms of all words that are no names."""
-    groups: dict[str, set[str]] = {}
-    common = set()
-    for tokens, group, _, _ in texts:
-        for token in tokens:
-            if token[0].isupper():
-                groups.setdefault(token.lower(), set()).add(group)
-            else:
-                common.add(token)
-    return frozenset(common | {t for t, found in groups.items() if len(found) >= KNOWN_REGISTERS})
-
-
-def _tokens(text: str) -> list[str]:
-    """Words and marks of the prose in ``text``; typographic quotes, which a keyboard makes, are plain."""
-    cleaned = clean(text).text
-    shown = prose(cleaned).translate(_QUOTES)
-    tokens, last = [], 0
-    for word in words(cleaned):
-        tokens += shown[last : word.start].split()
-        tokens.append(shown[word.start : word.end])
-        last = word.end
-    return tokens + shown[last:].split()
-
-
-def _windows(tokens: Sequence[str], size: int = WINDOW) -> list[tuple[str, ...]]:
-    """``tokens`` in equal parts of about ``size``."""
-    parts = max(1, round(len(tokens) / size))
-    edges = [round(i * len(tokens) / parts) for i in range(parts + 1)]
-    return [tuple(tokens[a:b]) for a, b in pairwise(edges) if b > a]
-
-
-def _ngrams(tokens: Sequence[str]) -> list[str]:
-    shortest, longest = NGRAMS
-    return [
-        " ".join(tokens[i : i + n]) for n in range(shortest, longest + 1) for i in range(len(tokens) - n + 1)
-    ]
 
 
 def _wins(own: Sequence[float], other: Sequence[float]) -> float:

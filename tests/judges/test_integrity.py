@@ -412,3 +412,95 @@ def test_an_odd_order_of_words_is_none_where_the_encoder_reads_prose() -> None:
     )
     assert integrity(Answer("a", "A toast.", toast), fluency=0.6).value == 0.0
     assert integrity(Answer("a", "A toast.", toast), fluency=0.05).value == 1.0
+
+
+NONSENSE = "xqzv wkrt plmo bvcx zzqa trwq mnop lkjh qwrt zxcv"
+
+
+def _with_nonsense(common: int, odd: int) -> str:
+    known = " ".join(["the gate was shut by two men and a dog in the rain"] * 3).split()[:common]
+    return " ".join([*known, NONSENSE[: 5 * odd]])
+
+
+def _with_marks(letters: int, marks: int) -> str:
+    return " ".join(["ab"] * (letters // 2)) + " " + "?!" * (marks // 2)
+
+
+def _with_repeats(distinct: int) -> str:
+    """Twelve words that come back, after ``distinct`` others."""
+    others = " ".join(f"{a}{b}" for a in "bdfglmnprstvz" for b in ("amo", "elu", "ino", "ora"))
+    return f"{NONSENSE} one two. {' '.join(others.split()[:distinct])}. {NONSENSE} one two."
+
+
+@pytest.mark.parametrize(
+    ("under", "over", "fault"),
+    [
+        (_with_nonsense(18, 7), _with_nonsense(18, 8), "gibberish"),
+        (_with_marks(24, 22), _with_marks(22, 24), "gibberish"),
+        (_with_marks(16, 22), _with_marks(18, 22), "gibberish"),
+        (_with_repeats(25), _with_repeats(23), "loop"),
+    ],
+)
+def test_a_share_over_its_limit_is_a_fault_and_one_under_it_is_none(
+    under: str, over: str, fault: str
+) -> None:
+    assert fault not in _faults(under, "x")
+    assert fault in _faults(over, "x")
+
+
+@pytest.mark.parametrize(
+    ("count", "order", "is_salad"),
+    [
+        *((100, -0.11, False), (100, -0.12, True), (25, -0.175, False), (25, -0.185, True)),
+        *((20, -0.2, True), (19, -1.0, False), (400, -0.08, False), (400, -0.085, True)),
+    ],
+)
+def test_the_fewer_the_words_the_odder_their_order_must_be(
+    count: int, order: float, is_salad: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("judges.integrity.word_order", lambda text: order)
+    text = " ".join((" ".join(NOTES.values())).split())
+    spans = words(text)[:count]
+    assert ("salad" in _faults(text[: spans[-1].end] + ".", fluency=0.49)) == is_salad
+    assert "salad" not in _faults(text[: spans[-1].end] + ".", fluency=0.51)
+
+
+@pytest.mark.parametrize(("before", "is_refusal"), [(240, True), (250, False)])
+def test_a_refusal_stands_in_the_opening(before: int, is_refusal: bool) -> None:
+    lead = (" ".join(NOTES[n] for n in ("law", "recipe", "essay")))[: before - 2].rsplit(" ", 1)[0]
+    text = f"{lead.ljust(before - 2, 's')}. I can't help with that. The gate is shut."
+    assert ("refusal" in _faults(text)) == is_refusal
+
+
+@pytest.mark.parametrize(("pieces", "is_fault"), [(2, True), (3, False)])
+def test_a_third_of_the_pieces_in_another_language_is_a_fault(pieces: int, is_fault: bool) -> None:
+    german = " ".join(next(o["text"] for o in OTHER if o["language"] == "German").split()[:30])
+    english = " ".join(
+        " ".join(NOTES[n] for n in ("teller", "essay", "report", "rant")).split()[: 30 * pieces]
+    )
+    assert ("language" in _faults(f"{english} {german}")) == is_fault
+
+
+SHUT = "The gate was shut on Monday by the man from the council. He oiled the hinge and left a card "
+
+
+@pytest.mark.parametrize(
+    ("text", "is_cut"),
+    [
+        (SHUT + "on the wall", True),
+        (" ".join(SHUT.split()[:19]), False),
+        (
+            SHUT.replace("He", "\nHe").replace("Monday by", "Monday. By") + "on the wall.\nWith kind thanks",
+            False,
+        ),
+        (SHUT + "on the wall.\n\nBest seen at dusk", False),
+        (SHUT + "on the wall.\n\nIt is best seen from the road at dusk", True),
+        (SHUT.lower() + "on the wall", False),
+        (SHUT.replace(". He", " and he").lower() + "by the swarf", True),
+        (SHUT.replace(". He", " and he").lower() + "by the stoat", False),
+    ],
+)
+def test_a_last_sentence_without_a_full_stop_is_cut_where_the_others_have_one(
+    text: str, is_cut: bool
+) -> None:
+    assert ("cut_off" in _faults(text)) == is_cut
