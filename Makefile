@@ -33,7 +33,7 @@ test: setup  ## Run the tests (ARGS="-k word" picks some)
 lint: setup  ## Check style, format and types
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/mypy --strict $(FOLDERS)
+	$(VENV)/mypy --strict $(FOLDERS) benchmarks
 
 setup:  ## Build .venv from its lock, or mend it; nothing when it is ready
 	@python=$$(for p in $(PYTHONS); do $$p -c '$(NEW_ENOUGH)' 2>/dev/null && break; done); \

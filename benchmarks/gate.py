@@ -18,6 +18,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,7 @@ SHAPES: dict[str, Shape] = {
 }
 
 
+Runs = dict[str, dict[str, "np.ndarray"]]
 Gains = Callable[[np.random.Generator, int, float], "np.ndarray"]
 
 LOSSES: dict[str, Gains] = {
@@ -112,7 +114,7 @@ def table(values: dict[str, dict[str, "np.ndarray"]]) -> pd.DataFrame:
     ]
 
 
-def arms(rng: np.random.Generator, shape: Shape, n: int) -> dict[str, dict[str, "np.ndarray"]]:
+def arms(rng: np.random.Generator, shape: Shape, n: int) -> Runs:
     """Two runs between which nothing changed; hard faults where a canary invites them, in either."""
     difficulty = rng.beta(1, 6, (n, 1))
     made = {}
@@ -126,7 +128,7 @@ def arms(rng: np.random.Generator, shape: Shape, n: int) -> dict[str, dict[str, 
     return made
 
 
-def blocks(rng: np.random.Generator, simulations: int, make: Callable[[np.random.Generator], dict]) -> int:
+def blocks(rng: np.random.Generator, simulations: int, make: Callable[[np.random.Generator], Runs]) -> int:
     """How many of the simulated gates end REGRESSED."""
     return sum(
         gate(table(make(rng)), "a", "b", POLICY, scores_given=True).overall == "REGRESSED"
@@ -134,18 +136,18 @@ def blocks(rng: np.random.Generator, simulations: int, make: Callable[[np.random
     )
 
 
-def lost(rng: np.random.Generator, n: int, spread: float, key: str) -> dict[str, dict[str, "np.ndarray"]]:
+def lost(rng: np.random.Generator, n: int, spread: float, key: str) -> Runs:
     """Two runs of which the second lost twice the margin on one dimension; paired spread as given."""
     made = arms(rng, SHAPES["normal"], n)
     made["b"] = {k: v.copy() for k, v in made["a"].items()}
     for soft in SOFT:
         sign = -1 if POLICY.dimensions[soft].direction == "up" else 1
-        shift = 2 * POLICY.dimensions[soft].margin * sign if soft == key else 0.0
+        shift = 2 * float(POLICY.dimensions[soft].margin) * sign if soft == key else 0.0
         made["b"][soft] = made["a"][soft] + shift + rng.normal(0, spread, (n, 1))
     return made
 
 
-def faulty(rng: np.random.Generator, n: int) -> dict[str, dict[str, "np.ndarray"]]:
+def faulty(rng: np.random.Generator, n: int) -> Runs:
     """Two equal runs, but that the second shows a hard fault on a fifth of the canaries."""
     made = arms(rng, SHAPES["normal"], n)
     made["a"]["self_insertion"] = np.zeros((n, EPOCHS))
@@ -189,7 +191,7 @@ def main() -> None:
     for name, shape in SHAPES.items():
         for n in (12, 30):
             rng = np.random.default_rng(n)
-            line(name, n, blocks(rng, simulations, lambda r, s=shape, n=n: arms(r, s, n)), simulations)
+            line(name, n, blocks(rng, simulations, partial(arms, shape=shape, n=n)), simulations)
     print("\nDetections: twice the margin lost, at the n that `timbre power` names")
     for key in ("compression", "hashtag_slop"):
         rng = np.random.default_rng(1)
@@ -197,7 +199,7 @@ def main() -> None:
         pilot = table(lost(rng, 400, spread, key))
         named = {d.dimension: d for d in power(pilot, ["a", "b"], POLICY, scores_given=True)}[key].to_block
         assert named is not None
-        hits = blocks(rng, simulations, lambda r, n=named, k=key, s=spread: lost(r, n, s, k))
+        hits = blocks(rng, simulations, partial(lost, n=named, spread=spread, key=key))
         line(f"{key}, paired spread {spread}", named, hits, simulations)
     rng = np.random.default_rng(2)
     named = fault_canaries_to_block(0.2, POLICY.hard_alpha / 2)

@@ -114,7 +114,7 @@ def scores(folder: Path) -> pd.DataFrame:
     if not found:
         sys.exit(f"nothing is finished in {folder}")
     rows = pd.concat(found)
-    return rows.groupby(["run", "dimension", "canary"], as_index=False)["value"].mean()
+    return rows.groupby(["run", "dimension", "canary"])["value"].mean().reset_index()
 
 
 def show(folder: Path) -> None:
