@@ -203,7 +203,7 @@ def test_a_server_in_use_is_kept_until_it_ends_itself(
     with (tmp_path / "lease").open("w") as user:
         if why == "a lease":
             fcntl.flock(user, fcntl.LOCK_SH)
-        idle_s = 30 if why == "requests" else 0.0
+        idle_s = 30 if why == "requests" else 0.05
         assert keep(tmp_path, RECORD, brief, idle_s=idle_s, poll_s=0.02) == 7
 
 
