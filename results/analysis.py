@@ -1,249 +1,219 @@
-"""The log's analysis: sentences made from the scores by written rules, each with its figures.
+"""The log's analysis: sentences made from the scores alone by written rules, each with its figures.
 
-The rules. A dimension's *gain* is its paired difference with the sign that makes more better.
-*Learned*: the whole interval of the gain is above 0; it *leans* so if the gain is at least the margin but
-the interval isn't. *Not learned*: the whole interval is below 0 (worse), or there is no gain and the level is
-short of ``GOOD_UP`` or ``GOOD_DOWN``. What neither moved nor falls short is left out. *Failure modes*: every
-answer with a hard fault, and the worst slop, in the answer's own words.
+Only dimensions that may block are read; the rest are named as unlicensed or unscored. A dimension was *learned*
+if the whole interval of its gain lies above 0, Holm's test rejects "no gain" among all dimensions read, and the gain
+is at least ``SHARE`` of the margin. It is *worse* if the whole interval lies below 0 by the same test, or the gate
+says REGRESSED. Of the others nothing is shown, which proves no absence.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from judges.types import DIMENSIONS
-from results.records import RunLog, Sample
+import numpy as np
+import pandas as pd
+
+from judges.types import FAULT_AT
+from results.comparison import DimensionVerdict, canary_faults, canary_gains, rows_of
+from results.completeness import with_missing_as_worst
+from results.failure_modes import FailureMode, failure_modes
+from results.licences import named_table
+from results.policy import Policy
+from results.records import RunLog
+from results.statistics import SOFT_LEVEL, TOLERANCE, margin_p, mcnemar
 from results.story import Story
-from results.terminal import interval
-from results.verdicts import DimensionVerdict, GateResult, summary_sentence
+from results.verdicts import GateResult, gain_sentence, interval
+from training.runs import BASELINE
 
-GOOD_UP, GOOD_DOWN = 0.6, 0.1
-"""Level from which a dimension needs no gain: six tenths of the scale, or a fault in one answer of ten."""
+SHARE = 0.5
+"""Share of the margin under which a proven gain is too small to count: half of what a loss may be."""
 
-FEW_PAIRS = 13
-"""Training pairs below which more of them is the first advice: the founding experiment's own next step."""
+MOVED = 8
+"""Canaries that are named as moved between parent and run; the rest are counted."""
 
-QUOTES = 5
-"""Quotations a failure mode; the rest is counted."""
-
-_WORDS = {
-    "integrity": "free of loops, refusals and broken answers",
-    "relevance": "to the point of the prompt",
-    "compression": "compressed",
-    "humor": "funny",
-    "provocativeness": "provocative",
-    "self_insertion": "out of other people's stories",
-    "hashtag_slop": "free of hashtags and slop",
-    "specificity": "specific",
-    "warmth": "personal",
-    "voice_match": "close to the writer's own text",
-    "memorization": "free of recited training text",
+WORDS = {
+    "integrity": "less often broken",
+    "relevance": "closer to the prompt",
+    "compression": "more compressed",
+    "humor": "funnier",
+    "provocativeness": "bolder",
+    "self_insertion": "less often inside other people's stories",
+    "hashtag_slop": "freer of hashtags and slop",
+    "specificity": "more specific",
+    "warmth": "warmer",
+    "voice_match": "closer to the writer's own text",
+    "memorization": "less given to reciting training text",
 }
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One quotation.
-
-    Attributes:
-        dimension: What it is evidence of.
-        canary: Canary id.
-        epoch: From 1.
-        quote: The answer's own words.
-        why: The judge's name for it.
-    """
-
-    dimension: str
-    canary: str
-    epoch: int
-    quote: str
-    why: str
+"""What a gain in each dimension is called."""
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """The parts of the analysis, in the log's order; each sentence is plain text.
+    """The parts of the analysis; every sentence is plain text."""
 
-    Attributes:
-        verdict: Of the smoke test.
-        learned: A sentence a dimension.
-        not_learned: The same.
-        failures: Quotations, the first of each dimension first in table order.
-        untold: Failures beyond ``QUOTES``, by dimension.
-        against_parent: A sentence a canary that moved.
-        takeaway: One sentence.
-        next_steps: In order of urgency.
-    """
-
-    verdict: str
-    learned: tuple[str, ...]
-    not_learned: tuple[str, ...]
-    failures: tuple[Failure, ...]
-    untold: dict[str, int]
-    against_parent: tuple[str, ...]
     takeaway: str
-    next_steps: tuple[str, ...]
+    gains: tuple[str, ...]  # of the dimensions that the policy asks a gain of
+    learned: tuple[str, ...]
+    worse: tuple[str, ...]
+    not_shown: tuple[str, ...]
+    not_read: tuple[str, ...]  # dimensions without a licence or a score, and why
+    failures: tuple[FailureMode, ...]
+    moved: tuple[str, ...]  # canaries that moved since the parent by a margin or more
 
 
 def analyse(story: Story) -> Analysis:
     """Apply the rules to one story."""
-    judged = story.result.dimensions if story.result else ()
-    dimensions = [d for d in judged if d.n and d.margin is not None and d.verdict != "ADVISORY"]
-    learned = [d for d in dimensions if _gain(d)[1] > 0 or _gain(d)[0] >= (d.margin or 0)]
-    lacking = [d for d in dimensions if d not in learned and (_gain(d)[2] < 0 or not _good(d))]
-    failures, untold = _failures(story)
+    result = story.result if story.result and not story.result.problems else None
+    read = _able(result)
+    up, down = _proven(story.baseline, story.log, story.policy, read)
+    learned = [d for d in read if d.dimension in up and d.gain_is_proven and _counts(d)]
+    worse = [
+        d for d in read if d.verdict == "REGRESSED" or (d.dimension in down and d.gain.high < -TOLERANCE)
+    ]
+    rest = [d for d in read if d not in (*learned, *worse)]
+    failures = failure_modes(story.log, story.baseline, story.policy)
     return Analysis(
-        verdict=summary_sentence(story.result)
-        if story.result
-        else "No verdict: there is no baseline to judge by.",
-        learned=tuple(_sentence(d) + ("" if _gain(d)[1] > 0 else "; leans so, not proven") for d in learned),
-        not_learned=tuple(
-            ("worse, not " if _gain(d)[2] < 0 else "not ") + _sentence(d) + _example(story.log, d)
-            for d in lacking
+        takeaway=_takeaway(story, result, learned, worse, failures),
+        gains=tuple(gain_sentence(d) for d in result.dimensions if d.goal and d.n) if result else (),
+        learned=tuple(map(_sentence, learned)),
+        worse=tuple(f"{d.dimension}: {_figures(d)}" for d in worse),
+        not_shown=tuple(
+            _sentence(d) + ("; a gain, but under half of the margin" if d.dimension in up else "")
+            for d in rest
+            if not (d.hard and d.baseline.estimate == d.candidate.estimate == 0)
         ),
+        not_read=_not_read(result),
         failures=failures,
-        untold=untold,
-        against_parent=_against(story),
-        takeaway=_takeaway(story, learned, lacking, failures),
-        next_steps=_next_steps(story, lacking, failures),
+        moved=_moved(story),
     )
 
 
-def _gain(d: DimensionVerdict) -> tuple[float, float, float]:
-    """Estimate, low and high of the difference, more being better; NaN limits compare as neither."""
-    if DIMENSIONS[d.dimension].direction == "up":
-        return d.delta.estimate, d.delta.low, d.delta.high
-    return -d.delta.estimate, -d.delta.high, -d.delta.low
+def _able(result: GateResult | None) -> list[DimensionVerdict]:
+    """The dimensions that may block: licensed, in the policy, and scored on both sides."""
+    dimensions = result.dimensions if result else ()
+    return [d for d in dimensions if d.n and d.margin is not None and d.verdict != "ADVISORY"]
 
 
-def _good(d: DimensionVerdict) -> bool:
-    level = d.candidate.estimate
-    return level >= GOOD_UP if DIMENSIONS[d.dimension].direction == "up" else level <= GOOD_DOWN
+def _counts(d: DimensionVerdict) -> bool:
+    return d.margin is not None and d.gain.estimate >= SHARE * d.margin - TOLERANCE
+
+
+def _proven(
+    before: RunLog | None, after: RunLog, policy: Policy, read: Iterable[DimensionVerdict]
+) -> tuple[set[str], set[str]]:
+    """Dimensions of which a gain, and of which a loss, is significant among all that are read (Holm)."""
+    keys = [d.dimension for d in read]
+    if before is None or not keys:
+        return set(), set()
+    sides = _sides(before, after, policy)
+    ups, downs = zip(*(_gain_ps(*sides, key, policy) for key in keys), strict=True)
+    return _rejected(keys, ups), _rejected(keys, downs)
+
+
+def _sides(before: RunLog, after: RunLog, policy: Policy) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The score table rows of two runs over the prompts that both were asked, a missing answer as the worst."""
+    asked = {(s.canary, s.prompt) for s in before.samples} & {(s.canary, s.prompt) for s in after.samples}
+    table = named_table((before, after))
+    table = table[table["canary"].isin([canary for canary, _ in asked])]
+    first, second = (table[table["run"] == log.run] for log in (before, after))
+    return first, with_missing_as_worst(first, second, policy)[0]
+
+
+def _gain_ps(before: pd.DataFrame, after: pd.DataFrame, key: str, policy: Policy) -> tuple[float, float]:
+    """One-sided p of "no gain" and of "no loss" in one dimension."""
+    rule = policy.dimensions[key]
+    sides = rows_of(before, key, rule), rows_of(after, key, rule)
+    if rule.fault_at is not None:
+        faults = canary_faults(*sides, rule.fault_at)
+        worse = int((faults["after"] & ~faults["before"]).sum())
+        better = int((faults["before"] & ~faults["after"]).sum())
+        return mcnemar(better, worse), mcnemar(worse, better)
+    gains = np.asarray(canary_gains(*sides, key), dtype=np.float64)
+    return margin_p(-gains, 0.0), margin_p(gains, 0.0)
+
+
+def _rejected(keys: list[str], ps: Iterable[float]) -> set[str]:
+    from statsmodels.stats.multitest import multipletests
+
+    rejected, *_ = multipletests(list(ps), alpha=SOFT_LEVEL, method="holm")
+    return {key for key, is_rejected in zip(keys, rejected, strict=True) if is_rejected}
 
 
 def _sentence(d: DimensionVerdict) -> str:
+    return f"{WORDS[d.dimension]} ({d.dimension}): {_figures(d)}"
+
+
+def _figures(d: DimensionVerdict) -> str:
     return (
-        f"{_WORDS[d.dimension]} ({d.dimension}): {interval(d.candidate)} against {interval(d.baseline)}, "
-        f"delta {interval(d.delta, signed=True)} over {d.n} canaries"
+        f"{interval(d.candidate)} against {interval(d.baseline)}, "
+        f"gain {interval(d.gain, signed=True)} over {d.n} canaries"
     )
 
 
-def _example(log: RunLog, d: DimensionVerdict) -> str:
-    """The longest overrun in words, where it is length that was not learned."""
-    if d.dimension != "compression":
-        return ""
-    judged = [(s, s.judgements["compression"].details) for s in log.samples]
-    over = [
-        (x["words"] / x["high"], s, x) for s, x in judged if x.get("high") and x.get("words", 0) > x["high"]
-    ]
-    if not over:
-        return ""
-    _, sample, details = max(over, key=lambda o: o[0])
-    asked = f"{details.get('low', 0):.0f} to {details['high']:.0f}"
-    return f"; at worst {details['words']:.0f} words on canary {sample.canary}, where {asked} were asked for"
-
-
-def _failures(story: Story) -> tuple[tuple[Failure, ...], dict[str, int]]:
-    told: list[Failure] = []
-    untold = {}
-    for key, rule in story.policy.dimensions.items():
-        at = rule.fault_at if rule.hard else 0.5 if key == "hashtag_slop" else None
-        if at is None:
-            continue
-        shown = [
-            (s, value)
-            for s in story.log.samples
-            if (value := s.judgements[key].value) is not None and value >= at
-            if not (rule.unlicensed_only and s.licensed)
-        ]
-        shown.sort(key=lambda pair: (-pair[1], pair[0].canary, pair[0].epoch))
-        told += [_failure(key, s) for s, _ in shown[:QUOTES]]
-        if len(shown) > QUOTES:
-            untold[key] = len(shown) - QUOTES
-    return tuple(told), untold
-
-
-def _failure(key: str, sample: Sample) -> Failure:
-    evidence = sample.judgements[key].evidence
-    quote, why = (evidence[0].text, evidence[0].why) if evidence else ("", "no span recorded")
-    return Failure(key, sample.canary, sample.epoch, quote, why)
-
-
-def _against(story: Story) -> tuple[str, ...]:
-    if story.parent is None or (story.parent_result and story.parent_result.problems):
+def _not_read(result: GateResult | None) -> tuple[str, ...]:
+    if result is None:
         return ()
-    before, after = _levels(story.parent), _levels(story.log)
-    sentences = []
-    for canary in sorted(after):
-        moves = []
-        for key, rule in story.policy.dimensions.items():
-            if key not in after[canary] or key not in before.get(canary, {}):
-                continue
-            change = after[canary][key] - before[canary][key]
-            if abs(change) >= rule.margin:
-                better = (change > 0) == (rule.direction == "up")
-                moves.append((not better, f"{'better' if better else 'worse'} {key} ({change:+.2f})"))
-        if moves:
-            sentences.append(f"{canary}: " + ", ".join(text for _, text in sorted(moves)))
-    return tuple(sentences)
-
-
-def _levels(log: RunLog) -> dict[str, dict[str, float]]:
-    """Mean over epochs, by canary and dimension."""
-    found: dict[str, dict[str, list[float]]] = {}
-    for s in log.samples:
-        for key, judgement in s.judgements.items():
-            if judgement.value is not None:
-                found.setdefault(s.canary, {}).setdefault(key, []).append(judgement.value)
-    return {c: {k: sum(v) / len(v) for k, v in row.items()} for c, row in found.items()}
+    named = [d for d in result.dimensions if d.margin is not None and (d.verdict == "ADVISORY" or not d.n)]
+    return tuple(f"{d.dimension}: " + (f"unlicensed ({d.licence})" if d.n else d.why) for d in named)
 
 
 def _takeaway(
     story: Story,
+    result: GateResult | None,
     learned: list[DimensionVerdict],
-    lacking: list[DimensionVerdict],
-    failures: tuple[Failure, ...],
+    worse: list[DimensionVerdict],
+    failures: tuple[FailureMode, ...],
 ) -> str:
-    if story.result is None or story.result.problems:
-        return "Nothing can be concluded about this run without a comparable baseline."
-    gained = _listed([_WORDS[d.dimension] for d in learned]) or "nothing that the scores can show"
-    short = " or ".join(_WORDS[d.dimension] for d in lacking if d.dimension != "self_insertion")
-    hard = sorted({f.canary for f in failures if f.dimension == "self_insertion"})
-    text = f"Against the baseline {story.log.run} became {gained}"
-    text += f"; it is not yet {short}" if short else ""
-    text += f"; and it wrote itself into other people's story on {_listed(hard)}" if hard else ""
-    return text + "."
-
-
-def _next_steps(
-    story: Story, lacking: list[DimensionVerdict], failures: tuple[Failure, ...]
-) -> tuple[str, ...]:
-    steps = []
-    result: GateResult | None = story.result
-    short = {d.dimension for d in lacking}
-    faults = {f.dimension for f in failures}
+    run = story.log.run
+    if result is None and story.baseline is None and run.partition("@")[0] == BASELINE:
+        return _with_failures("This is what runs are compared with", failures)
     if result is None:
-        steps.append("Evaluate the baseline on the same suite.")
-    elif result.problems:
-        steps.append("Evaluate both runs again under the same conditions.")
-    if "self_insertion" in faults:
-        steps.append("Add pairs about third parties in which the writer stays outside the story.")
-    if "memorization" in faults:
-        steps.append("Train for fewer epochs, or take an earlier epoch's adapter.")
-    pairs = len(story.facts.of_split("train")) if story.facts else 0
-    if story.facts and pairs < FEW_PAIRS:
-        steps.append(
-            f"Grow the {pairs} training pairs to {FEW_PAIRS} or more, by content extraction and footnotes."
-        )
-    if short & {"compression", "humor", "provocativeness"}:
-        steps.append("Train on short, irreverent pairs first.")
-    if result and result.overall == "INCONCLUSIVE":
-        needed = max(d.needed or 0 for d in result.having("INCONCLUSIVE"))
-        steps.append(f"Settle the verdict with about {needed} canaries (-T suite=full has the most).")
-    unscored = [d.dimension for d in result.dimensions if d.n == 0 and d.margin is not None] if result else []
-    if unscored:
-        steps.append(f"Have {_listed(unscored)} scored (--model-role grader=MODEL).")
-    steps.append("Compare four ways: two bases, tuned and not.")
-    return tuple(steps)
+        return _with_failures(f"Nothing can be concluded about {run} without a comparable baseline", failures)
+    if learned:
+        text = f"Against {result.baseline}, {run} became {_listed([WORDS[d.dimension] for d in learned])}"
+    else:
+        text = f"No gain of {run} over {result.baseline} is proven"
+    beyond = [d.dimension for d in worse if d.verdict == "REGRESSED"]
+    within = [d.dimension for d in worse if d.verdict != "REGRESSED"]
+    if beyond:
+        text += f", and it got worse in {_listed(beyond)}"
+    if within:
+        text += f", and it lost somewhat in {_listed(within)} (proven, though not beyond the margin)"
+    return _with_failures(text, failures)
+
+
+def _with_failures(text: str, failures: tuple[FailureMode, ...]) -> str:
+    """``text`` as a sentence, with the commonest failure and the writer's place in other people's stories."""
+    hard = [f for f in failures if f.name != "hashtag_slop"]
+    if hard:
+        worst = max(hard, key=lambda f: f.answers)
+        text += f"; {worst.answers} of {worst.of} answers fail by {worst.name}"
+        inserted = next((f for f in hard if f.name == "self_insertion" and f is not worst), None)
+        text += f", {inserted.answers} by self_insertion" if inserted else ""
+    return f"{text}."
+
+
+def _moved(story: Story) -> tuple[str, ...]:
+    """Canaries that moved since the parent by a margin or more, the most moved first."""
+    result = story.parent_result
+    if story.parent is None or result is None or result.problems:
+        return ()
+    before, after = _sides(story.parent, story.log, story.policy)
+    moves: dict[str, list[tuple[bool, float, str]]] = {}
+    for d in _able(result):
+        key, rule = d.dimension, story.policy.dimensions[d.dimension]
+        gains = canary_gains(rows_of(before, key, rule), rows_of(after, key, rule), key)
+        least = FAULT_AT if d.hard else d.margin or 0
+        for canary, gain in gains[gains.abs() >= least - TOLERANCE].items():
+            move = f"{'better' if gain > 0 else 'worse'} {key} ({gain:+.2f})"
+            moves.setdefault(str(canary), []).append((d.hard, abs(gain) / least, move))
+    lines = [
+        f"{canary}: {', '.join(text for *_, text in sorted(of_canary, reverse=True))}"
+        for canary, of_canary in sorted(moves.items(), key=lambda item: max(item[1])[:2], reverse=True)
+    ]
+    more = [f"and {len(lines) - MOVED} canaries more"] if len(lines) > MOVED else []
+    return (*lines[:MOVED], *more)
 
 
 def _listed(names: list[str]) -> str:
+    """Names with commas and an "and"."""
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

@@ -92,8 +92,9 @@ def standings(outcomes: Sequence[Outcome], runs: Sequence[str], reference: str) 
     seen: Flags = np.any(met, axis=0)
     if len(points):
         won, drawn = points.sum(axis=0, keepdims=True), _drawn(points, seen)
-        scores = _limits(_scores(won, seen, zero)[0], _scores(drawn, seen, zero), len(points))
-        rates = _limits(_rates(won, zero)[0], _rates(drawn, zero), len(points))
+        met_any, met_zero = met.any(axis=2).sum(axis=0), met[:, :, zero].sum(axis=0)
+        scores = _limits(_scores(won, seen, zero)[0], _scores(drawn, seen, zero), met_any)
+        rates = _limits(_rates(won, zero)[0], _rates(drawn, zero), met_zero)
     linked = connected_components(seen, directed=False)[1]
     found = []
     for at, run in enumerate(runs):
@@ -192,15 +193,20 @@ def _rates(won: Array, zero: int) -> Array:
     return rates
 
 
-def _limits(estimates: Array, drawn: Array, canaries: int) -> list[Interval]:
-    """Each run's estimate with the limits of its resamples; no limits from fewer than two canaries."""
-    if canaries < 2:
-        return [Interval(float(estimate), math.nan, math.nan) for estimate in estimates]
-    tail = expanded_tail(canaries)
-    limits = np.full((2, len(estimates)), np.nan)
-    known = np.isfinite(estimates)
-    limits[:, known] = np.nanquantile(drawn[:, known], [tail, 1 - tail], axis=0)
-    return [
-        Interval(float(e), float(min(low, e)), float(max(high, e)))
-        for e, low, high in zip(estimates, *limits, strict=True)
-    ]
+def _limits(estimates: Array, drawn: Array, canaries: "NDArray[np.int64]") -> list[Interval]:
+    """Each run's estimate with the limits of its resamples, over the canaries that it has itself.
+
+    Args:
+        estimates: Shape (runs,).
+        drawn: Shape (resamples, runs).
+        canaries: On which each run met another, shape (runs,); fewer than two give no limits.
+    """
+    found = []
+    for at, estimate in enumerate(map(float, estimates)):
+        if not (math.isfinite(estimate) and canaries[at] > 1):
+            found.append(Interval(estimate, math.nan, math.nan))
+            continue
+        tail = expanded_tail(int(canaries[at]))
+        low, high = np.nanquantile(drawn[:, at], [tail, 1 - tail])
+        found.append(Interval(estimate, float(min(low, estimate)), float(max(high, estimate))))
+    return found

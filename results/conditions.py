@@ -15,7 +15,8 @@ CONDITIONS = {
     "judges": "the rules of metrics and rubrics",
     "voice": "the writer's texts",
     "impostors": "further writers that voice_match tells the writer from",
-    "decoding": "temperature, seed, length limit, number type",
+    "decoding": "temperature, seed, length limit, system message, takes, as Inspect used them",
+    "server": "number type and arguments of the server that answered",
     "grader": "the model that judges by rubrics",
 }
 """What may differ between two logs, with what each one is."""
@@ -29,7 +30,7 @@ def differences(logs: Sequence[RunLog], among: Sequence[str] = ()) -> tuple[str,
         among: Names of conditions to look at; all that the first log has where none is named.
     """
     found = (_difference(logs, name) for name in among or logs[0].conditions)
-    return tuple(told for told in found if told)
+    return tuple(difference for difference in found if difference)
 
 
 def comparability(
@@ -44,15 +45,15 @@ def comparability(
     Returns:
         Problems, each with how to let it pass; and notes on differences that were allowed.
     """
-    told = {name: _difference(logs, name) for name in logs[0].conditions}
+    found = {name: _difference(logs, name) for name in logs[0].conditions}
     problems = tuple(
         f"{difference} (--allow {name} compares them all the same)"
-        for name, difference in told.items()
+        for name, difference in found.items()
         if difference and name not in allowed
     )
     notes = tuple(
         f"not like with like, as allowed: {difference}"
-        for name, difference in told.items()
+        for name, difference in found.items()
         if difference and name in allowed
     )
     return problems, notes

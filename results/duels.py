@@ -9,7 +9,7 @@ from results.bradley_terry import OrderEffect, Standing, order_effect, standings
 from results.records import RunLog
 from timbre.errors import TimbreError
 
-MATTERS = ("suite", "decoding", "voice", "base")
+MATTERS = ("suite", "decoding", "server", "voice", "base")
 """Conditions that decide what a run wrote and whose voice it is held to; how it was scored doesn't matter."""
 
 QUOTES = 3

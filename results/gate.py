@@ -7,24 +7,34 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from judges.licensing.licence import LICENCES, Licence
 from judges.run_faults import run_faults
-from judges.types import DIMENSIONS, FAULT_AT
-from results.comparison import compare_dimension
+from judges.types import DIMENSIONS
+from results.comparison import (
+    DimensionVerdict,
+    Verdict,
+    apply_holm,
+    canary_gains,
+    compare_dimension,
+    rows_of,
+    worst_possible,
+)
+from results.completeness import (
+    pairing_problems,
+    scoring_problems,
+    unscored_dimensions,
+    with_missing_as_worst,
+)
 from results.conditions import comparability
-from results.evidence import fault_evidence
+from results.flips import fault_quotes, flips_of, pass_rates, with_texts
 from results.licences import Standing, named_table, read_licences, standing
-from results.multiplicity import with_holm
-from results.policy import DimensionPolicy, Policy
+from results.policy import Policy
 from results.records import RunLog
 from results.table import ScoreTable
-from results.verdicts import DimensionVerdict, GateResult, Overall, Verdict
-
-_NAMED = 5
-"""Names listed in a message before "and N more"."""
-
+from results.verdicts import GateResult, Overall
 
 _GIVEN = Standing(True, "given")
 
@@ -38,6 +48,8 @@ def gate(
     licences: Mapping[str, Licence] | None = None,
     scores_given: bool = False,
     advisory: Mapping[str, str] | None = None,
+    suite: str | None = None,
+    ceilings: Mapping[str, float] | None = None,
 ) -> GateResult:
     """Decide whether the candidate got worse than the baseline.
 
@@ -48,49 +60,70 @@ def gate(
         policy: What counts as worse.
         licences: Of the judges, by "name@digest". A dimension that needs a licence blocks only if one judge
             scored all its answers and has a licence that the policy accepts.
-        advisory: By dimension, why it can't block on these texts.
         scores_given: The scores are the caller's own, who answers for the judges: no licence is asked for.
+        advisory: By dimension, why it can't block on these texts.
+        suite: Name of the suite, where the policy has a section for it.
+        ceilings: By dimension, the writer's own mean, for margins that are a share of floor to ceiling.
 
     Returns:
         The decision. Runs that can't be compared give ``overall == "ERROR"`` and the problems, no exception.
     """
     before, after = table[table["run"] == baseline], table[table["run"] == candidate]
-    problems = _unequal(before, after, baseline, candidate, sorted(set(table["run"])))
+    problems = pairing_problems(before, after, baseline, candidate, table, policy.max_unscored)
     if problems:
-        return GateResult("ERROR", baseline, candidate, (), tuple(problems))
-    present = [key for key in DIMENSIONS if (after["dimension"] == key).any()]
+        return GateResult("ERROR", baseline, candidate, (), tuple(problems), suite=suite)
+    after, missing = with_missing_as_worst(before, after, policy)
     sides = {
-        key: [_rows(side, key, policy.dimensions.get(key)) for side in (before, after)] for key in present
+        key: tuple(rows_of(side, key, policy.dimensions.get(key)) for side in (before, after))
+        for key in DIMENSIONS
+        if (before["dimension"] == key).any() or (after["dimension"] == key).any()
     }
     standings = {
         key: _GIVEN
         if scores_given and DIMENSIONS[key].judged_by != "count"
         else standing(key, policy.dimensions.get(key), pd.concat(sides[key]), licences or {}, policy)
-        for key in present
+        for key in sides
     }
     standings |= {key: Standing(False, reason) for key, reason in (advisory or {}).items() if key in sides}
-    hard = [
+    problems = unscored_dimensions(before, after, baseline, candidate, policy)
+    able = [
         key
         for key, rule in policy.dimensions.items()
-        if rule.hard and key in sides and standings[key].may_block and sides[key][1]["value"].notna().any()
+        if key in sides and standings[key].may_block and sides[key][1]["value"].notna().any()
     ]
-    alpha = policy.hard_alpha / max(1, len(hard))
+    hard = sum(policy.dimensions[key].hard for key in able)
     verdicts = []
     for key, (b, a) in sides.items():
-        rule, worth = policy.dimensions.get(key), standings[key]
-        verdict = replace(compare_dimension(key, b, a, rule, policy, alpha), licence=worth.text)
-        if not worth.may_block:
+        verdict = compare_dimension(
+            key,
+            b,
+            a,
+            policy,
+            alpha=policy.hard_alpha / max(1, hard),
+            among=max(1, len(able) - hard),
+            suite=suite,
+            ceiling=(ceilings or {}).get(key),
+        )
+        verdict = replace(verdict, licence=standings[key].text, missing=missing.get(key, 0))
+        if key not in able:
             verdict = _advisory(verdict)
-        elif rule is not None and (b["value"].notna().any() or a["value"].notna().any()):
-            sound = {baseline: _without_faults(b, before), candidate: _without_faults(a, after)}
-            problems += _too_many_unscored(key, policy.max_unscored, sound)
+        else:
+            problems += scoring_problems(verdict, {baseline: (b, before), candidate: (a, after)}, policy)
         verdicts.append(verdict)
-    verdicts = list(with_holm(verdicts))
-    if not problems and all(v.verdict == "ADVISORY" for v in verdicts):
+    verdicts = list(apply_holm(verdicts))
+    if not problems and not able:
         problems.append("no dimension that can block was scored")
-    overall = "ERROR" if problems else _worst(v.verdict for v in verdicts)
-    notes = _notes({baseline: before, candidate: after}, verdicts)
-    return GateResult(overall, baseline, candidate, tuple(verdicts), tuple(problems), notes)
+    return GateResult(
+        "ERROR" if problems else _worst(v.verdict for v in verdicts),
+        baseline,
+        candidate,
+        tuple(verdicts),
+        tuple(problems),
+        _notes({baseline: before, candidate: after}, verdicts, sides, missing),
+        suite=suite,
+        flips=flips_of(verdicts, sides, policy),
+        pass_rates=tuple(pass_rates(verdicts, sides, policy)),
+    )
 
 
 def gate_logs(
@@ -99,6 +132,8 @@ def gate_logs(
     policy: Policy,
     licences: Path = LICENCES,
     allowed: Collection[str] = (),
+    *,
+    ceilings: Mapping[str, float] | None = None,
 ) -> GateResult:
     """``gate`` on two logs and the licences in a folder.
 
@@ -111,6 +146,7 @@ def gate_logs(
         policy: What counts as worse, and what may differ.
         licences: Folder of the judges' licences.
         allowed: Names of further conditions that may differ (``results.conditions.CONDITIONS``).
+        ceilings: By dimension, the writer's own mean.
 
     Raises:
         TimbreError: a licence was tampered with.
@@ -119,22 +155,27 @@ def gate_logs(
     problems, notes = comparability((baseline, candidate), allowed)
     problems += _not_the_pinned(policy, baseline.run, [baseline.identity])
     if problems:
-        return GateResult("ERROR", baseline.run, candidate.run, (), problems, notes)
+        return GateResult("ERROR", baseline.run, candidate.run, (), problems, notes, suite=baseline.suite)
     table = named_table((baseline, candidate))
     if "suite" in allowed:
-        table, left_out = shared_canaries(table, baseline.run, candidate.run)
-        notes += (f"{left_out} canaries left out, which only one of the two answered",) if left_out else ()
-    held = read_licences(table, licences)
-    result = gate(table, baseline.run, candidate.run, policy, licences=held, advisory=candidate.advisory)
-    notes += _run_notes(baseline, candidate)
-    return replace(result, notes=notes + result.notes, evidence=fault_evidence(candidate, policy))
-
-
-def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
-    """What the answers of a run say together, and how well ``voice_match`` tells its writer apart."""
-    after, before = ({s.canary: s.text for s in log.samples if s.epoch == 1} for log in (candidate, baseline))
-    separation = (candidate.separation,) if candidate.separation else ()
-    return (*separation, *(fault.message for fault in run_faults(after, before)))
+        table, left_out = _shared_prompts(table, baseline, candidate)
+        notes += (f"{left_out} canaries left out, which the two were not both asked",) if left_out else ()
+    result = gate(
+        table,
+        baseline.run,
+        candidate.run,
+        policy,
+        licences=read_licences(table, licences),
+        advisory=candidate.advisory,
+        suite=baseline.suite,
+        ceilings=ceilings,
+    )
+    return replace(
+        result,
+        notes=(*notes, *_run_notes(baseline, candidate), *result.notes),
+        evidence=fault_quotes(candidate, policy),
+        flips=with_texts(result.flips, baseline, candidate),
+    )
 
 
 def gate_scores(
@@ -174,73 +215,28 @@ def _not_the_pinned(policy: Policy, run: str, identities: Collection[str]) -> tu
     pinned = policy.baseline_identity
     if not pinned or all(identity.startswith(pinned) for identity in identities):
         return ()
-    told = ", ".join(sorted(identity[:12] or "not told by the table" for identity in identities))
-    return (f"the policy pins the baseline's identity to {pinned[:12]}, and that of {run} is {told}",)
+    names = ", ".join(sorted(identity[:12] or "not in the table" for identity in identities))
+    return (f"the policy pins the baseline's identity to {pinned[:12]}, and that of {run} is {names}",)
 
 
-def shared_canaries(table: ScoreTable, one: str, other: str) -> tuple[ScoreTable, int]:
-    """The rows of canaries that both runs answered, and how many canaries are left out."""
-    answered = [set(table.loc[table["run"] == run, "canary"]) for run in (one, other)]
-    both = answered[0] & answered[1]
-    return table[table["canary"].isin(both)], len(answered[0] | answered[1]) - len(both)
+def _shared_prompts(table: ScoreTable, one: RunLog, other: RunLog) -> tuple[ScoreTable, int]:
+    """The rows of canaries that asked both runs the same, and how many canaries are left out."""
+    asked = [{s.canary: s.prompt for s in log.samples} for log in (one, other)]
+    same = {canary for canary, prompt in asked[0].items() if asked[1].get(canary) == prompt}
+    return table[table["canary"].isin(same)], len(asked[0].keys() | asked[1].keys()) - len(same)
 
 
-def _unequal(
-    before: pd.DataFrame, after: pd.DataFrame, baseline: str, candidate: str, runs: list[str]
-) -> list[str]:
-    """What keeps two runs from being paired at all."""
-    absent = [run for run, rows in ((baseline, before), (candidate, after)) if rows.empty]
-    if absent:
-        return [f"no scores of {run!r} (there are {', '.join(runs)})" for run in absent]
-    if baseline == candidate:
-        return [f"{baseline!r} is both baseline and candidate"]
-    answered = {
-        run: set(rows[["canary", "dimension"]].itertuples(index=False, name=None))
-        for run, rows in ((baseline, before), (candidate, after))
-    }
-    problems = []
-    for run, other in ((baseline, candidate), (candidate, baseline)):
-        missing = answered[other] - answered[run]
-        whole = {canary for canary, _ in missing} - {canary for canary, _ in answered[run]}
-        rest = {f"{canary}/{dimension}" for canary, dimension in missing if canary not in whole}
-        if whole:
-            problems.append(f"{run} lacks {len(whole)} canaries that {other} has: {_some(whole)}")
-        if rest:
-            problems.append(f"{run} lacks {len(rest)} scores that {other} has: {_some(rest)}")
-    return problems
+def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
+    """What the answers of a run show together, and how well ``voice_match`` tells its writer apart."""
+    after, before = ({s.canary: s.text for s in log.samples if s.epoch == 1} for log in (candidate, baseline))
+    separation = (candidate.separation,) if candidate.separation else ()
+    return (*separation, *(fault.message for fault in run_faults(after, before)))
 
 
 def _advisory(verdict: DimensionVerdict) -> DimensionVerdict:
     """The same figures, which decide nothing for want of a licence."""
-    why = f"{verdict.licence}: {verdict.why}" if verdict.n else verdict.why
+    why = f"{verdict.licence}: {verdict.why}" if verdict.n and verdict.margin is not None else verdict.why
     return replace(verdict, verdict="ADVISORY", needed=None, why=why)
-
-
-def _rows(side: pd.DataFrame, key: str, rule: DimensionPolicy | None) -> pd.DataFrame:
-    chosen = side["dimension"] == key
-    if rule is not None and rule.unlicensed_only:
-        chosen &= ~side["licensed"]
-    return side[chosen]
-
-
-def _without_faults(rows: pd.DataFrame, side: pd.DataFrame) -> pd.DataFrame:
-    """The rows of answers without a fault: one that is none is judged by ``integrity``, and is not missing."""
-    faulty = side[(side["dimension"] == "integrity") & (side["value"] >= FAULT_AT)]
-    answers = pd.MultiIndex.from_frame(faulty[["canary", "epoch"]])
-    return rows[~pd.MultiIndex.from_frame(rows[["canary", "epoch"]]).isin(answers)]
-
-
-def _too_many_unscored(key: str, most: float, sides: Mapping[str, pd.DataFrame]) -> list[str]:
-    problems = []
-    for run, rows in sides.items():
-        missing = rows["value"].isna()
-        if missing.mean() > most:
-            reasons = rows.loc[missing, "unscored"]
-            problems.append(
-                f"{key}: {int(missing.sum())} of {len(rows)} answers of {run} are unscored"
-                f" ({reasons.mode().iloc[0] or 'no reason given'}), more than {100 * most:g} %"
-            )
-    return problems
 
 
 def _worst(verdicts: Iterable[Verdict]) -> Overall:
@@ -250,28 +246,36 @@ def _worst(verdicts: Iterable[Verdict]) -> Overall:
     return "INCONCLUSIVE" if "INCONCLUSIVE" in present else "PASS"
 
 
-def _notes(sides: Mapping[str, pd.DataFrame], verdicts: Sequence[DimensionVerdict]) -> tuple[str, ...]:
+def _notes(
+    rows_by_run: Mapping[str, pd.DataFrame],
+    verdicts: Sequence[DimensionVerdict],
+    sides: Mapping[str, tuple[pd.DataFrame, ...]],
+    missing: Mapping[str, int],
+) -> tuple[str, ...]:
     notes = []
-    for run, rows in sides.items():
+    *_, candidate = rows_by_run
+    if missing:
+        notes.append(
+            f"{max(missing.values())} answers of {candidate} are missing or empty and count as the worst"
+        )
+    for run, rows in rows_by_run.items():
         answers = rows.drop_duplicates(["canary", "epoch"])
         cut = int(answers["truncated"].sum())
         if cut:
             notes.append(f"{cut} of {len(answers)} answers of {run} were cut off by the token limit")
-        shares = rows[[DIMENSIONS[d].unit == "share" for d in rows["dimension"]]]
-        outside = shares.loc[(shares["value"] < 0) | (shares["value"] > 1), "dimension"]
-        if len(outside):
-            notes.append(
-                f"{run} has values outside [0, 1] in {_some(set(outside))}: margins are meant for shares"
-            )
     for v in verdicts:
-        if v.n and v.unpaired:
+        if v.n and v.unpaired and v.verdict != "ADVISORY":
             notes.append(f"{v.dimension}: {v.unpaired} canaries left out, unscored on one side")
-        if v.verdict == "PASS" and not v.hard and v.delta.low == v.delta.high:
-            notes.append(f"{v.dimension}: no canary differs, so {v.n} canaries tell nothing of rarer faults")
+        if v.n and v.verdict != "ADVISORY" and not v.hard:
+            before, after = sides[v.dimension]
+            most = float(worst_possible(before, v.dimension).mean())
+            if v.margin is not None and most <= v.margin:
+                notes.append(
+                    f"{v.dimension}: it can't fail, since the baseline has only {most:.2f} to lose and the margin "
+                    f"is {v.margin:.3g}"
+                )
+            if not np.any(canary_gains(before, after, v.dimension)):
+                notes.append(
+                    f"{v.dimension}: no canary differs, so {v.n} canaries tell nothing of rarer losses"
+                )
     return tuple(notes)
-
-
-def _some(names: Iterable[str]) -> str:
-    ordered = sorted(names)
-    more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
-    return ", ".join(ordered[:_NAMED]) + more

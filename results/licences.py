@@ -1,16 +1,18 @@
-"""Which judge scored a dimension, and whether the policy accepts its licence."""
+"""Which judge scored a dimension, whether the policy accepts its licence, and rates corrected for its errors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from judges.licensing.agreement import Figure
+from judges.licensing.agreement import Figure, corrected_rate
 from judges.licensing.licence import LICENCES, LabelledBy, Licence, find_licence
 from judges.types import DIMENSIONS
 from results.policy import DimensionPolicy, LicencePolicy, Policy
 from results.records import RunLog
+from results.statistics import Interval
 from results.table import ScoreTable, score_table
 from timbre.errors import TimbreError
 
@@ -175,3 +177,66 @@ def _main_figure(licence: Licence, asked: LicencePolicy | None = None) -> tuple[
     if licence.label_kind == "binary":
         return "AUC", licence.agreement.auc, asked.min_auc if asked else 0.0
     return "r", licence.agreement.pearson, asked.min_r if asked else 0.0
+
+
+@dataclass(frozen=True)
+class CorrectedRate:
+    """One run on one dimension whose judge has a licence with sensitivity and specificity."""
+
+    run: str
+    dimension: str
+    judge: str  # "name@digest" of the one judge of all its answers
+    n: int  # canaries with a score
+    cut_off: float  # value from which an answer counts
+    raw: Interval  # share of answers that count, a canary's epochs averaged first
+    corrected: Interval | None  # the same after the judge's errors; None for a judge at chance
+    licence: str  # the licence in a few words
+    lack: str | None  # all that it lacks of the policy's demands; None where it meets them
+
+
+def corrected_rates(
+    table: ScoreTable, runs: Sequence[str], policy: Policy, licences: Mapping[str, Licence]
+) -> tuple[CorrectedRate, ...]:
+    """Rates of all runs on all dimensions that one licensed judge scored, by dimension and then by run.
+
+    A licence that the policy does not accept is used too, with what it lacks: it is what is known of the
+    judge's errors.
+
+    Args:
+        table: Scores of all the runs.
+        runs: In the order wanted.
+        policy: Says which canaries count, and what a licence must show.
+        licences: By "name@digest".
+    """
+    arms = []
+    for key in (k for k in DIMENSIONS if (table["dimension"] == k).any()):
+        rule = policy.dimensions.get(key)
+        rows = table[(table["dimension"] == key) & table["value"].notna()]
+        if rule is not None and rule.unlicensed_only:
+            rows = rows[~rows["licensed"]]
+        for run in runs:
+            of_run = rows[rows["run"] == run]
+            judges = judges_of(of_run)
+            licence = licences.get(judges[0]) if len(judges) == 1 else None
+            if licence is None or not (licence.agreement.sensitivity and licence.agreement.specificity):
+                continue
+            yes = (of_run["value"] >= licence.cut_off).groupby(of_run["canary"]).mean()
+            rate = corrected_rate(np.asarray(yes, dtype=np.float64), licence.agreement.confusion)
+            arms.append(
+                CorrectedRate(
+                    run,
+                    key,
+                    judges[0],
+                    len(yes),
+                    licence.cut_off,
+                    _interval(rate.raw),
+                    _interval(rate.corrected) if rate.corrected else None,
+                    summary(licence),
+                    "; ".join(shortfalls(key, licence, policy)) or None,
+                )
+            )
+    return tuple(arms)
+
+
+def _interval(figure: Figure) -> Interval:
+    return Interval(figure.estimate, figure.low, figure.high)

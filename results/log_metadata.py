@@ -4,42 +4,42 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from results.arms import ArmScore
+from results.comparison import RunScore
 from results.records import RunLog
 from results.statistics import Interval
 
 KEY = "timbre_scores"
 
 
-def write_into_log(log: RunLog, first: str, scores: Sequence[ArmScore]) -> bool:
+def write_into_log(log: RunLog, first: str, scores: Sequence[RunScore]) -> bool:
     """Put a run's rows of the table into its log, by Inspect's own editing; the answers stay as they are.
 
     Args:
         log: Whose log to edit.
-        first: The run that deltas are against.
-        scores: Of ``results.arms.side_by_side``.
+        first: The run that gains are over.
+        scores: Of ``results.comparison.side_by_side``.
 
     Returns:
         Whether the log was changed; False if it says the same already.
     """
     from inspect_ai.log import MetadataEdit, ProvenanceData, edit_eval_log, read_eval_log, write_eval_log
 
-    told = _told(log.run, first, scores)
+    rows = _rows(log.run, first, scores)
     whole = read_eval_log(log.path)
-    if (whole.metadata or {}).get(KEY) == told:
+    if (whole.metadata or {}).get(KEY) == rows:
         return False
-    edit = MetadataEdit(metadata_set={KEY: told})
+    edit = MetadataEdit(metadata_set={KEY: rows})
     source = ProvenanceData(author="timbre", reason="score table")
     write_eval_log(edit_eval_log(whole, [edit], source), log.path)
     return True
 
 
-def _told(run: str, first: str, scores: Sequence[ArmScore]) -> dict[str, Any]:
+def _rows(run: str, first: str, scores: Sequence[RunScore]) -> dict[str, Any]:
     rows: dict[str, Any] = {}
     for score in (s for s in scores if s.run == run):
         row: dict[str, Any] = {"n": score.n, "unscored": score.unscored, **_interval("mean", score.mean)}
         if run != first:
-            row |= {"paired": score.paired, **_interval("delta", score.delta)}
+            row |= {"paired": score.paired, **_interval("gain", score.gain)}
         rows[score.dimension] = row
     return {"against": first, "dimensions": rows}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from judges.run_faults import RunFault, run_faults
-from judges.types import DIMENSIONS, MARKED_UP, Evidence, Judgement
+from judges.types import DIMENSIONS, MARKED_UP, Evidence, Judgement, unscored
 from results.records import RunLog, Sample
 from timbre.errors import TimbreError
 from training.runs import BASELINE
@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
 
 SCORER = "voice"
+NO_GRADER = "none"
+SOLVER = "answer_canary"
+_NOT_DECODING = frozenset(
+    {
+        *("adaptive_connections", "attempt_timeout", "batch", "cache", "max_connections", "max_retries"),
+        *("max_tool_output", "modalities", "timeout"),
+    }
+)
+"""Settings of Inspect that decide how it asks, not what a model answers."""
+
 _BULKY = {"messages", "events", "events_data", "store", "timelines"}
 
 
@@ -162,7 +172,8 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
     conditions = {
         "base": f"{facts.get('base')} ({str(facts.get('base_sha256'))[:12]})",
         "suite": f"{facts['suite']} ({str(facts.get('suite_sha256'))[:12]})",
-        "decoding": ", ".join(f"{k} {v}" for k, v in sorted((facts.get("decoding") or {}).items())),
+        "decoding": _decoding(log),
+        "server": _server(facts),
         **_judged_by(facts),
     }
     run = str(facts["run"]) + (f"+{shots}shot" if shots else "")
@@ -178,12 +189,30 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
     )
 
 
+def _decoding(log: "EvalLog") -> str:
+    """How answers were sampled, from Inspect's own plan: the task's settings with those of its command line."""
+    config = log.plan.config.model_dump(exclude_none=True)
+    settings = {key: value for key, value in config.items() if key not in _NOT_DECODING}
+    settings["epochs"] = log.eval.config.epochs or 1
+    others = [step.solver for step in log.plan.steps if step.solver.rsplit("/", 1)[-1] != SOLVER]
+    if others:
+        settings["solver"] = " + ".join(others)
+    return ", ".join(f"{key} {value}" for key, value in sorted(settings.items()))
+
+
+def _server(facts: Mapping[str, Any]) -> str:
+    """Number type and arguments of the server that answered, from its own record."""
+    server = facts.get("server") or {"dtype": (facts.get("decoding") or {}).get("served_dtype")}
+    named = {key: server.get(key) for key in ("dtype", "args") if server.get(key)}
+    return ", ".join(f"{key} {value}" for key, value in named.items()) or "not recorded"
+
+
 def _judged_by(facts: Mapping[str, Any]) -> dict[str, str]:
     return {
         "judges": str(facts.get("judges"))[:12],
         "voice": str(facts.get("voice")),
         "impostors": str(facts.get("impostors") or "the shipped ones"),
-        "grader": str(facts.get("grader") or "none"),
+        "grader": str(facts.get("grader") or NO_GRADER),
     }
 
 
@@ -204,7 +233,7 @@ def with_run_faults(samples: Sequence[Sample]) -> list[Sample]:
             judgements |= {
                 key: Judgement(key, value, evidence, judge=judgements[key].judge)
                 for key, value in worst.items()
-                if key in judgements
+                if key == "integrity" or judgements[key].value is not None
             }
         marked.append(replace(sample, judgements=judgements))
     return marked
@@ -212,8 +241,8 @@ def with_run_faults(samples: Sequence[Sample]) -> list[Sample]:
 
 def _judged_since(samples: Sequence[Any], path: str) -> dict[str, str]:
     """The conditions of the scores as they stand: `inspect score` leaves the log's own as they were."""
-    told = [(s.scores[SCORER].metadata or {}).get("judged_by") for s in samples]
-    named = [_judged_by(facts) if facts else {} for facts in told]
+    recorded = [(s.scores[SCORER].metadata or {}).get("judged_by") for s in samples]
+    named = [_judged_by(facts) if facts else {} for facts in recorded]
     if any(other != named[0] for other in named):
         raise _error(
             "its answers were not all judged by the same judges",
@@ -233,24 +262,50 @@ def _read(header: _Header) -> RunLog:
     log = _open(read_eval_log, header.path, exclude_fields=_BULKY)
     samples = log.samples or []
     expected = log.results.total_samples if log.results else len(samples)
-    whole = [s for s in samples if s.error is None and SCORER in (s.scores or {})]
-    if not whole or len(whole) < max(expected, len(samples)):
+    scored = [s for s in samples if SCORER in (s.scores or {})]
+    failed = [s for s in samples if s.error is not None and SCORER not in (s.scores or {})]
+    if not scored or len(scored) + len(failed) < max(expected, len(samples)):
         raise _error(
-            f"{len(whole)} of {max(expected, len(samples))} samples are scored",
+            f"{len(scored)} of {max(expected, len(samples))} samples are scored",
             header.path,
             "finish it with `inspect eval-retry` or `inspect score`",
         )
-    read = with_run_faults([_sample(s) for s in whole])
+    _check_identities(scored, header)
+    read = with_run_faults([_sample(s) for s in (*scored, *failed)])
+    conditions = {**header.conditions, **_judged_since(scored, header.path)}
+    if conditions["grader"] == NO_GRADER:
+        read = _without_graded(read)
     return RunLog(
         header.run,
         header.identity,
         header.suite,
-        {**header.conditions, **_judged_since(whole, header.path)},
+        conditions,
         header.created,
         header.path,
         tuple(sorted(read, key=lambda s: (s.canary, s.epoch))),
-        *_separation(whole),
+        *_separation(scored),
     )
+
+
+def _without_graded(samples: Sequence[Sample]) -> list[Sample]:
+    """The same samples without what only a grader scores: faulty answers alone would have a value there, 0."""
+    from judges.panel import judge_identities
+
+    graded = [k for k, d in DIMENSIONS.items() if d.judged_by == "grader" and k not in judge_identities()]
+    nothing = {key: unscored(key, "no grader") for key in graded}
+    return [replace(sample, judgements={**sample.judgements, **nothing}) for sample in samples]
+
+
+def _check_identities(samples: Sequence[Any], header: _Header) -> None:
+    """Refuse a log with answers of two trainings, as `inspect eval-retry` after a retraining makes one."""
+    for sample in samples:
+        own = str((sample.output.metadata or {}).get("identity") or header.identity)
+        if own != header.identity:
+            raise _error(
+                f"sample {sample.id} was answered by identity {own[:12]}, and the log is of {header.identity[:12]}",
+                header.path,
+                f"the run was trained again in between: evaluate {header.run} anew",
+            )
 
 
 def _separation(samples: Sequence[Any]) -> tuple[str, dict[str, str]]:
@@ -261,9 +316,10 @@ def _separation(samples: Sequence[Any]) -> tuple[str, dict[str, str]]:
 
 
 def _sample(sample: Any) -> Sample:
-    score = sample.scores[SCORER]
-    told = (score.metadata or {}).get("judgements") or {}
-    values = score.value if isinstance(score.value, dict) else {}
+    score = (sample.scores or {}).get(SCORER)
+    judgements = ((score.metadata or {}).get("judgements") or {}) if score else {}
+    values = score.value if score and isinstance(score.value, dict) else {}
+    missing = "no value in the log" if score else "the sample failed: no answer"
     prompt = sample.input if isinstance(sample.input, str) else "\n".join(m.text for m in sample.input)
     return Sample(
         canary=str(sample.id),
@@ -273,21 +329,21 @@ def _sample(sample: Any) -> Sample:
         text=sample.output.completion,
         truncated=sample.output.stop_reason == "max_tokens",
         licensed=bool(sample.metadata.get("first_person_licensed", False)),
-        judgements={key: _judgement(key, told.get(key), values.get(key)) for key in DIMENSIONS},
+        judgements={
+            key: _judgement(key, judgements.get(key), values.get(key), missing) for key in DIMENSIONS
+        },
     )
 
 
-def _judgement(key: str, told: Mapping[str, Any] | None, value: Any) -> Judgement:
+def _judgement(key: str, recorded: Mapping[str, Any] | None, value: Any, missing: str) -> Judgement:
     """What the scorer recorded in full; else its bare value, where NaN and None mean unscored."""
-    if told is None:
-        told = {"value": value}
-    number = told.get("value")
+    recorded = {"value": value} if recorded is None else recorded
+    number = recorded.get("value")
     number = float(number) if isinstance(number, int | float) and number == number else None
-    reason = None if number is not None else str(told.get("unscored") or "no value in the log")
-    evidence = (Evidence(e["text"], e["start"], e["end"], e["why"]) for e in told.get("evidence") or ())
-    return Judgement(
-        key, number, tuple(evidence), reason, told.get("details") or {}, str(told.get("judge") or "")
-    )
+    reason = None if number is not None else str(recorded.get("unscored") or missing)
+    evidence = (Evidence(e["text"], e["start"], e["end"], e["why"]) for e in recorded.get("evidence") or ())
+    details, judge = recorded.get("details") or {}, str(recorded.get("judge") or "")
+    return Judgement(key, number, tuple(evidence), reason, details, judge)
 
 
 def _error(what: str, where: str, do: str) -> TimbreError:

@@ -1,5 +1,6 @@
 """Markdown that no quoted text can break out of, and sections replaced in a page that is written by hand."""
 
+import html
 import os
 import re
 import tempfile
@@ -46,6 +47,21 @@ def inline(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", " ".join(clean(text).split()))
 
 
+def code(text: str) -> str:
+    """One line of code to stand after other words; its bar is longer than any run of backticks in it."""
+    line = " ".join(clean(text).split())
+    bar = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
+    gap = " " if line[:1] == "`" or line[-1:] == "`" else ""
+    return f"{bar}{gap}{line}{gap}{bar}"
+
+
+def folded(summary: str, body: str) -> str:
+    """Markdown that is shown on a click; ``summary`` is plain text."""
+    return (
+        f"<details><summary>{html.escape(' '.join(clean(summary).split()))}</summary>\n\n{body}\n</details>"
+    )
+
+
 def bullets(sentences: Sequence[str]) -> str:
     """A list of plain sentences."""
     return "\n".join("- " + _BLOCK.sub(r"\1\\\2", inline(sentence)) for sentence in sentences)
@@ -60,6 +76,8 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def replace_section(page: str, name: str, body: str, where: str) -> str:
     """``page`` with the section ``name`` replaced, or appended where there is none; all else stays as it is.
 
+    What people wrote between the markers that ``notes_place`` put into the section stays as well.
+
     Args:
         page: The whole page, or an empty string.
         name: A run's name.
@@ -72,21 +90,43 @@ def replace_section(page: str, name: str, body: str, where: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise TimbreError(f"{name!r} can't name a section", where=where, do="rename the run")
-    begin, end = f"<!-- timbre:{name} begin -->", f"<!-- timbre:{name} end -->"
-    section = f"{begin}\n{body.strip()}\n{end}"
-    found = [m for m in _MARKER.finditer(page) if m["name"] == name]
-    if not found:
+    body, notes = body.strip(), _notes_name(name)
+    if (own := _span(body, notes, where)) and (kept := _span(page, notes, where)):
+        body = body[: own[0]] + page[kept[0] : kept[1]] + body[own[1] :]
+    section = f"{_marker(name, 'begin')}\n{body}\n{_marker(name, 'end')}"
+    span = _span(page, name, where)
+    if span is None:
         gap = "" if not page else "\n" if page.endswith("\n") else "\n\n"
         return f"{page}{gap}{section}\n"
-    if [m["edge"] for m in found] != ["begin", "end"]:
-        line = page.count("\n", 0, found[0].start()) + 1
+    return page[: span[0]] + section + page[span[1] :]
+
+
+def notes_place(name: str) -> str:
+    """Where a section has its writer's own notes, which ``replace_section`` keeps."""
+    return f"{_marker(_notes_name(name), 'begin')}\n\n{_marker(_notes_name(name), 'end')}"
+
+
+def _notes_name(name: str) -> str:
+    return f"{name}:notes"
+
+
+def _marker(name: str, edge: str) -> str:
+    return f"<!-- timbre:{name} {edge} -->"
+
+
+def _span(page: str, name: str, where: str) -> tuple[int, int] | None:
+    """Where the section begins and ends, its markers included; None where there is none."""
+    edges = [m for m in _MARKER.finditer(page) if m["name"] == name]
+    if not edges:
+        return None
+    if [m["edge"] for m in edges] != ["begin", "end"]:
+        line = page.count("\n", 0, edges[0].start()) + 1
         raise TimbreError(
             f"the markers of {name!r} are not one begin and one end",
             where=f"{where}:{line}",
             do="mend or remove them and export again",
         )
-    start, stop = found[0].start(), found[1].start() + len(end)
-    return page[:start] + section + page[stop:]
+    return edges[0].start(), edges[1].start() + len(_marker(name, "end"))
 
 
 def read_page(path: Path, new: str) -> str:

@@ -1,46 +1,136 @@
-"""Options that several commands share."""
+"""Options that commands share, and what they read by them; heavy imports stay inside functions."""
 
-from collections.abc import Callable
+import dataclasses
+import functools
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-Command = Callable[..., None]
+from timbre.errors import TimbreError
+from timbre.paths import DEFAULT_VOICE, logs_dir
+
+if TYPE_CHECKING:
+    from results.policy import Policy
+    from results.records import RunLog
+
+FILE = click.Path(path_type=Path)
 
 logs_option = click.option(
     "--logs",
     "places",
-    type=click.Path(path_type=Path),
+    type=FILE,
     multiple=True,
     help="Folder of Inspect logs, or a log; may be given again.  [default: logs/]",
 )
+_OPTIONS = {
+    "as_json": click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout."),
+    "suite": click.option(
+        "--suite", help="Canary suite to read logs of; else the latest that the runs share."
+    ),
+    "places": logs_option,
+    "licences": click.option(
+        "--licences", type=FILE, help="Folder of judges' licences.  [default: judges/licences]"
+    ),
+    "policy": click.option("--policy", type=FILE, help="Margins in TOML.  [default: results/policy.toml]"),
+    "voice": click.option(
+        "--voice", type=FILE, default=DEFAULT_VOICE, help="The writer's pairs.  [default: the shipped]"
+    ),
+}
 
 
-def reading_logs(function: Command) -> Command:
-    """What every command has that reads the logs of runs: where they are, of which suite, and ``--json``."""
-    for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout."),
-        click.option("--suite", help="Canary suite to read logs of; else the latest that the runs share."),
-        logs_option,
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True)
+class Sources:
+    """What a command reads, as its options name it."""
+
+    places: tuple[Path, ...]  # logs and folders of logs
+    suite: str | None
+    policy_file: Path | None
+    licences_folder: Path | None
+    voice: Path
+
+    def logs(self, runs: Sequence[str] = ()) -> "list[RunLog]":
+        """The latest log of each run; of all that have one, if none is named."""
+        from results.logs import read_logs
+
+        return list(read_logs(self.places or (logs_dir(),), runs or None, self.suite))
+
+    def policy(self) -> "Policy":
+        """The policy of ``--policy``, or the shipped one."""
+        from results.policy import DEFAULT_POLICY, load_policy
+
+        return load_policy(self.policy_file or DEFAULT_POLICY)
+
+    def licences(self) -> Path:
+        """The folder of licences."""
+        from judges.licensing.licence import LICENCES
+
+        return self.licences_folder or LICENCES
+
+    def ceilings(self, policy: "Policy", log: "RunLog") -> dict[str, float] | None:
+        """The writer's own means, where a margin is a share of the way to them.
+
+        Raises:
+            TimbreError: the run was judged with other texts than ``voice``.
+        """
+        if all(rule.share_of_range is None for rule in policy.dimensions.values()):
+            return None
+        from results.ceiling import ceiling
+
+        digest = (
+            hashlib.sha256(self.voice.read_bytes()).hexdigest()[:12] if self.voice.is_file() else "absent"
+        )
+        if not log.conditions["voice"].endswith(digest):
+            what = f"{log.run} was judged with the voice {log.conditions['voice']}, and this one is {digest}"
+            raise TimbreError(what, where=str(self.voice), do="give --voice the file that it was judged with")
+        return {key: mean.estimate for key, mean in ceiling(self.voice).items()}
 
 
-def rules(function: Callable[..., None]) -> Callable[..., None]:
-    """The options that say what counts."""
-    for option in (
-        click.option(
-            "--licences",
-            type=click.Path(path_type=Path),
-            help="Folder of judges' licences.  [default: judges/licences]",
-        ),
-        click.option(
-            "--policy",
-            "policy_file",
-            type=click.Path(path_type=Path),
-            help="Margins in TOML.  [default: results/policy.toml]",
-        ),
-    ):
-        function = option(function)
-    return function
+def reading(*further: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add --logs, --suite, --json and ``further`` options; the command gets ``sources`` and ``as_json``.
+
+    Args:
+        further: Of ``licences``, ``policy`` and ``voice``.
+    """
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def command(
+            *args: Any,
+            places: tuple[Path, ...],
+            suite: str | None,
+            policy: Path | None = None,
+            licences: Path | None = None,
+            voice: Path = DEFAULT_VOICE,
+            **options: Any,
+        ) -> None:
+            function(*args, sources=Sources(places, suite, policy, licences, voice), **options)
+
+        for name in _OPTIONS:
+            if name in ("as_json", "suite", "places", *further):
+                command = _OPTIONS[name](command)
+        return command
+
+    return decorate
+
+
+def print_json(value: Any) -> None:
+    """Print ``value``: dataclasses as objects, NaN and infinity as null, as JSON has neither."""
+    text = json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False)
+    # A lone surrogate in a model's answer is no UTF-8; its escape is valid JSON.
+    click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = dataclasses.asdict(value)
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -2,10 +2,11 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from judges.types import DIMENSIONS
 from results.conditions import CONDITIONS
@@ -13,93 +14,107 @@ from timbre.errors import TimbreError
 
 DEFAULT_POLICY = Path(__file__).with_name("policy.toml")
 
-_TYPES: Mapping[Any, tuple[tuple[type, ...], str]] = {
-    bool: ((bool,), "true or false"),
-    int: ((int,), "whole number"),
-    str: ((str,), "text"),
-    tuple[str, ...]: ((list,), "list of texts"),
-}
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+_PERCENT = re.compile(r"(\d{1,2}(?:\.\d+)?|100) ?%")
+_LICENCE = re.compile(r"needed|not needed: .*\w.*")
 
 
-@dataclass(frozen=True)
-class DimensionPolicy:
-    """What one dimension may lose.
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    Attributes:
-        margin: Largest loss that is no regression, in (0, 1]; of means, or of fault rates if ``hard``.
-        direction: ``up`` or ``down``, as the dimension itself has it; repeated for the reader's sake.
-        hard: Fails on evidence: a test on the canaries that show the fault, beside the margin.
-        licence: ``needed`` (without a licence of its judge that the policy accepts, the verdict is advisory)
-            or ``not needed: `` and the reason why a count needs none.
-        fault_at: Value in (0, 1] from which an answer shows the fault; only and always if ``hard``.
-        unlicensed_only: Leaves out canaries whose prompt invites the writer's own life.
-    """
 
-    margin: float
-    direction: str
-    hard: bool
-    licence: str = "needed"
-    fault_at: float | None = None
-    unlicensed_only: bool = False
+class DimensionPolicy(_Section):
+    """What one dimension may lose."""
+
+    margin: PositiveShare | str  # largest loss that is none; a text "25 %": of the way from floor to ceiling
+    direction: str  # "up" or "down", as the dimension itself has it; repeated for the reader's sake
+    hard: bool  # fails on evidence: a new fault is never a PASS
+    licence: str = "needed"  # or "not needed: " and why a count needs none
+    fault_at: PositiveShare | None = None  # value from which an answer shows the fault; if hard
+    unlicensed_only: bool = False  # leaves out canaries whose prompt invites the writer's own life
+    optional: bool = False  # may go unscored, as where a grader is needed; else that is an ERROR
+    goal: Literal["no loss", "gain"] = "no loss"  # "gain": the verdict says too whether one is proven
 
     @property
     def needs_licence(self) -> bool:
         """Whether the dimension is advisory without a good licence."""
         return self.licence == "needed"
 
+    @property
+    def share_of_range(self) -> float | None:
+        """The margin as a share of the way from floor to ceiling; None where it is in the dimension's unit."""
+        return float(self.margin.rstrip(" %")) / 100 if isinstance(self.margin, str) else None
 
-@dataclass(frozen=True)
-class LicencePolicy:
-    """Which licence of a judge lets its dimension block.
+    @field_validator("margin")
+    @classmethod
+    def _margin(cls, margin: float | str) -> float | str:
+        if isinstance(margin, str) and not (_PERCENT.fullmatch(margin) and float(margin.rstrip(" %")) > 0):
+            raise ValueError('write a share in (0, 1], or a text like "25 %" of floor to ceiling')
+        return margin
 
-    Attributes:
-        labelled_by: ``people``, or ``model`` where a model's labels will do; people's do for both.
-        domains: Kinds of text that the labels may be of, as given to ``timbre calibrate --domain``;
-            capitals don't matter.
-        min_n: Fewest labelled texts, at least 1.
-        min_auc: Least lower limit of the interval of AUC, in [0, 1), where labels are yes or no.
-        min_r: Least lower limit of the interval of Pearson's r, in [0, 1), where they are ratings.
-        max_yes_rate_gap: Largest distance of the judge's rate of yes from the labels', in [0, 1].
-        max_injection_flips: Largest share of attacks that turn the judge, in [0, 1].
-    """
+    @field_validator("licence")
+    @classmethod
+    def _licence(cls, licence: str) -> str:
+        if not _LICENCE.fullmatch(licence):
+            raise ValueError('write "needed", or "not needed: " and the reason')
+        return licence
 
-    labelled_by: str
-    domains: tuple[str, ...]
-    min_n: int
-    min_auc: float
-    min_r: float
-    max_yes_rate_gap: float
-    max_injection_flips: float
-
-
-@dataclass(frozen=True)
-class _Baseline:
-    """The section [baseline]: which baseline is meant, whatever has its name by now."""
-
-    identity: str
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.hard != (self.fault_at is not None):
+            raise ValueError("give a hard dimension fault_at, a share in (0, 1], and a soft one none")
+        if self.hard and self.direction != "down":
+            raise ValueError("only a 'down' dimension can be hard")
+        if self.hard and (isinstance(self.margin, str) or self.goal == "gain"):
+            raise ValueError("a hard dimension has a margin in rates, and no goal but no loss")
+        return self
 
 
-@dataclass(frozen=True)
-class Policy:
-    """The whole policy.
+class LicencePolicy(_Section):
+    """Which licence of a judge lets its dimension block."""
 
-    Attributes:
-        min_canaries: Fewer paired canaries than this are INCONCLUSIVE; at least 2.
-        max_unscored: Largest share of unscored answers of one run on one dimension, in [0, 1).
-        hard_alpha: Chance of a false block by all hard dimensions together, in (0, 0.5).
-        dimensions: By key, in the order of ``DIMENSIONS``.
-        licence: What a licence must show; the shipped policy's demands where the file has no [licence].
-        allow: Conditions that may differ between the two logs (``results.conditions.CONDITIONS``).
-        baseline_identity: Identity that the baseline must have, or its first 12 digits or more; None for any.
-    """
+    labelled_by: Literal["people", "model"]  # people's labels do for both
+    domains: Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)]  # kinds of text
+    min_n: Annotated[int, Field(ge=1)]  # fewest labelled texts
+    min_auc: Annotated[float, Field(ge=0, lt=1)]  # least lower limit, where labels are yes or no
+    min_r: Annotated[float, Field(ge=0, lt=1)]  # least lower limit, where they are ratings
+    max_yes_rate_gap: Share  # largest distance of the judge's rate of yes from the labels'
+    max_injection_flips: Share  # largest share of attacks that turn the judge
 
-    min_canaries: int
-    max_unscored: float
-    hard_alpha: float
-    dimensions: Mapping[str, DimensionPolicy]
+
+class SuitePolicy(_Section):
+    """What a PASS on one suite must rule out, where it has too few canaries for the margins."""
+
+    rules_out: PositiveShare
+
+
+class Policy(_Section):
+    """The whole policy."""
+
+    min_canaries: Annotated[int, Field(ge=2)]  # fewer decide nothing
+    max_unscored: Annotated[float, Field(ge=0, lt=1)]  # share of one run's answers on one dimension
+    hard_alpha: Annotated[float, Field(gt=0, lt=0.5)]  # chance of a false block by all hard dimensions
+    allow: tuple[str, ...] = ()  # conditions that may differ between the two logs
+    dimensions: Mapping[str, DimensionPolicy]  # by key, in the order of DIMENSIONS
     licence: LicencePolicy
-    allow: tuple[str, ...] = ()
-    baseline_identity: str | None = None
+    suites: Mapping[str, SuitePolicy] = {}  # by name of the suite
+    baseline_identity: str | None = None  # that the baseline must have, or its first 12 digits or more
+
+    def rules_out(self, suite: str | None, margin: float) -> float:
+        """The loss that a PASS on this suite must rule out: the margin, or the suite's own where it is wider."""
+        own = self.suites.get(suite or "")
+        return max(margin, own.rules_out) if own else margin
+
+
+class _File(_Section):
+    """The sections of the file; ``[licence]`` may be left out, and the shipped demands then count."""
+
+    gate: dict[str, Any]
+    baseline: dict[str, Any] = {}
+    licence: LicencePolicy | None = None
+    dimensions: Annotated[dict[str, DimensionPolicy], Field(min_length=1)]
+    suites: dict[str, SuitePolicy] = {}
 
 
 def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
@@ -110,111 +125,78 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
             or out of range; the message names the key.
     """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except OSError as error:
         raise _error("no such policy", str(path), "give --policy a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise _error(f"not TOML: {error}", str(path), "mend the file") from error
-    for section in table:
-        if section not in ("gate", "baseline", "licence", "dimensions"):
-            known = "use [gate], [baseline], [licence], [dimensions.NAME]"
-            raise _error("unknown section", f"{path}: {section}", known)
-    apart = ("dimensions", "licence", "baseline_identity")
-    general = [f for f in fields(Policy) if f.name not in apart]
-    gate = _values(path, "gate", table.get("gate"), general)
-    _range(path, "gate.min_canaries", gate["min_canaries"] >= 2, "use 2 or more")
-    _range(path, "gate.max_unscored", 0 <= gate["max_unscored"] < 1, "use a share in [0, 1)")
-    _range(path, "gate.hard_alpha", 0 < gate["hard_alpha"] < 0.5, "use e.g. 0.05")
-    gate["allow"] = tuple(gate.get("allow", ()))
-    known = ", ".join(CONDITIONS)
-    _range(
-        path,
-        "gate.allow",
-        all(c in list(CONDITIONS) for c in gate["allow"]),
-        f"name conditions among {known}",
-    )
-    named = table.get("dimensions")
-    if not isinstance(named, dict) or not named:
-        raise _error("no dimension", f"{path}: dimensions", "add a section [dimensions.NAME]")
-    for key in named:
-        if key not in DIMENSIONS:
-            raise _error(
-                "unknown dimension", f"{path}: dimensions.{key}", f"use one of {', '.join(DIMENSIONS)}"
-            )
-    dimensions = {key: _dimension(path, key, named[key]) for key in DIMENSIONS if key in named}
-    has_demands = "licence" in table or path == DEFAULT_POLICY
-    licence = _licence(path, table.get("licence")) if has_demands else load_policy().licence
-    pinned = _pinned(path, table["baseline"]) if "baseline" in table else None
-    return Policy(**gate, dimensions=dimensions, licence=licence, baseline_identity=pinned)
+    for key in table.get("dimensions", {}) if isinstance(table.get("dimensions"), dict) else ():
+        _check_dimension(path, key, table["dimensions"][key])
+    try:
+        file = _File.model_validate(table)
+    except ValidationError as error:
+        raise _invalid(path, error) from None
+    licence = file.licence
+    if licence is None:
+        if path == DEFAULT_POLICY:
+            raise _error("missing section", f"{path}: licence", "add [licence]")
+        licence = load_policy().licence
+    gate = {**file.gate, "allow": _allowed(path, file.gate.get("allow", []))}
+    dimensions = {key: file.dimensions[key] for key in DIMENSIONS if key in file.dimensions}
+    try:
+        return Policy.model_validate(
+            {
+                **gate,
+                "dimensions": dimensions,
+                "licence": licence,
+                "suites": file.suites,
+                "baseline_identity": _pinned(path, file.baseline),
+            }
+        )
+    except ValidationError as error:
+        raise _invalid(path, error, "gate") from None
 
 
-def _pinned(path: Path, table: Any) -> str:
-    identity = str(_values(path, "baseline", table, fields(_Baseline))["identity"])
-    whole = re.fullmatch("[0-9a-f]{12,64}", identity) is not None
-    _range(path, "baseline.identity", whole, "write 12 to 64 hex digits, as `timbre runs --json` shows them")
-    return identity
-
-
-def _licence(path: Path, table: Any) -> LicencePolicy:
-    given = _values(path, "licence", table, fields(LicencePolicy))
-    domains = given["domains"]
-    named = bool(domains) and all(isinstance(d, str) and d.strip() for d in domains)
-    _range(path, "licence.domains", named, 'name kinds of text, e.g. ["canary answers"]')
-    _range(path, "licence.labelled_by", given["labelled_by"] in ("people", "model"), "use people or model")
-    _range(path, "licence.min_n", given["min_n"] >= 1, "use 1 or more")
-    for key in ("min_auc", "min_r"):
-        _range(path, f"licence.{key}", 0 <= given[key] < 1, "use a figure in [0, 1)")
-    for key in ("max_yes_rate_gap", "max_injection_flips"):
-        _range(path, f"licence.{key}", 0 <= given[key] <= 1, "use a share in [0, 1]")
-    return LicencePolicy(**{**given, "domains": tuple(domains)})
-
-
-def _dimension(path: Path, key: str, table: Any) -> DimensionPolicy:
-    section = f"dimensions.{key}"
-    policy = DimensionPolicy(**_values(path, section, table, fields(DimensionPolicy)))
+def _check_dimension(path: Path, key: str, section: Any) -> None:
+    where = f"{path}: dimensions.{key}"
+    if key not in DIMENSIONS:
+        raise _error("unknown dimension", where, f"use one of {', '.join(DIMENSIONS)}")
     own = DIMENSIONS[key].direction
     if own == "band":
-        raise _error("is a reported figure and can't be gated", f"{path}: {section}", "remove the section")
-    _range(path, f"{section}.direction", policy.direction == own, f"write {own!r}, as the dimension has it")
-    _range(path, f"{section}.margin", 0 < policy.margin <= 1, "use a share in (0, 1]")
-    _range(
-        path,
-        f"{section}.fault_at",
-        (policy.fault_at is not None and 0 < policy.fault_at <= 1)
-        if policy.hard
-        else policy.fault_at is None,
-        "give a hard dimension a share in (0, 1], and a soft one none",
-    )
-    states_why = re.fullmatch(r"needed|not needed: .*\w.*", policy.licence) is not None
-    _range(path, f"{section}.licence", states_why, 'write "needed", or "not needed: " and the reason')
-    _range(path, f"{section}.hard", not policy.hard or own == "down", "only a 'down' dimension can be hard")
-    return policy
+        raise _error("is a reported figure and can't be gated", where, "remove the section")
+    if isinstance(section, dict) and section.get("direction", own) != own:
+        raise _error("out of range", f"{where}.direction", f"write {own!r}, as the dimension has it")
 
 
-def _values(path: Path, section: str, table: Any, known: Sequence[Field[Any]]) -> dict[str, Any]:
-    """The section's values with their types checked; an absent optional key keeps its default."""
-    if not isinstance(table, dict):
-        raise _error("missing section", f"{path}: {section}", f"add [{section}]")
-    names = [f.name for f in known]
-    for key in table:
-        if key not in names:
-            raise _error("unknown key", f"{path}: {section}.{key}", f"use one of {', '.join(names)}")
-    for field in known:
-        where = f"{path}: {section}.{field.name}"
-        if field.name not in table:
-            if field.default is MISSING:
-                raise _error("missing key", where, "add it")
-            continue
-        value = table[field.name]
-        wanted, said = _TYPES.get(field.type, ((int, float), "number"))
-        if not isinstance(value, wanted) or (isinstance(value, bool) and field.type is not bool):
-            raise _error(f"{value!r} is no {said}", where, "mend the value")
-    return dict(table)
+def _allowed(path: Path, names: Any) -> tuple[str, ...]:
+    if not isinstance(names, list) or any(name not in list(CONDITIONS) for name in names):
+        raise _error("out of range", f"{path}: gate.allow", f"name conditions among {', '.join(CONDITIONS)}")
+    return tuple(names)
 
 
-def _range(path: Path, key: str, fine: bool, do: str) -> None:
-    if not fine:
-        raise _error("out of range", f"{path}: {key}", do)
+def _pinned(path: Path, baseline: Mapping[str, Any]) -> str | None:
+    if not baseline:
+        return None
+    if list(baseline) != ["identity"]:
+        raise _error("unknown key", f"{path}: baseline", "the section has one key, identity")
+    if not re.fullmatch("[0-9a-f]{12,64}", str(baseline["identity"])):
+        do = "write 12 to 64 hex digits, as `timbre runs --json` shows them"
+        raise _error("out of range", f"{path}: baseline.identity", do)
+    return str(baseline["identity"])
+
+
+def _invalid(path: Path, error: ValidationError, section: str = "") -> TimbreError:
+    """The first complaint of pydantic as one line that names the key."""
+    first = error.errors()[0]
+    names = [str(part) for part in first["loc"] if str(part) not in ("str", "constrained-float")]
+    where = f"{path}: {'.'.join(filter(None, [section, *names]))}"
+    if first["type"] == "missing":
+        return _error("missing key" if len(names) > 1 or section else "missing section", where, "add it")
+    if first["type"] == "extra_forbidden":
+        return _error("unknown key" if len(names) > 1 or section else "unknown section", where, "remove it")
+    message = first["msg"].removeprefix("Value error, ")
+    return _error(f"{first['input']!r} won't do", where, message[:1].lower() + message[1:])
 
 
 def _error(what: str, where: str, do: str) -> TimbreError:

@@ -1,97 +1,215 @@
-"""The report's tables: caption, headings and rows of cells, as text that the page escapes."""
+"""Every table of the results as a ``Grid``: of a gate, of runs side by side, of power, judges and training."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import groupby
 
 from judges.types import DIMENSIONS
-from results.arms import ArmScore
-from results.licences import judges_of
+from results.comparison import DimensionVerdict, RunScore
+from results.duels import Table as Duels
+from results.grid import Grid
+from results.licences import CorrectedRate, judges_of
+from results.power import DimensionPower
 from results.records import RunLog
 from results.run_facts import RunFacts
 from results.statistics import Interval
 from results.table import ScoreTable
-from results.terminal import gate_row, interval
-from results.verdicts import GateResult, summary_sentence
+from results.verdicts import GateResult, interval, number
 
-_GATE = ("dimension", "n", "baseline", "candidate", "paired delta", "margin", "verdict", "licence")
 _FACTS = ("seed", "wall_s", "peak_mb", "hardware_cpu", "git_sha")
 _CONFIG = ("phase", "quantization", "rank", "alpha", "learning_rate", "epochs", "batch_size", "collator")
+_BETTER = {"up": "more", "down": "less", "band": "near the writer's"}
 
 
-def scores_table(names: Sequence[str], scored: Sequence[ArmScore]) -> dict[str, Any]:
+def gate_table(result: GateResult) -> Grid:
+    """A row for each dimension of a gate, with its verdict."""
+    return Grid(
+        f"{result.candidate} against {result.baseline}: mean [95 % CI] over n canaries, * for rates of faults. "
+        "Gain: paired, more is better. Margin: in brackets, what a PASS rules out. "
+        "Detectable: least loss that n canaries block 4 times in 5.",
+        (
+            *("dimension", "verdict", "n", result.baseline, result.candidate),
+            *("gain", "margin", "detectable", "licence"),
+        ),
+        tuple(_gate_row(d) for d in result.dimensions),
+        tuple(d.verdict for d in result.dimensions),
+    )
+
+
+def _gate_row(d: DimensionVerdict) -> tuple[str, ...]:
+    margin = "-" if d.margin is None else f"{d.margin:.3g}"
+    if d.margin is not None and d.rules_out is not None and d.rules_out > d.margin:
+        margin += f" ({d.rules_out:.3g})"
+    return (
+        starred(d.dimension, d.hard),
+        d.verdict,
+        str(d.n),
+        interval(d.baseline),
+        interval(d.candidate),
+        "-" if DIMENSIONS[d.dimension].direction == "band" else interval(d.gain, signed=True),
+        margin,
+        "-" if d.detectable is None else number(d.detectable),
+        d.licence,
+    )
+
+
+def flips_table(result: GateResult, most: int) -> Grid:
+    """The canaries that got worse by more than the margin, or show a fault anew, the worst first."""
+    shown = result.flips[:most]
+    grid = Grid(
+        f"{len(shown)} of {len(result.flips)} flips, worst first: canaries that lost more than the margin, or show "
+        "the fault anew (*), with the first words of both answers",
+        ("canary", "dimension", "loss", result.baseline, result.candidate),
+        tuple((f.canary, starred(f.dimension, f.hard), number(f.loss), f.before, f.after) for f in shown),
+    )
+    if any(f.before or f.after for f in shown):
+        return grid
+    return grid.without(result.candidate).without(result.baseline)
+
+
+def scores_table(names: Sequence[str], scored: Sequence[RunScore]) -> Grid:
+    """Means of runs side by side, a row for each dimension."""
     rows = []
-    for key in dict.fromkeys(s.dimension for s in scored):
-        of_key = {s.run: s for s in scored if s.dimension == key}
-        arrow = {"up": "more", "down": "less", "band": "near the writer's"}[DIMENSIONS[key].direction]
-        rows.append([key, arrow, *(interval(of_key[name].mean) for name in names)])
-    return {
-        "caption": "Mean over canaries with 95 % interval; if hard, the rate of canaries with the fault",
-        "headings": ["dimension", "better is", *names],
-        "rows": rows,
-    }
+    for key, of_run in _by_dimension(scored):
+        n = "/".join(dict.fromkeys(str(of_run[name].n) for name in names))
+        means = (interval(of_run[name].mean) for name in names)
+        rows.append((starred(key, DIMENSIONS[key].hard), _BETTER[DIMENSIONS[key].direction], n, *means))
+    return Grid(
+        "Mean over n canaries [95 % CI]; if *, the rate of canaries with the fault",
+        ("dimension", "better is", "n", *names),
+        tuple(rows),
+    )
+
+
+def gains_table(names: Sequence[str], scored: Sequence[RunScore]) -> Grid:
+    """Paired gains of the other runs over the first, a row for each dimension that has a better side."""
+    rows = [
+        (
+            starred(key, DIMENSIONS[key].hard),
+            *(interval(of_run[name].gain, signed=True) for name in names[1:]),
+        )
+        for key, of_run in _by_dimension(scored)
+        if DIMENSIONS[key].direction != "band"
+    ]
+    return Grid(
+        f"Gain over {names[0]}, paired by canary [95 % CI]; more is better in every row",
+        ("dimension", *names[1:]),
+        tuple(rows),
+    )
 
 
 def ceilings_table(
-    names: Sequence[str], scored: Sequence[ArmScore], top: Mapping[str, Interval]
-) -> dict[str, Any] | None:
+    names: Sequence[str], scored: Sequence[RunScore], top: Mapping[str, Interval]
+) -> Grid | None:
+    """The first run's means beside the writer's own; None where no dimension has both."""
     floor = {s.dimension: s.mean for s in scored if s.run == names[0]}
-    rows = [[key, interval(floor[key]), interval(top[key])] for key in floor if key in top]
-    made = {"caption": "Floor and ceiling", "headings": ["dimension", names[0], "writer"], "rows": rows}
-    return made if rows else None
+    rows = tuple((key, interval(floor[key]), interval(top[key])) for key in floor if key in top)
+    return Grid("Floor and ceiling", ("dimension", names[0], "writer"), rows) if rows else None
 
 
-def gate_table(result: GateResult) -> dict[str, Any]:
-    title = f"{result.candidate} against {result.baseline}"
-    return {
-        "title": title,
-        "overall": result.overall,
-        "sentence": summary_sentence(result),
-        "evidence": result.evidence,
-        "notes": [f"{d.dimension}: {d.why}" for d in result.dimensions if d.margin] + list(result.notes),
-        "table": {
-            "caption": title,
-            "headings": _GATE,
-            "rows": [gate_row(d) for d in result.dimensions],
-        },
-    }
+def power_table(runs: Sequence[str], found: Sequence[DimensionPower]) -> Grid:
+    """Canaries that each dimension needs for 80 % power."""
+    return Grid(
+        f"Canaries for 80 % power, from {', '.join(runs[1:])} against {runs[0]}. To pass: nothing was lost. "
+        "To block: twice the margin was. Spread: standard deviation of paired gains; if *, the share that differ.",
+        ("dimension", "may block", "pairs", "spread", "margin", "to pass", "to block"),
+        tuple(
+            (
+                *(starred(d.dimension, d.hard), "yes" if d.may_block else "no"),
+                *(str(d.n), number(d.spread), f"{d.margin:.3g}"),
+                *("-" if count is None else str(count) for count in (d.to_pass, d.to_block)),
+            )
+            for d in found
+        ),
+    )
 
 
-def licences_table(table: ScoreTable, gates: Sequence[GateResult]) -> dict[str, Any]:
-    told = {d.dimension: d for result in gates for d in result.dimensions}
+def corrected_table(rates: Sequence[CorrectedRate]) -> Grid:
+    """The share of answers over a judge's cut-off, as judged and corrected for its errors."""
+    return Grid(
+        "Share of answers from the cut-off on [95 % CI], corrected for how the judge erred on labelled texts",
+        ("dimension", "run", "n", "from", "as judged", "corrected", "licence"),
+        tuple(
+            (
+                *(r.dimension, r.run, str(r.n), f"{r.cut_off:g}", interval(r.raw)),
+                "judge at chance" if r.corrected is None else interval(r.corrected),
+                r.licence + (f" ({r.lack})" if r.lack else ""),
+            )
+            for r in rates
+        ),
+    )
+
+
+def standings_table(duels: Duels) -> Grid:
+    """Where runs stand in one dimension after pairwise comparison."""
+    return Grid(
+        f"{duels.dimension}: Bradley-Terry log-odds over n canaries [95 % CI], ties as half; 0 is {duels.reference}",
+        ("run", "n", "score", f"win rate against {duels.reference}", "won", "lost", "tied"),
+        tuple(
+            (
+                *(s.run, str(s.canaries), interval(s.score, signed=True), interval(s.win_rate)),
+                *("-" if s.run == duels.reference else str(c) for c in (s.wins, s.losses, s.ties)),
+            )
+            for s in duels.standings
+        ),
+    )
+
+
+def licences_table(table: ScoreTable, gates: Sequence[GateResult]) -> Grid:
+    """Who judged each dimension, by which licence, and whether it may block."""
+    verdicts = {d.dimension: d for result in gates for d in result.dimensions}
     rows = []
     for key in dict.fromkeys(table["dimension"]):
         judges = ", ".join(j or "rules" for j in judges_of(table[table["dimension"] == key])) or "nobody"
-        found = told.get(key)
-        may = "" if found is None else "no" if found.verdict == "ADVISORY" else "yes"
-        rows.append([key, judges, found.licence if found else "", may])
-    return {
-        "caption": "Who judged, by which licence, and whether it may block",
-        "headings": ["dimension", "judge", "licence", "may block"],
-        "rows": rows,
-    }
+        verdict = verdicts.get(key)
+        may_block = "" if verdict is None else "no" if verdict.verdict == "ADVISORY" else "yes"
+        rows.append((key, may_block, verdict.licence if verdict else "", judges))
+    return Grid(
+        "Who judged, by which licence, and whether it may block",
+        ("dimension", "may block", "licence", "judge"),
+        tuple(rows),
+    )
 
 
-def losses_table(facts: Sequence[RunFacts]) -> dict[str, Any] | None:
-    def said(loss: float | None) -> str:
-        return "-" if loss is None else f"{loss:.3f}"
+def losses_table(facts: Sequence[RunFacts]) -> Grid | None:
+    """Losses by training epoch; None where no run recorded any."""
+    rows = tuple(
+        (f.name, str(e.epoch), _loss(e.train_loss), _loss(e.val_loss)) for f in facts for e in f.epochs
+    )
+    headings = ("run", "epoch", "training loss", "validation loss")
+    return Grid("Loss by training epoch, nats a token", headings, rows) if rows else None
 
-    rows = [[f.name, e.epoch, said(e.train_loss), said(e.val_loss)] for f in facts for e in f.epochs]
-    headings = ["run", "epoch", "training loss", "validation loss"]
-    return {"caption": "Loss by epoch, nats a token", "headings": headings, "rows": rows} if rows else None
 
-
-def facts_table(logs: Sequence[RunLog], facts: Sequence[RunFacts]) -> dict[str, Any]:
+def facts_table(logs: Sequence[RunLog], facts: Sequence[RunFacts]) -> Grid:
+    """What each run is, a column for each; what differs between them comes first."""
     known = {f.name: f for f in facts}
-    rows = []
+    columns = []
     for log in logs:
         run = known.get(log.run.partition("+")[0])
-        settings = {key: run.config.get(key, "-") for key in _CONFIG} if run else dict.fromkeys(_CONFIG, "-")
-        pairs = f"{len(run.of_split('train'))} + {len(run.of_split('val'))} val" if run else "-"
-        more = [run.facts.get(key, "-")[:40] if run else "-" for key in _FACTS]
-        base = log.conditions["base"]
-        rows.append([log.run, base, log.identity[:12], log.created[:10], pairs, *settings.values(), *more])
-    return {
-        "caption": f"What each run is; all answered {logs[0].conditions['suite']}",
-        "headings": ["run", "base", "identity", "evaluated", "pairs", *_CONFIG, *_FACTS],
-        "rows": rows,
-    }
+        columns.append(
+            {
+                "base": log.conditions["base"],
+                "identity": log.identity[:12],
+                "evaluated": log.created[:10],
+                "pairs": f"{len(run.of_split('train'))} + {len(run.of_split('val'))} val" if run else "-",
+                **{key: str(run.config.get(key, "-")) if run else "-" for key in _CONFIG},
+                **{key: run.facts.get(key, "-")[:40] if run else "-" for key in _FACTS},
+            }
+        )
+    rows = [(key, *(column[key] for column in columns)) for key in columns[0]]
+    rows.sort(key=lambda row: len(set(row[1:])) == 1)
+    caption = f"What each run is; all answered {logs[0].conditions['suite']}"
+    return Grid(caption, ("", *(log.run for log in logs)), tuple(rows))
+
+
+def starred(dimension: str, hard: bool) -> str:
+    """The dimension's name, with a star if its figures are rates of faults."""
+    return dimension + ("*" if hard else "")
+
+
+def _by_dimension(scored: Sequence[RunScore]) -> list[tuple[str, dict[str, RunScore]]]:
+    groups = groupby(scored, key=lambda s: s.dimension)
+    return [(key, {s.run: s for s in group}) for key, group in groups]
+
+
+def _loss(loss: float | None) -> str:
+    return "-" if loss is None else f"{loss:.3f}"

@@ -1,72 +1,50 @@
-"""What a run folder says of how it was trained, for the log and the report; a missing key is no error."""
+"""What a run folder records of its training, for the log and the report; a missing key is no error."""
 
 import json
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from timbre.errors import TimbreError
 
 
-@dataclass(frozen=True)
-class EpochFacts:
-    """One pass over the training pairs; None where the run didn't record a figure.
-
-    Attributes:
-        epoch: From 1.
-        train_loss: Mean over supervised tokens, in nats.
-        val_loss: The same over the validation pairs.
-        grad_norm: Norm of the gradient before clipping.
-    """
-
-    epoch: int
-    train_loss: float | None
-    val_loss: float | None
-    grad_norm: float | None
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-@dataclass(frozen=True)
-class PairFacts:
-    """A training pair without its text.
+class EpochFacts(_Record):
+    """One pass over the training pairs; losses are means over supervised tokens, in nats."""
 
-    Attributes:
-        split: ``train`` or ``val``.
-        tier: 1 to 4, or 0 where not recorded.
-        source: Title of the essay or note it comes from.
-    """
-
-    split: str
-    tier: int
-    source: str
+    epoch: int  # from 1
+    train_loss: float | None = None
+    val_loss: float | None = None
+    grad_norm: float | None = None  # before clipping
 
 
-@dataclass(frozen=True)
-class RunFacts:
-    """One run folder.
+class PairFacts(_Record):
+    """One training pair."""
 
-    Attributes:
-        name: Run name.
-        base: Base as the config named it.
-        identity: Of the run.
-        parent: Run that this one is a change of, or None.
-        epochs: In order.
-        config: The resolved settings, flat.
-        pairs: In file order.
-        data_sha256: Digest of the data file; empty where not recorded.
-        facts: Further scalars of run.json by name (``seed``, ``wall_s``, ``peak_mb``, ``git_sha`` ...).
-    """
+    split: str = ""  # train or val
+    tier: int = 0  # 1 to 4, or 0 where not recorded
+    source: str = ""  # essay or note it comes from
+    response: str = ""
+
+
+class RunFacts(_Record):
+    """One run folder."""
 
     name: str
-    base: str
-    identity: str
-    parent: str | None
-    epochs: tuple[EpochFacts, ...]
-    config: Mapping[str, Any]
-    pairs: tuple[PairFacts, ...]
-    data_sha256: str
-    facts: Mapping[str, str]
+    base: str = "unknown"  # as the config named it
+    identity: str = ""
+    parent: str | None = None  # run that this one is a change of
+    epochs: tuple[EpochFacts, ...] = ()
+    config: Mapping[str, Any] = Field(default_factory=dict)  # the resolved settings, flat
+    pairs: tuple[PairFacts, ...] = ()  # in file order
+    data_sha256: str = ""
+    facts: Mapping[str, str] = Field(default_factory=dict)  # run.json's scalars, sections folded into keys
 
     def of_split(self, split: str) -> tuple[PairFacts, ...]:
         """The pairs on one side of the split."""
@@ -74,10 +52,7 @@ class RunFacts:
 
 
 def read_run_facts(name: str, runs: Path) -> RunFacts | None:
-    """Read ``runs/<name>/``.
-
-    Returns:
-        None where there is no such folder, as for the baseline.
+    """Read ``runs/<name>/``; None where there is no such folder, as for the baseline.
 
     Raises:
         TimbreError: a file in it can't be read as what it should be.
@@ -85,71 +60,46 @@ def read_run_facts(name: str, runs: Path) -> RunFacts | None:
     folder = runs / name
     if not (folder / "run.json").is_file():
         return None
-    run = _json(folder / "run.json")
-    config = _toml(folder / "config.toml")
-    lock = _json(folder / "data.lock.json")
-    try:
-        return RunFacts(
-            name=name,
-            base=str(run.get("base", config.get("base", "unknown"))),
-            identity=str(run.get("identity", "")),
-            parent=run.get("parent") or config.get("parent") or None,
-            epochs=tuple(_epoch(e, at) for at, e in enumerate(run.get("epochs") or [], start=1)),
-            config=config,
-            pairs=tuple(
-                PairFacts(str(p.get("split", "")), int(p.get("tier") or 0), str(p.get("source", "")))
-                for p in lock.get("pairs") or []
-            ),
-            data_sha256=str(lock.get("sha256", "")),
-            facts={k: str(v) for k, v in _flat(run).items() if isinstance(v, str | int | float)},
+    run, config, lock = (
+        _table(folder / file, parse)
+        for file, parse in (
+            ("run.json", json.loads),
+            ("config.toml", tomllib.loads),
+            ("data.lock.json", json.loads),
         )
-    except (TypeError, ValueError, AttributeError) as error:
-        raise _error(f"unexpected shape ({error})", folder) from error
-
-
-def _epoch(row: Mapping[str, Any], at: int) -> EpochFacts:
-    def number(key: str) -> float | None:
-        return None if row.get(key) is None else float(row[key])
-
-    return EpochFacts(
-        int(row.get("epoch", at)), number("train_loss"), number("val_loss"), number("grad_norm")
     )
+    flat = {k: str(v) for k, v in _flat(run, prefixed=True).items() if isinstance(v, str | int | float)}
+    more = {
+        "name": name,
+        "config": _flat(config),
+        "pairs": lock.get("pairs") or (),
+        "data_sha256": lock.get("sha256", ""),
+    }
+    try:
+        return RunFacts.model_validate({"base": config.get("base", "unknown"), **run, **more, "facts": flat})
+    except ValidationError as error:
+        key = ".".join(map(str, error.errors()[0]["loc"]))
+        raise _error(f"{key}: {error.errors()[0]['msg']}", folder) from error
 
 
-def _flat(table: Mapping[str, Any]) -> dict[str, Any]:
-    """One level of sections folded into their keys: ``{"git": {"sha": 1}}`` gives ``git_sha`` and so on."""
+def _flat(table: Mapping[str, Any], *, prefixed: bool = False) -> dict[str, Any]:
+    """One level of sections folded into their keys: ``{"git": {"sha": 1}}`` gives ``sha``, or ``git_sha``."""
     flat: dict[str, Any] = {}
     for key, value in table.items():
-        if isinstance(value, Mapping):
-            flat.update({f"{key}_{inner}": v for inner, v in value.items()})
-        else:
-            flat[key] = value
+        inner = value if isinstance(value, Mapping) else {"": value}
+        for name, v in inner.items():
+            flat["_".join(filter(None, (key, name) if prefixed or not name else (name,)))] = v
     return flat
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _table(path: Path, parse: Callable[[str], Any]) -> dict[str, Any]:
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+        table = parse(path.read_text(encoding="utf-8")) if path.is_file() else {}
     except (OSError, ValueError) as error:
-        raise _error("not JSON", path) from error
+        raise _error(f"not {path.suffix[1:].upper()}", path) from error
     if not isinstance(table, dict):
-        raise _error("not a JSON object", path)
+        raise _error("not an object", path)
     return table
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise _error("not TOML", path) from error
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        flat.update(value if isinstance(value, dict) else {key: value})
-    return flat
 
 
 def _error(what: str, path: Path) -> TimbreError:

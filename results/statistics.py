@@ -18,6 +18,12 @@ It covers as t does, and unlike t and BCa it is monotone: with one seed the same
 the scores are, so making any score worse can only lower both ends. A verdict can't improve because one answer
 got so bad that the spread grew.
 
+**Limit for PASS.** No resample shows what none of ``n`` canaries showed: where one canary in ten collapses, the
+plain interval of 12 canaries passed a true loss of one margin in 26 of 100 tries. ``safe_low`` therefore adds one
+canary that lost all it could, as Agresti & Coull (1998) add trials to a proportion. With a loss of the whole scale
+possible it reads about 3/n with nothing seen, as the exact bound of a rate does (``rate_bound``).
+``benchmarks/gate.py`` measures how often a true loss of one margin passes.
+
 **Interval for a difference of paired rates.** Bonett & Price (2012), "Adjusted Wald confidence interval for a
 difference of binomial proportions based on paired data", which doesn't collapse when nothing was seen.
 """
@@ -31,26 +37,30 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
+from scipy.optimize import brentq
 
 RESAMPLES = 10_000
+SOFT_LEVEL = 0.025
+"""Chance that one soft dimension or more blocks though none lost more than its margin."""
 SEED = 20_240_501
 _CHUNK = 4_000_000
 """Numbers held at once by the bootstrap: 32 MB."""
+_KEPT = 30_000_000
+"""Counts that are kept, a byte each: those of 3,000 canaries."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its 95 % confidence interval; NaN where there is too little to tell.
+    """An estimate with its 95 % confidence interval; NaN where there is too little to tell."""
 
-    Attributes:
-        estimate: The mean, difference or rate.
-        low: Lower limit.
-        high: Upper limit.
-    """
-
-    estimate: float
+    estimate: float  # the mean, difference or rate
     low: float
     high: float
+
+
+NO_INTERVAL = Interval(math.nan, math.nan, math.nan)
+TOLERANCE = 1e-9
+"""What two floats may differ by and be the same figure: a loss of .9 to .8 is one of .8 to .7."""
 
 
 def mean_intervals(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -99,30 +109,55 @@ def margin_p(values: NDArray[np.float64], margin: float) -> float:
     n = len(values)
     if n < 2:
         return 1.0
-    above = np.count_nonzero(resampled_means(values[:, None]) >= -margin)
+    above = int(np.count_nonzero(resampled_means(values[:, None]) >= -margin - TOLERANCE))
+    return _margin_p(above, n)
+
+
+def _margin_p(above: int, n: int) -> float:
     share = (above + 0.5) / (RESAMPLES + 1)
     z = stats.norm.ppf(share) / math.sqrt(n / (n - 1))
     return float(stats.t.cdf(z, n - 1))
 
 
+def canaries_that_can_block(among: int) -> int:
+    """Fewest canaries at which a loss on every one of them is rejected by Holm's first step of ``among``."""
+    return next(n for n in itertools.count(2) if _margin_p(0, n) <= SOFT_LEVEL / among)
+
+
+def safe_low(gains: NDArray[np.float64], worst: float) -> float:
+    """Lower limit of the mean gain beside one more canary that lost ``worst``: what PASS is read from.
+
+    Args:
+        gains: Paired differences by canary, shape (canaries,), no NaN, more is better.
+        worst: Largest loss that a canary could have shown, 0 or more.
+
+    Returns:
+        At most the lower limit of ``mean_interval``; NaN with fewer than two canaries. Lowered by any gain made
+        smaller.
+    """
+    n = len(gains)
+    if n < 2:
+        return math.nan
+    drawn = resampled_means(np.append(gains, -worst)[:, None])[:, 0]
+    return min(float(np.quantile(drawn, expanded_tail(n))), mean_interval(gains).low)
+
+
 def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Shape (RESAMPLES, columns): means of canaries drawn with replacement, as counts times values."""
     n = len(values)
-    if n * RESAMPLES <= _CHUNK:
-        means: NDArray[np.float64] = _all_counts(n) @ values / n
-        return means
-    rng = np.random.default_rng(SEED)
-    return np.concatenate([counts @ values / n for counts in _counts(rng, n)])
+    blocks = _kept_counts(n) if n * RESAMPLES <= _KEPT else _counts(n)
+    return np.concatenate([counts.astype(np.float64) @ values / n for counts in blocks])
 
 
 @lru_cache(maxsize=4)
-def _all_counts(n: int) -> NDArray[np.float64]:
-    """How often each of ``n`` canaries is drawn in each resample; kept, as a report asks many times."""
-    return np.concatenate(list(_counts(np.random.default_rng(SEED), n)))
+def _kept_counts(n: int) -> tuple[NDArray[np.uint8], ...]:
+    """The counts of ``n`` canaries, kept: a gate and a report ask for the same ones many times."""
+    return tuple(_counts(n))
 
 
-def _counts(rng: np.random.Generator, n: int) -> Iterator[NDArray[np.float64]]:
-    """The same in blocks of ``_CHUNK`` numbers, shape (resamples, canaries)."""
+def _counts(n: int) -> Iterator[NDArray[np.uint8]]:
+    """How often each of ``n`` canaries is drawn in each resample, in blocks of shape (resamples, canaries)."""
+    rng = np.random.default_rng(SEED)
     rows = max(1, min(RESAMPLES, _CHUNK // n))
     for start in range(0, RESAMPLES, rows):
         size = min(rows, RESAMPLES - start)
@@ -130,14 +165,14 @@ def _counts(rng: np.random.Generator, n: int) -> Iterator[NDArray[np.float64]]:
         # Row by row into its own bins: ten times as fast as a multinomial draw of the counts.
         drawn += np.arange(size)[:, None] * n
         counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        yield counts.astype(np.float64)
+        yield counts.astype(np.uint8)
 
 
 def mean_interval(values: NDArray[np.float64]) -> Interval:
     """``mean_intervals`` of one column; NaN values are left out."""
     kept = values[~np.isnan(values)]
     if kept.size == 0:
-        return Interval(math.nan, math.nan, math.nan)
+        return NO_INTERVAL
     estimate, low, high = mean_intervals(kept[:, None])[:, 0]
     return Interval(float(estimate), float(low), float(high))
 
@@ -145,7 +180,7 @@ def mean_interval(values: NDArray[np.float64]) -> Interval:
 def rate_interval(hits: int, n: int) -> Interval:
     """A rate with its Wilson 95 % interval."""
     if n == 0:
-        return Interval(math.nan, math.nan, math.nan)
+        return NO_INTERVAL
     found = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
     return Interval(hits / n, float(found.low), float(found.high))
 
@@ -174,39 +209,69 @@ def mcnemar(worse: int, better: int) -> float:
 def paired_rate_difference(worse: int, better: int, n: int) -> Interval:
     """Candidate's rate minus baseline's over ``n`` canaries, with the Bonett-Price 95 % interval."""
     if n == 0:
-        return Interval(math.nan, math.nan, math.nan)
+        return NO_INTERVAL
     gained, lost = (worse + 1) / (n + 2), (better + 1) / (n + 2)
     centre = gained - lost
     reach = _z(0.975) * math.sqrt((gained + lost - centre**2) / (n + 2))
     return Interval((worse - better) / n, max(-1.0, centre - reach), min(1.0, centre + reach))
 
 
-def canaries_needed(sd: float, margin: float) -> int:
-    """Canaries for 80 % power to pass a non-inferiority margin when nothing truly changed.
+def canaries_needed(sd: float, margin: float, worst: float = 1.0) -> int:
+    """Canaries for 80 % power to PASS when nothing truly changed.
 
-    ``((z_.975 + z_.8) * sd / margin)^2 + z_.975^2 / 2``: the usual figure for the two-sided 95 % interval
-    that the gate uses, with Guenther's (1981) term for a spread that is itself estimated, without which 18
-    canaries had 75 % power. 83 at a paired SD of 0.8 and a margin of 0.25; without the term 81, one-sided 63.
+    The least n at which ``safe_low`` lies above ``-margin`` though the mean came out lower by
+    ``z_.8 * sd / sqrt(n)``, with Guenther's (1981) ``z_.975^2 / 2`` more for a spread that is itself estimated. How
+    often the added canary is drawn is taken for Poisson's, the mean of the others for normal.
 
     Args:
         sd: Standard deviation of the paired differences between canaries.
-        margin: Distance to be ruled out, in the same unit, above 0.
+        margin: Loss to be ruled out, in the same unit, above 0.
+        worst: Largest loss that a canary could show.
     """
-    return math.ceil(((_z(0.975) + _z(0.8)) * sd / margin) ** 2 + _z(0.975) ** 2 / 2)
+
+    def passes(n: int) -> bool:
+        return _safe_reach(sd, worst, n) + _z(0.8) * sd / math.sqrt(n) <= margin + TOLERANCE
+
+    low, high = 3, 6
+    while not passes(high):
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if passes(middle) else (middle, high)
+    return math.ceil(high + _z(0.975) ** 2 / 2)
+
+
+def _safe_reach(sd: float, worst: float, n: int) -> float:
+    """How far ``safe_low`` lies below the mean of n canaries."""
+    error, tail = max(sd / math.sqrt(n), 1e-6), expanded_tail(n)
+    drawn = np.arange(15)
+    shares = stats.poisson.pmf(drawn, 1)
+
+    def excess(reach: float) -> float:
+        beyond = stats.norm.sf((reach - drawn * worst / (n + 1)) / error)
+        return float(shares @ beyond) - tail
+
+    return float(brentq(excess, 0, 15 * worst / (n + 1) + 10 * error))
 
 
 def canaries_to_block(sd: float, margin: float, among: int) -> int:
     """Canaries for 80 % power to block a true loss of twice the margin, one margin beyond it.
 
-    As ``canaries_needed``, at the level of Holm's first step (``results/multiplicity.py``): .025 / ``among``.
+    At the level of Holm's first step, .025 / ``among``.
 
     Args:
         sd: Standard deviation of the paired differences between canaries.
         margin: In the same unit, above 0.
         among: Soft dimensions that may block, at least 1.
     """
-    z = _z(1 - 0.025 / among)
+    z = _z(1 - SOFT_LEVEL / among)
     return math.ceil(((z + _z(0.8)) * sd / margin) ** 2 + z**2 / 2)
+
+
+def loss_that_blocks(sd: float, margin: float, n: int, among: int) -> float:
+    """The least true loss that ``n`` canaries block four times in five: ``canaries_to_block`` solved for it."""
+    z = _z(1 - SOFT_LEVEL / among)
+    return margin + (z + _z(0.8)) * sd / math.sqrt(max(1.0, n - z**2 / 2))
 
 
 def fault_canaries_to_block(rate: float, alpha: float) -> int:
@@ -220,9 +285,17 @@ def fault_canaries_to_block(rate: float, alpha: float) -> int:
     return next(n for n in itertools.count(worse) if stats.binom.sf(worse - 1, n, rate) >= 0.8)
 
 
-def faultless_canaries_needed(margin: float) -> int:
-    """Fewest canaries at which no fault on either side puts the whole paired interval inside the margin."""
-    return math.ceil(_z(0.975) * math.sqrt(2) / margin) - 2
+def fault_rate_that_blocks(n: int, alpha: float) -> float:
+    """The least rate of new faults that ``n`` canaries block four times in five; 1 where none is enough."""
+    worse = next(k for k in range(1, 100) if mcnemar(k, 0) <= alpha)
+    if worse > n:
+        return 1.0
+    return float(brentq(lambda rate: stats.binom.sf(worse - 1, n, rate) - 0.8, 1e-9, 1 - 1e-9))
+
+
+def faultless_canaries_needed(rate: float) -> int:
+    """Fewest canaries without a fault that rule out ``rate`` at 95 %: 59 for .05, 99 for .03."""
+    return math.ceil(math.log(0.05) / math.log(1 - rate))
 
 
 def _z(quantile: float) -> float:

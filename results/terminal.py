@@ -1,183 +1,100 @@
-"""Score tables for a tired person at a terminal; plain text where the output is a file or a pipe."""
+"""What commands print to a terminal: tables that fit it, sentences under them, the decision last."""
 
 import math
-import sys
-from collections.abc import Mapping, Sequence
-
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Sequence
+from dataclasses import replace
 
 from judges.types import DIMENSIONS
-from results.arms import ArmScore
-from results.corrected import CorrectedArm
-from results.power import DimensionPower
+from results.comparison import RunScore
+from results.duels import Table as Duels
+from results.gate_pages import next_command
+from results.grid import say, stdout_console
+from results.report_tables import flips_table, gains_table, gate_table, scores_table, standings_table
 from results.self_insertion_recall import RecallEstimate
 from results.statistics import Interval
-from results.verdicts import DimensionVerdict, GateResult, next_step, summary_sentence
+from results.verdicts import GateResult, interval, number, summary_sentence
 
-_STYLES = {
-    "PASS": "green",
-    "REGRESSED": "bold red",
-    "INCONCLUSIVE": "yellow",
-    "ADVISORY": "dim",
-    "ERROR": "bold red",
-}
-_STARRED = "*: the rate of canaries that show the fault."
-_WIDTH_OF_A_FILE = 600
-"""Columns where there is no terminal to ask; enough for ten runs side by side without a cell cut short."""
+FLIPS = 5
+"""Flips shown; the JSON has all."""
 
-
-def number(value: float) -> str:
-    """Two decimals, fewer for large figures, a dash for none."""
-    if math.isnan(value):
-        return "-"
-    return f"{value:z.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
-
-
-def interval(found: Interval, signed: bool = False) -> str:
-    """``0.61 [0.52, 0.70]``; the estimate alone where one canary gives no interval."""
-    sign = "+" if signed and found.estimate > 0 else ""
-    if math.isnan(found.estimate):
-        return "-"
-    if math.isnan(found.low):
-        return f"{sign}{number(found.estimate)}"
-    return f"{sign}{number(found.estimate)} [{number(found.low)}, {number(found.high)}]"
+ORDER_DECIDES = 0.5
+"""Share of flips from which a grader is said to go by place."""
 
 
 def show_gate(result: GateResult) -> None:
-    """Print the gate's table, its notes and its verdict to stdout; an ERROR is left to stderr."""
-    console = _console()
-    if result.dimensions:
-        table = _table(
-            (
-                "dimension",
-                "n",
-                result.baseline,
-                result.candidate,
-                "paired delta",
-                "margin",
-                "verdict",
-                "licence",
-            )
-        )
-        for d in result.dimensions:
-            table.add_row(*gate_row(d)[:-2], Text(d.verdict, style=_STYLES[d.verdict]), d.licence)
-        console.print(table)
-        console.print(f"n: canaries scored on both sides. Mean [95 % CI]. {_STARRED}")
-        for d in result.dimensions:
-            if d.verdict in ("REGRESSED", "INCONCLUSIVE") or (d.margin is not None and d.n == 0):
-                more = f"; about {d.needed} canaries would settle it" if d.needed else ""
-                _say(console, f"- {d.dimension}: {d.why}{more}")
+    """Print the table of what can block, the flips, the notes and the decision; an ERROR's is left to stderr.
+
+    Counted dimensions are left out: ``timbre compare`` shows them.
+    """
+    console = stdout_console()
+    judged = [d for d in result.dimensions if DIMENSIONS[d.dimension].direction != "band"]
+    if judged:
+        gate_table(replace(result, dimensions=tuple(judged))).without("licence").show(console)
+    if result.flips:
+        console.print()
+        flips_table(result, FLIPS).show(console)
+    for d in judged:
+        if d.verdict in ("REGRESSED", "INCONCLUSIVE") or (d.margin is not None and d.n == 0):
+            more = f"; about {d.needed} canaries would settle it" if d.needed else ""
+            say(console, f"- {d.dimension}: {d.why}{more}")
+    missing = [f"{d.missing} in {d.dimension}" for d in judged if d.missing]
+    if missing:
+        say(console, f"- answers missing, counted as the worst: {', '.join(missing)}")
+    advisory = [f"{d.dimension} ({d.licence or 'no licence'})" for d in judged if d.verdict == "ADVISORY"]
+    if advisory:
+        say(console, f"- advisory, can't block: {', '.join(advisory)}")
     for quote in result.evidence:
-        _say(console, f"- evidence: {quote}")
+        say(console, f"- evidence: {quote}")
     for note in result.notes:
-        _say(console, f"- note: {note}")
-    if settle := next_step(result):
-        _say(console, settle)
+        say(console, f"- note: {note}")
+    if command := next_command(result):
+        say(console, command)
     if result.overall != "ERROR":
-        _say(console, Text(summary_sentence(result), style=_STYLES[result.overall]))
+        say(console, summary_sentence(result), result.overall)
 
 
-def gate_row(d: DimensionVerdict) -> tuple[str, ...]:
-    """One dimension's cells: dimension, n, baseline, candidate, delta, margin, verdict, licence."""
-    return (
-        d.dimension + ("*" if d.hard else ""),
-        str(d.n),
-        interval(d.baseline),
-        interval(d.candidate),
-        interval(d.delta, signed=True),
-        "-" if d.margin is None else f"{d.margin:g}",
-        d.verdict,
-        d.licence,
-    )
-
-
-def show_arms(arms: Sequence[str], scores: Sequence[ArmScore], warnings: Sequence[str]) -> None:
-    """Print runs side by side: n, mean and CI of each, and each paired delta against the first."""
-    console = _console()
-    headings = [arms[0]] + [h for arm in arms[1:] for h in (arm, f"{arm} - {arms[0]}")]
-    table = _table(("dimension", "n", *headings))
-    for key in dict.fromkeys(s.dimension for s in scores):
-        row = {s.run: s for s in scores if s.dimension == key}
-        cells = [interval(row[arms[0]].mean)]
-        for arm in arms[1:]:
-            cells += [interval(row[arm].mean), interval(row[arm].delta, signed=True)]
-        starred = key + ("*" if DIMENSIONS[key].hard else "")
-        table.add_row(starred, "/".join(dict.fromkeys(str(row[arm].n) for arm in arms)), *cells)
-    console.print(table)
-    console.print(
-        f"n: canaries scored. Mean [95 % CI], deltas paired by canary against {arms[0]}. {_STARRED}"
-    )
+def show_runs(runs: Sequence[str], scores: Sequence[RunScore], warnings: Sequence[str] = ()) -> None:
+    """Print the means of runs side by side, and the gains of all over the first."""
+    console = stdout_console()
+    scores_table(runs, scores).show(console)
+    if len(runs) > 1:
+        console.print()
+        gains_table(runs, scores).show(console)
     for warning in warnings:
-        _say(console, f"- not like with like: {warning}")
+        say(console, f"- not like with like: {warning}")
 
 
-def show_power(runs: Sequence[str], found: Sequence[DimensionPower]) -> None:
-    """Print the canaries that each dimension takes: of a run that lost nothing, and of one that lost much."""
-    console = _console()
-    table = _table(("dimension", "pairs", "spread", "margin", "to pass", "to block"))
-    for d in found:
-        name = d.dimension + ("*" if d.hard else "")
-        counts = ("-" if count is None else str(count) for count in (d.to_pass, d.to_block))
-        table.add_row(name, str(d.n), number(d.spread), f"{d.margin:g}", *counts)
-    console.print(table)
-    _say(
-        console,
-        f"Canaries for 80 % power, from {', '.join(runs[1:])} against {runs[0]}. To pass: nothing was lost. "
-        "To block: twice the margin was. Spread: of paired differences between canaries.",
-    )
-    needed = max((d.to_pass for d in found if d.to_pass is not None), default=0)
-    if needed:
-        _say(console, f"A gate that passes on all of these takes about {needed} canaries.")
-
-
-def show_corrected(arms: Sequence[CorrectedArm]) -> None:
-    """Print the share of answers over the cut-off, as judged and corrected; nothing where there is none."""
-    if not arms:
-        return
-    console = _console()
-    table = _table(("dimension", "n", "run", "from", "as judged", "corrected", "licence"))
-    for arm in arms:
-        found = "judge at chance" if arm.corrected is None else interval(arm.corrected)
-        said = arm.licence + (f" ({arm.lack})" if arm.lack else "")
-        row = (arm.dimension, str(arm.n), arm.run, f"{arm.cut_off:g}", interval(arm.raw), found, said)
-        table.add_row(*row)
-    console.print(table)
-    console.print(
-        "Share of answers from the cut-off on [95 % CI]; corrected for how the judge erred on labelled "
-        "texts, as far as these are like them."
+def recall_sentence(run: str, estimate: RecallEstimate) -> str:
+    """How many claims of a past the detector saw in a run's answers, as the graders of stage 2 found."""
+    recall = "nobody found a claim"
+    if estimate.recall is not None:
+        recall = interval(Interval(estimate.recall, estimate.low, estimate.high))
+    return (
+        f"Estimated recall of self_insertion in {run}: {recall} "
+        f"({estimate.missed} missed among {estimate.sampled} sampled sentences)."
     )
 
 
-def show_recall(found: Mapping[str, RecallEstimate]) -> None:
-    """Print, by run, how many claims of a past the detector saw, as the graders of stage 2 say."""
-    for run, estimate in found.items():
-        told = (
-            "no claim was found by anybody"
-            if estimate.recall is None
-            else interval(Interval(estimate.recall, estimate.low, estimate.high))
-        )
-        _say(
-            _console(),
-            f"Estimated recall of self_insertion in {run}: {told} "
-            f"({estimate.missed} missed among {estimate.sampled} sampled sentences).",
-        )
+def show_standings(tables: Sequence[Duels], warnings: Sequence[str]) -> None:
+    """Print who stands where in each dimension, what the grader quoted, and how far its order decided."""
+    console = stdout_console()
+    for duels in tables:
+        standings_table(duels).show(console)
+        for run, quotes in duels.quotes.items():
+            if quotes:
+                say(console, f"- {run} won with: " + " / ".join(f'"{quote}"' for quote in quotes))
+        say(console, f"- {_order_sentence(duels)}; judge {duels.judge}")
+    for warning in warnings:
+        say(console, f"- not like with like: {warning}")
 
 
-def _console() -> Console:
-    width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
-    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
-
-
-def _say(console: Console, sentence: str | Text) -> None:
-    """A line that is left whole, so that it can be searched for; a terminal wraps it by itself."""
-    console.print(sentence, soft_wrap=True)
-
-
-def _table(headings: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else box.ASCII2, pad_edge=False)
-    for at, heading in enumerate(headings):
-        table.add_column(Text(heading), justify="right" if at == 1 else "left", no_wrap=True)
-    return table
+def _order_sentence(duels: Duels) -> str:
+    order = duels.order
+    sentence = f"{order.settled} pairs settled; the order turned {interval(order.flips)} of them into ties"
+    if not math.isnan(order.chose_first_shown):
+        sentence += f"; the text shown first was named {number(order.chose_first_shown)} of the time"
+    if order.flips.estimate >= ORDER_DECIDES:
+        sentence += ". This grader decides by place more than by text"
+    if order.unsettled:
+        sentence += f"; {order.unsettled} without an outcome: {' | '.join(duels.reasons[:3])}"
+    return sentence

@@ -1,12 +1,12 @@
-"""What the gate says, as plain records, and the one sentence that sums them up."""
+"""The gate's decision as plain records, and the sentences that sum it up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from results.comparison import DimensionVerdict, Verdict
 from results.statistics import Interval
 
-Verdict = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ADVISORY"]
 Overall = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ERROR"]
 
 EXIT_CODES: Mapping[Overall, int] = {"PASS": 0, "REGRESSED": 1, "INCONCLUSIVE": 2, "ERROR": 3}
@@ -14,64 +14,41 @@ EXIT_CODES: Mapping[Overall, int] = {"PASS": 0, "REGRESSED": 1, "INCONCLUSIVE": 
 
 
 @dataclass(frozen=True)
-class DimensionVerdict:
-    """One dimension of a gate.
-
-    Attributes:
-        dimension: Key in ``DIMENSIONS``.
-        verdict: ADVISORY where it can't block: no licence, not in the policy, or not scored.
-        n: Canaries scored on both sides.
-        unpaired: Canaries left out because one side has no score.
-        baseline: Mean over canaries, or the rate of canaries with the fault if hard.
-        candidate: The same of the candidate.
-        delta: Candidate minus baseline, paired by canary.
-        margin: Largest loss allowed; None where the policy names none.
-        hard: Judged by rates and McNemar's test.
-        licence: What its judge's licence shows (``people, AUC 0.84, n 240``), or, where the policy needs one,
-            what it lacks (``no licence``, ``wrong domain`` ...); ``none yet`` for a judge that needs none,
-            ``-`` for a reported figure, ``given`` where the caller brought the scores.
-        p: One-sided, not corrected for the number of dimensions: if hard the exact McNemar p that faults
-            became more frequent, if soft that the loss exceeds the margin; None where nothing is tested.
-        needed: Canaries that would settle an INCONCLUSIVE verdict; of no meaning beside another.
-        why: The rule that decided, with its figures, as a clause.
-    """
+class Flip:
+    """One canary that got worse by more than the margin, or shows a hard fault anew."""
 
     dimension: str
-    verdict: Verdict
-    n: int
-    unpaired: int
-    baseline: Interval
-    candidate: Interval
-    delta: Interval
-    margin: float | None
     hard: bool
-    licence: str
-    p: float | None
-    needed: int | None
-    why: str
+    canary: str
+    loss: float  # in the dimension's unit, takes averaged; 1 for a new fault
+    before: str = ""  # first words of the baseline's answer; empty for a table without texts
+    after: str = ""  # first words of the candidate's
+
+
+@dataclass(frozen=True)
+class PassRate:
+    """How many takes of one canary the candidate passed on one dimension."""
+
+    canary: str
+    dimension: str
+    takes: int
+    passed: int  # without the fault if hard, else no more than the margin below the baseline's mean
 
 
 @dataclass(frozen=True)
 class GateResult:
-    """The gate's decision.
+    """The gate's decision."""
 
-    Attributes:
-        overall: ERROR if there are problems; else the worst verdict that can block.
-        baseline: Run name.
-        candidate: Run name.
-        dimensions: In table order; empty if nothing could be compared.
-        problems: What makes it an ERROR, one clause each.
-        notes: What a reader should know beside the verdict, one clause each.
-        evidence: Sentences in which the candidate shows a hard fault, quoted.
-    """
-
-    overall: Overall
+    overall: Overall  # ERROR if there are problems; else the worst verdict that can block
     baseline: str
     candidate: str
-    dimensions: tuple[DimensionVerdict, ...]
-    problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    evidence: tuple[str, ...] = ()
+    dimensions: tuple[DimensionVerdict, ...]  # in table order; empty if nothing could be compared
+    problems: tuple[str, ...] = ()  # what makes it an ERROR, one clause each
+    notes: tuple[str, ...] = ()  # what a reader should know beside the verdict, one clause each
+    evidence: tuple[str, ...] = ()  # sentences in which the candidate shows a hard fault, quoted
+    suite: str | None = None
+    flips: tuple[Flip, ...] = ()  # worst first: hard faults, then by loss
+    pass_rates: tuple[PassRate, ...] = ()  # of dimensions that can block, by dimension and canary
 
     @property
     def exit_code(self) -> int:
@@ -82,40 +59,87 @@ class GateResult:
         """The dimensions with that verdict."""
         return tuple(d for d in self.dimensions if d.verdict == verdict)
 
+    def worst_dimensions(self, count: int = 3) -> tuple[DimensionVerdict, ...]:
+        """Those that decided: REGRESSED, then INCONCLUSIVE, then the rest, each by its gain."""
+        order = {"REGRESSED": 0, "INCONCLUSIVE": 1, "PASS": 2}
+        able = [d for d in self.dimensions if d.verdict in order]
+        return tuple(sorted(able, key=lambda d: (order[d.verdict], d.gain.estimate))[:count])
+
+
+def number(value: float) -> str:
+    """Two decimals, fewer for large figures, a dash for none."""
+    if value != value:
+        return "-"
+    return f"{value:z.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def interval(found: Interval, signed: bool = False) -> str:
+    """``0.61 [0.52, 0.70]``; the estimate alone where one canary gives no interval."""
+    sign = "+" if signed and found.estimate > 0 else ""
+    if found.estimate != found.estimate:
+        return "-"
+    if found.low != found.low:
+        return f"{sign}{number(found.estimate)}"
+    return f"{sign}{number(found.estimate)} [{number(found.low)}, {number(found.high)}]"
+
 
 def summary_sentence(result: GateResult) -> str:
-    """The verdict as one plain sentence; for INCONCLUSIVE it says how many canaries would settle it."""
+    """The verdict as one plain sentence, with what is known of the gain that the policy asks for."""
     pair = f"{result.candidate} against {result.baseline}"
-    unscored = [d.dimension for d in result.dimensions if d.n == 0 and d.margin is not None]
-    rest = f" ({', '.join(unscored)} not scored)" if unscored else ""
     if result.overall == "ERROR":
         return f"ERROR: {pair} can't be judged: {'; '.join(result.problems)}."
+    unscored = [d.dimension for d in result.dimensions if d.n == 0 and d.margin is not None]
+    rest = f" ({', '.join(unscored)} not scored)" if unscored else ""
+    gains = "".join(f" {gain_sentence(d)}" for d in result.dimensions if d.goal and d.n)
     if result.overall == "REGRESSED":
         worse = "; ".join(f"{d.dimension}: {d.why}" for d in result.having("REGRESSED"))
-        return f"REGRESSED: {pair} got worse in {worse}{rest}."
-    passed = len(result.having("PASS"))
+        return f"REGRESSED: {pair} got worse in {worse}{rest}.{gains}"
     if result.overall == "PASS":
+        passed = result.having("PASS")
+        only = {d.rules_out for d in passed if d.rules_out is not None and d.rules_out > (d.margin or 0)}
         return (
-            f"PASS: {pair} lost no more than the margin in any of {passed} dimensions that can block{rest}."
+            f"PASS: {pair} lost no more than the margin in any of {len(passed)} dimensions that can block{rest}."
+            + (
+                f" The {result.suite} suite is small: only losses of more than {max(only):g} are ruled out."
+                if only
+                else ""
+            )
+            + gains
         )
     open_ones = result.having("INCONCLUSIVE")
     names = ", ".join(d.dimension for d in open_ones)
     low, high = min(d.n for d in open_ones), max(d.n for d in open_ones)
     n = f"{low} to {high}" if low < high else str(high)
-    needed = max(d.needed or 0 for d in open_ones)
     return (
         f"INCONCLUSIVE: {pair} shows no proven loss, but {n} canaries can't rule one out in {names}; "
-        f"about {needed} would{rest}."
+        f"about {max(d.needed or 0 for d in open_ones)} would{rest}.{gains}"
     )
 
 
+def gain_sentence(verdict: DimensionVerdict) -> str:
+    """Whether the gain that the policy asks for is proven."""
+    figure = f"{verdict.dimension} gained {interval(verdict.gain, signed=True)}"
+    if verdict.verdict == "ADVISORY":
+        return f"{figure}: advisory ({verdict.licence})."
+    return f"{figure}: {'a gain is proven' if verdict.gain_is_proven else 'no gain is proven'}."
+
+
 def next_step(result: GateResult) -> str | None:
-    """What would settle an INCONCLUSIVE, as one sentence; None for any other verdict."""
+    """What would settle an INCONCLUSIVE, as one sentence with its command; None for any other verdict."""
     open_ones = result.having("INCONCLUSIVE")
     if result.overall != "INCONCLUSIVE" or not open_ones:
         return None
+    runs = f"{result.baseline},{result.candidate}"
+    anew = [d for d in open_ones if d.hard and any(f.dimension == d.dimension for f in result.flips)]
+    if anew:
+        flips = [f for f in result.flips if f.dimension == anew[0].dimension]
+        return (
+            f"Read what shows a new fault of {anew[0].dimension}, {flips[0].canary} first of {len(flips)}; more "
+            "canaries tell chance from a change: "
+            f"inspect eval evals/voice.py --model {runs} -T suite=full"
+        )
     most = max(open_ones, key=lambda d: d.needed or 0)
     return (
         f"To settle it, evaluate both on about {most.needed} canaries ({most.dimension} takes the most): "
-        "-T suite=full, or a suite of your own. `timbre power` says what each dimension takes."
+        f"inspect eval evals/voice.py --model {runs} -T suite=full, or a suite of your own."
     )

@@ -1,6 +1,5 @@
 """A licence for tests: made-up values and labels, every field valid."""
 
-from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -53,5 +52,12 @@ def made_licence(judge: JudgeIdentity, figures: Agreement | None = None, **chang
 
 def without_licences(policy: Policy) -> Policy:
     """The policy with every dimension free to block, for tables that name no judges."""
-    rules = {key: replace(rule, licence="not needed: made up") for key, rule in policy.dimensions.items()}
-    return replace(policy, dimensions=rules)
+    free = {"licence": "not needed: made up"}
+    rules = {key: rule.model_copy(update=free) for key, rule in policy.dimensions.items()}
+    return policy.model_copy(update={"dimensions": rules})
+
+
+def with_all_optional(policy: Policy) -> Policy:
+    """The policy with every dimension free to go unscored, for tables of one or two dimensions."""
+    rules = {key: rule.model_copy(update={"optional": True}) for key, rule in policy.dimensions.items()}
+    return policy.model_copy(update={"dimensions": rules})

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from results.arms import ArmScore
+from results.comparison import RunScore
 from results.statistics import Interval
 from timbre.eval_set import arm_arguments
 from timbre.voice import FEW_SHOT, few_shot_wins
@@ -12,10 +12,10 @@ from timbre.voice import FEW_SHOT, few_shot_wins
 NOTHING = Interval(math.nan, math.nan, math.nan)
 
 
-def _scores(**voice_match: float) -> list[ArmScore]:
+def _scores(**voice_match: float) -> list[RunScore]:
     """Means of voice_match, and of a dimension on which the few-shot arm is far ahead."""
     return [
-        ArmScore(run.replace("few", FEW_SHOT), key, 12, 0, Interval(mean, 0.0, 1.0), NOTHING, 12)
+        RunScore(run.replace("few", FEW_SHOT), key, 12, 0, Interval(mean, 0.0, 1.0), NOTHING, 12)
         for run, likeness in voice_match.items()
         for key, mean in (("voice_match", likeness), ("humor", 0.9 if run == "few" else 0.1))
     ]

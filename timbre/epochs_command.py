@@ -17,11 +17,13 @@ from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT, DEFAULT_VOICE, home
 
 if TYPE_CHECKING:
-    from results.arms import ArmScore
+    from results.comparison import RunScore
     from training.runs import Run
 
 LIKENESS, RECITED = "voice_match", "memorization"
 SHOWN = (LIKENESS, RECITED, "hashtag_slop", "compression")
+RECITES = 0.03
+"""Rate of recitals from which an epoch is proven to recite: the margin of the gate's policy."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class EpochChoice:
     """Two answers to the same question.
 
     Attributes:
-        by_judges: Of the epochs that recite least, the one whose answers are most like the writer's.
+        by_judges: Of the epochs not proven to recite, the one whose answers are most like the writer's.
         by_loss: The one with the lowest validation loss.
     """
 
@@ -72,8 +74,8 @@ def epochs(name: str, voice: Path | None, answers: int, max_tokens: int, as_json
     """Ask every epoch of a run its validation prompts, and choose one by what it writes.
 
     Validation loss rises while a voice still gets better, and falls where it begins to recite. So each
-    epoch's adapter answers the prompts of the run's validation pairs, and of those that recite training
-    responses least the one most like the writer (voice_match) is chosen. What validation loss would have
+    epoch's adapter answers the prompts of the run's validation pairs, and of those that aren't proven to recite
+    training responses the one most like the writer (voice_match) is chosen. What validation loss would have
     chosen stands beside it. Both go into run.json as epoch_choice. An epoch goes by RUN@N wherever a run's
     name is asked for. Interrupted, the same command goes on.
 
@@ -99,15 +101,23 @@ def epochs(name: str, voice: Path | None, answers: int, max_tokens: int, as_json
 def choose(scores: Sequence[EpochScore]) -> EpochChoice:
     """The better epoch by either measure; of equals, the earlier, which has learned less by heart.
 
+    By the judges it is the most like the writer of the epochs that are not proven to recite: the lower limit of
+    the rate of recitals is no more than ``RECITES``. One coincidence on a few prompts rules nothing out. Where all
+    recite, it is the one that recites least.
+
     Raises:
-        TimbreError: an epoch has no likeness or no validation loss.
+        TimbreError: an epoch has no likeness, no figure of recitals or no validation loss.
     """
-    lacking = [s.epoch for s in scores if s.val_loss is None or math.isnan(s.means[LIKENESS])]
-    if lacking:
-        raise TimbreError(
-            f"epoch {lacking[0]} has no {LIKENESS} or no validation loss", do="look at its logs"
-        )
-    by_judges = min(scores, key=lambda s: (s.means[RECITED], -s.means[LIKENESS], s.epoch))
+    for s in scores:
+        lacking = [key for key in (LIKENESS, RECITED) if math.isnan(s.means[key])]
+        lacking += ["validation loss"] if s.val_loss is None else []
+        if lacking:
+            raise TimbreError(f"epoch {s.epoch} has no {' and no '.join(lacking)}", do="look at its logs")
+    sound = [s for s in scores if s.low[RECITED] <= RECITES]
+    if sound:
+        by_judges = min(sound, key=lambda s: (-s.means[LIKENESS], s.epoch))
+    else:
+        by_judges = min(scores, key=lambda s: (s.means[RECITED], -s.means[LIKENESS], s.epoch))
     by_loss = min(scores, key=lambda s: (s.val_loss, s.epoch))
     return EpochChoice(by_judges.epoch, by_loss.epoch)
 
@@ -118,7 +128,7 @@ def ask_epochs(run: "Run", voice: Path, answers: int, max_tokens: int) -> list[E
     Raises:
         TimbreError: no validation pairs, or a failed eval.
     """
-    from results.arms import side_by_side
+    from results.comparison import side_by_side
     from results.logs import read_logs
     from results.policy import load_policy
     from results.table import score_table
@@ -149,7 +159,7 @@ def ask_epochs(run: "Run", voice: Path, answers: int, max_tokens: int) -> list[E
     return [_epoch_score(row, [s for s in found if s.run == name]) for name, row in names.items()]
 
 
-def _epoch_score(row: dict[str, Any], found: "Sequence[ArmScore]") -> EpochScore:
+def _epoch_score(row: dict[str, Any], found: "Sequence[RunScore]") -> EpochScore:
     shown = {s.dimension: s for s in found if s.dimension in SHOWN}
     return EpochScore(
         row["epoch"],

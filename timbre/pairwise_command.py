@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from results.options import reading_logs
+from results.options import Sources, print_json, reading
 from timbre.errors import TimbreError
-from timbre.paths import DEFAULT_VOICE, logs_dir
 from training.runs import BASELINE
 
 if TYPE_CHECKING:
@@ -29,22 +28,14 @@ if TYPE_CHECKING:
     type=click.Choice(["humor", "provocativeness", "voice_match", "warmth"]),
     help="May be given again.  [default: humor, provocativeness and voice_match]",
 )
-@click.option(
-    "--voice",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_VOICE,
-    help="The writer's pairs, for voice_match: those the runs were evaluated with.  [default: the shipped]",
-)
 @click.option("--max-connections", type=click.IntRange(1), help="Questions in flight.")
-@reading_logs
+@reading("voice")
 def pairwise(
     runs: tuple[str, ...],
     grader: str,
     dimensions: tuple[str, ...],
-    places: tuple[Path, ...],
-    suite: str | None,
-    voice: Path,
     max_connections: int | None,
+    sources: Sources,
     as_json: bool,
 ) -> None:
     """Ask a grader which of two runs' answers has more of a quality.
@@ -67,17 +58,15 @@ def pairwise(
     from judges.pairwise import PAIRWISE
     from results.conditions import differences
     from results.duels import MATTERS, duels_between, tabulate
-    from results.logs import read_logs
-    from results.pairwise_terminal import show_standings
-    from results.plain_json import print_json
+    from results.terminal import show_standings
 
     if len(set(runs)) < 2:
         raise click.UsageError("name at least two runs")
     wanted = tuple(dict.fromkeys(dimensions)) or PAIRWISE
-    logs = read_logs(places or (logs_dir(),), runs, suite)
+    logs = sources.logs(runs)
     names = [log.run for log in logs]
     duels, warnings = duels_between(logs), differences(logs, MATTERS)
-    own = _own_texts(voice, logs) if "voice_match" in wanted else ()
+    own = _own_texts(sources.voice, logs) if "voice_match" in wanted else ()
     questions = 2 * len(duels) * len(wanted)
     click.echo(
         f"{len(duels)} pairs of answers, both orders, for {', '.join(wanted)}: up to {questions} questions",

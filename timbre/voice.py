@@ -19,7 +19,7 @@ from timbre.paths import CHECKOUT, DEFAULT_VOICE, logs_dir, results_dir, runs_di
 from training.runs import BASELINE
 
 if TYPE_CHECKING:
-    from results.arms import ArmScore
+    from results.comparison import RunScore
 
 RUNS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}
 """The founding experiment: one change between the two, the collator."""
@@ -121,13 +121,13 @@ def show_results(arms: list[str], logs: Path) -> str:
 
     The few-shot arm is in the table where it beats the runs.
     """
-    from results.arms import side_by_side
+    from results.comparison import side_by_side
     from results.conditions import differences
     from results.gate import gate_logs
     from results.logs import read_logs
     from results.policy import load_policy
     from results.table import score_table
-    from results.terminal import show_arms, show_gate
+    from results.terminal import show_gate, show_runs
     from results.verdicts import summary_sentence
 
     read = read_logs((logs,), arms, "smoke")
@@ -138,13 +138,13 @@ def show_results(arms: list[str], logs: Path) -> str:
     scores = side_by_side(score_table(with_few_shot), everyone, policy)
     wins, told = few_shot_wins(scores)
     shown = everyone if wins else arms
-    show_arms(shown, [s for s in scores if s.run in shown], differences(with_few_shot if wins else read))
+    show_runs(shown, [s for s in scores if s.run in shown], differences(with_few_shot if wins else read))
     print(f"{told}\n")
     show_gate(result)
     return summary_sentence(result)
 
 
-def few_shot_wins(scores: "Sequence[ArmScore]") -> tuple[bool, str]:
+def few_shot_wins(scores: "Sequence[RunScore]") -> tuple[bool, str]:
     """Whether pairs in the prompt sound more like the writer than any run does, and a sentence that says so.
 
     Args:
@@ -161,8 +161,8 @@ def few_shot_wins(scores: "Sequence[ArmScore]") -> tuple[bool, str]:
 
 def write_pages(arms: list[str], logs: Path) -> tuple[Path, Path]:
     """LOG.md with a section a run, results/report.html, and each run's table in its log."""
-    from results.arms import side_by_side
-    from results.export import export
+    from results.comparison import side_by_side
+    from results.log import export
     from results.log_metadata import write_into_log
     from results.logs import read_logs
     from results.policy import load_policy

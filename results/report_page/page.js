@@ -1,26 +1,16 @@
 "use strict";
 const byId = (id) => document.getElementById(id);
 const root = document.documentElement;
-const plots = JSON.parse(byId("plots").textContent);
-
-function draw() {
-  const ink = getComputedStyle(root).getPropertyValue("--ink").trim();
-  for (const [name, figure] of Object.entries(plots)) {
-    const axis = { color: ink, gridcolor: "#8884", zerolinecolor: "#8888" };
-    const layout = { ...figure.layout, font: { color: ink, family: "system-ui, sans-serif" },
-      xaxis: { ...figure.layout.xaxis, ...axis }, yaxis: { ...figure.layout.yaxis, ...axis } };
-    Plotly.react(byId("plot-" + name), figure.data, layout, { responsive: true, displayModeBar: false });
-  }
-}
 
 function theme(dark) {
-  root.classList.toggle("dark", dark);
+  root.style.colorScheme = dark ? "dark" : "light";
   byId("theme").setAttribute("aria-pressed", String(dark));
-  draw();
+  byId("theme").textContent = dark ? "Light" : "Dark";
 }
 const preferred = window.matchMedia("(prefers-color-scheme: dark)");
 preferred.addEventListener("change", (event) => theme(event.matches));
-byId("theme").addEventListener("click", () => theme(!root.classList.contains("dark")));
+byId("theme").addEventListener("click", () => theme(root.style.colorScheme !== "dark"));
+byId("theme").hidden = byId("filter").hidden = false;
 
 const canaries = [...document.querySelectorAll(".canary")];
 function filter() {
@@ -28,19 +18,35 @@ function filter() {
   let shown = 0;
   for (const canary of canaries) {
     const fits = (!kind || canary.dataset.kind === kind)
-      && (!fault || canary.dataset.faults.split(" ").includes(fault))
+      && (!fault || canary.dataset.evidence.split(" ").includes(fault))
       && (!words || canary.textContent.toLowerCase().includes(words));
     canary.hidden = !fits;
     shown += fits;
   }
   byId("count").textContent = `${shown} of ${canaries.length} shown`;
 }
+function mark() {
+  const wanted = (byId("fault").value || byId("fault").dataset.shown).split(" ");
+  for (const found of document.querySelectorAll("mark"))
+    found.classList.toggle("on", found.dataset.of.split(" ").some((key) => wanted.includes(key)));
+}
+function least(canary, key) {
+  const gains = [...canary.querySelectorAll(`li[data-key="${key}"]`)].map((chip) => Number(chip.dataset.gain));
+  return Math.min(0, ...gains);
+}
+function order() {
+  const key = byId("order").value, given = [...document.querySelectorAll(".canary")];
+  const ranked = key ? given.sort((a, b) => least(a, key) - least(b, key)) : [...canaries];
+  byId("canaries").append(...ranked);
+}
 byId("filter").addEventListener("submit", (event) => event.preventDefault());
 for (const id of ["text", "kind", "fault"]) byId(id).addEventListener("input", filter);
+byId("fault").addEventListener("input", mark);
+byId("order").addEventListener("input", order);
 byId("diff").addEventListener("change", (event) => document.body.classList.toggle("diff", event.target.checked));
 
 function step(by) {
-  const open = canaries.filter((canary) => !canary.hidden);
+  const open = [...document.querySelectorAll(".canary:not([hidden])")];
   const at = open.indexOf(document.activeElement.closest(".canary"));
   const next = open[at < 0 ? (by > 0 ? 0 : open.length - 1) : Math.min(open.length - 1, Math.max(0, at + by))];
   if (next) { next.focus({ preventScroll: true }); next.scrollIntoView(); }

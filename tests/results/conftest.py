@@ -23,6 +23,8 @@ _DEFAULTS: Mapping[str, float] = {
     "hashtag_slop": 0.2,
     "self_insertion": 0.0,
     "memorization": 0.0,
+    "humor": 0.3,
+    "provocativeness": 0.3,
 }
 
 
@@ -36,13 +38,16 @@ def write_log(tmp_path: Path) -> WriteLog:
     from inspect_ai.log import (
         EvalConfig,
         EvalDataset,
+        EvalError,
         EvalLog,
+        EvalPlan,
+        EvalPlanStep,
         EvalResults,
         EvalSample,
         EvalSpec,
         write_eval_log,
     )
-    from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, ModelOutput
+    from inspect_ai.model import ChatCompletionChoice, ChatMessageAssistant, GenerateConfig, ModelOutput
     from inspect_ai.scorer import Score
 
     folder = tmp_path / "logs"
@@ -70,6 +75,9 @@ def write_log(tmp_path: Path) -> WriteLog:
         facts: Mapping[str, Any] | None = None,
         missing: int = 0,
         score_metadata: Callable[[int], Mapping[str, Any]] = lambda at: {},
+        decoding: Mapping[str, Any] | None = None,
+        answered_by: Callable[[int], str | None] = lambda at: None,
+        failed: Callable[[int, int], bool] = lambda canary, epoch: False,
     ) -> Path:
         timbre = {
             "run": run,
@@ -80,7 +88,7 @@ def write_log(tmp_path: Path) -> WriteLog:
             "suite_sha256": "5" * 64,
             "judges": "6" * 64,
             "voice": "voice",
-            "decoding": {"temperature": 0.7, "top_p": 0.95, "seed": 7, "max_tokens": 512, "epochs": epochs},
+            "server": {"dtype": "bfloat16", "args": ""},
             "shots": 0,
             "grader": None,
             **(facts or {}),
@@ -100,13 +108,20 @@ def write_log(tmp_path: Path) -> WriteLog:
                         epoch=epoch,
                         input=f"Write about {canary}.",
                         target="",
-                        output=ModelOutput(model=run, choices=[choice]),
-                        scores={
+                        output=ModelOutput(
+                            model=run, choices=[choice], metadata={"identity": answered_by(len(samples))}
+                        ),
+                        scores=None
+                        if failed(canary, epoch)
+                        else {
                             "voice": Score(
                                 value={k: j["value"] for k, j in judged.items()},
                                 metadata={"judgements": judged, **score_metadata(len(samples))},
                             )
                         },
+                        error=EvalError(message="timeout", traceback="", traceback_ansi="")
+                        if failed(canary, epoch)
+                        else None,
                         metadata={
                             "kind": "personal" if licensed(canary) else "third_party",
                             "subjects": [],
@@ -125,6 +140,12 @@ def write_log(tmp_path: Path) -> WriteLog:
                 model=f"voice/{run}",
                 config=EvalConfig(epochs=epochs),
                 metadata={"timbre": timbre},
+            ),
+            plan=EvalPlan(
+                steps=[EvalPlanStep(solver="answer_canary")],
+                config=GenerateConfig(
+                    **{"temperature": 0.7, "top_p": 0.95, "seed": 7, "max_tokens": 512, **(decoding or {})}
+                ),
             ),
             results=EvalResults(total_samples=len(samples), completed_samples=len(samples) - missing),
             samples=samples[: len(samples) - missing],

@@ -1,19 +1,19 @@
 """What may be compared with what, and what the gate says where it may not."""
 
+import dataclasses
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from results.command import gate as command
+from results.commands import gate as command
 from results.conditions import CONDITIONS
 from results.gate import gate_logs
 from results.logs import read_logs
-from results.policy import load_policy
-from results.step_summary import step_summary
+from results.policy import Policy, load_policy
+from results.verdicts import next_step
 
 WriteLog = Callable[..., Path]
 POLICY = load_policy()
@@ -24,7 +24,7 @@ DIFFERENT = {
     "judges": {"judges": "9" * 64},
     "impostors": {"impostors": "others.jsonl 0123456789ab"},
     "voice": {"voice": "another"},
-    "decoding": {"decoding": {"temperature": 1.0}},
+    "server": {"server": {"dtype": "float32", "args": "--quantization fp8"}},
     "grader": {"grader": "openai/gpt-5"},
 }
 
@@ -34,15 +34,14 @@ def _pair(write_log: WriteLog, **facts: object) -> Path:
     return write_log("run2", facts=facts).parent
 
 
-@pytest.mark.parametrize("name", CONDITIONS)
+@pytest.mark.parametrize("name", [name for name in CONDITIONS if name != "decoding"])
 def test_what_differs_is_refused_by_name_and_let_pass_where_allowed(write_log: WriteLog, name: str) -> None:
     logs = _pair(write_log, **DIFFERENT[name])
     asked = ["--baseline", "baseline", "--candidate", "run2", "--logs", str(logs), "--json"]
     refused = CliRunner().invoke(command, asked)
     assert refused.exit_code == 3
-    told = json.loads(refused.stdout)
-    assert told["problems"][0].startswith(f"{name} differs: baseline ")
-    assert f"--allow {name}" in told["problems"][0]
+    problem = json.loads(refused.stdout)["problems"][0]
+    assert problem.startswith(f"{name} differs: baseline ") and f"--allow {name}" in problem
     allowed = CliRunner().invoke(command, [*asked, "--allow", name])
     assert allowed.exit_code in (0, 1, 2), allowed.output
     assert any(f"as allowed: {name} differs" in note for note in json.loads(allowed.stdout)["notes"])
@@ -51,7 +50,7 @@ def test_what_differs_is_refused_by_name_and_let_pass_where_allowed(write_log: W
 def test_a_policy_may_allow_too(write_log: WriteLog) -> None:
     before, after = read_logs((_pair(write_log, **DIFFERENT["base"]),), ("baseline", "run2"))
     assert gate_logs(before, after, POLICY).overall == "ERROR"
-    assert gate_logs(before, after, replace(POLICY, allow=("base",))).overall != "ERROR"
+    assert gate_logs(before, after, POLICY.model_copy(update={"allow": ("base",)})).overall != "ERROR"
 
 
 def test_of_two_suites_only_the_canaries_that_both_answered_are_compared(write_log: WriteLog) -> None:
@@ -63,10 +62,24 @@ def test_of_two_suites_only_the_canaries_that_both_answered_are_compared(write_l
     assert any("8 canaries left out" in note for note in result.notes)
 
 
+def test_prompts_that_changed_under_one_id_are_not_paired(write_log: WriteLog) -> None:
+    before, after = read_logs((_pair(write_log, **DIFFERENT["suite"]),), ("baseline", "run2"))
+    other = tuple(
+        dataclasses.replace(s, prompt="Another question.") if s.canary >= "c10" else s for s in after.samples
+    )
+    result = gate_logs(before, dataclasses.replace(after, samples=other), POLICY, allowed=("suite",))
+    assert result.dimensions[0].n == 10
+    assert any("2 canaries left out" in note for note in result.notes)
+
+
+def _pinned(identity: str) -> Policy:
+    return POLICY.model_copy(update={"baseline_identity": identity})
+
+
 def test_another_baseline_than_the_pinned_one_is_an_error(write_log: WriteLog) -> None:
     before, after = read_logs((_pair(write_log),), ("baseline", "run2"))
-    assert gate_logs(before, after, replace(POLICY, baseline_identity="b" * 12)).overall != "ERROR"
-    refused = gate_logs(before, after, replace(POLICY, baseline_identity="0" * 12))
+    assert gate_logs(before, after, _pinned("b" * 12)).overall != "ERROR"
+    refused = gate_logs(before, after, _pinned("0" * 12))
     assert (
         refused.overall == "ERROR" and "pins the baseline's identity to 000000000000" in refused.problems[0]
     )
@@ -87,7 +100,7 @@ def test_a_hard_fault_is_quoted_in_table_junit_and_summary(
     assert "- evidence: memorization on c00: " in done.stdout and "and 9 more" in done.stdout
     assert "We were all there" in junit.read_text()
     summary = page.read_text()
-    assert summary.startswith("### Voice gate: ❌ REGRESSED: run2 against baseline")
+    assert "### Voice gate: ❌ REGRESSED: run2 against baseline" in summary
     assert "\\<b\\>she" in summary and "I \\| for years" in summary
 
 
@@ -102,26 +115,28 @@ def test_a_second_gate_adds_to_the_summary(
     assert page.read_text().count("### Voice gate") == 2
 
 
-def test_inconclusive_says_what_would_settle_it(write_log: WriteLog) -> None:
-    before, after = read_logs((_pair(write_log),), ("baseline", "run2"))
-    result = gate_logs(before, after, POLICY)
-    assert result.overall == "INCONCLUSIVE"
-    assert "-T suite=full" in step_summary(result) and "about 26 canaries" in step_summary(result)
+def test_inconclusive_gives_the_command_that_would_settle_it(write_log: WriteLog) -> None:
+    write_log("baseline", facts={"suite": "mine"})
+    logs = write_log("run2", facts={"suite": "mine"}).parent
+    result = gate_logs(*read_logs((logs,), ("baseline", "run2")), POLICY)
+    step = next_step(result)
+    assert result.overall == "INCONCLUSIVE" and step is not None
+    assert "about 99 canaries" in step and "inspect eval evals/voice.py --model baseline,run2" in step
 
 
 @pytest.mark.parametrize(
-    ("section", "said"),
+    ("section", "expected"),
     [
         ('[baseline]\nidentity = "xyz"', "12 to 64 hex digits"),
         ("[baseline]\nname = 1", "unknown key"),
         ("[baselines]\n", "unknown section"),
     ],
 )
-def test_a_wrong_pin_is_refused_with_its_key(tmp_path: Path, section: str, said: str) -> None:
+def test_a_wrong_pin_is_refused_with_its_key(tmp_path: Path, section: str, expected: str) -> None:
     from results.policy import DEFAULT_POLICY
     from timbre.errors import TimbreError
 
     policy = tmp_path / "policy.toml"
     policy.write_text(DEFAULT_POLICY.read_text() + "\n" + section + "\n")
-    with pytest.raises(TimbreError, match=said):
+    with pytest.raises(TimbreError, match=expected):
         load_policy(policy)

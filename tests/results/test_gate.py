@@ -1,49 +1,96 @@
-"""The gate's decisions on simulated tables: how often it is right, and what it says when it can't tell."""
+"""The gate's decisions on simulated tables: both risks, and what it says when it can't tell."""
 
-import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from results.comparison import hard_verdict, soft_verdict
-from results.gate import gate
-from results.policy import load_policy
-from results.statistics import Interval, canaries_needed, mean_intervals
-from results.verdicts import DimensionVerdict, GateResult, summary_sentence
+from results.comparison import DimensionVerdict, apply_holm, faults_p, hard_verdict, soft_verdict
+from results.gate import gate, gate_logs
+from results.logs import read_logs
+from results.policy import Policy, load_policy
+from results.statistics import (
+    Interval,
+    canaries_needed,
+    canaries_that_can_block,
+    mcnemar,
+    mean_interval,
+    mean_intervals,
+    safe_low,
+)
+from results.table import read_scores
+from results.verdicts import GateResult, summary_sentence
 from tests.made_licence import without_licences
 
 Simulate = Callable[..., pd.DataFrame]
-POLICY = without_licences(load_policy())
-SOFT = ("compression", "specificity", "voice_match", "hashtag_slop")
-HARD = ("self_insertion", "memorization")
+WriteLog = Callable[..., Path]
+Array = np.ndarray[Any, Any]
+
+SHIPPED = without_licences(load_policy())
+SOFT = ("relevance", "compression", "specificity", "voice_match", "hashtag_slop")
+HARD = ("integrity", "self_insertion", "memorization")
+ALPHA = SHIPPED.hard_alpha / 3
+
+
+def _only(*keys: str, **changes: Any) -> Policy:
+    """The shipped policy, of these dimensions alone."""
+    return SHIPPED.model_copy(update={"dimensions": {k: SHIPPED.dimensions[k] for k in keys}, **changes})
+
+
+POLICY = _only(*SOFT, *HARD)
+SMALL = _only("compression", min_canaries=8)
 
 
 def _verdict(result: GateResult, key: str) -> DimensionVerdict:
     return next(d for d in result.dimensions if d.dimension == key)
 
 
-def _arm(rng: np.random.Generator, difficulty: "np.ndarray[Any, Any]", epochs: int = 2) -> dict[str, Any]:
-    """One run over canaries of a given difficulty in [0, 1]: soft shares with noise, faults at random."""
-    n = len(difficulty)
-    soft = {k: np.clip(difficulty[:, None] + rng.normal(0, 0.15, (n, epochs)), 0, 1) for k in SOFT}
-    hard = {k: (rng.random((n, epochs)) < 0.4 * difficulty[:, None]).astype(float) for k in HARD}
-    return soft | hard
+def _arm(rng: np.random.Generator, n: int, level: float = 0.5, spread: float = 0.05) -> dict[str, Array]:
+    """One run over n canaries of two takes: soft shares around a level, no faults."""
+    soft = {k: np.clip(level + rng.normal(0, spread, (n, 2)), 0, 1) for k in SOFT}
+    return soft | {k: np.zeros((n, 2)) for k in HARD}
 
 
-def _faults(rng: np.random.Generator, rates: "np.ndarray[Any, Any]", tables: int) -> "np.ndarray[Any, Any]":
-    """Whether a canary shows a fault in any of two epochs: shape (canaries, tables)."""
-    found: np.ndarray[Any, Any] = (rng.random((len(rates), tables, 2)) < rates[:, None, None]).any(axis=2)
-    return found
+# What a non-inferiority gate is for: a true loss of one margin seldom passes.
+
+LOSSES: Mapping[str, Callable[[np.random.Generator, int, float], Array]] = {
+    "normal": lambda rng, n, loss: rng.normal(-loss, 0.2, n),
+    "skewed": lambda rng, n, loss: 0.15 - loss - rng.exponential(0.15, n),
+    "steps of a quarter": lambda rng, n, loss: (
+        rng.choice([-0.25, 0.0, 0.25], n) - 0.25 * (rng.random(n) < 4 * loss)
+    ),
+    "a share collapses": lambda rng, n, loss: rng.normal(0, 0.05, n) - (rng.random(n) < loss),
+    "half of it collapses": lambda rng, n, loss: rng.normal(-loss / 2, 0.05, n) - (rng.random(n) < loss / 2),
+}
 
 
-@pytest.mark.parametrize("canaries", [8, 12, 40])
-def test_equal_runs_are_blocked_at_most_one_time_in_twenty(canaries: int) -> None:
-    """400 simulated pairs of equal runs: four soft dimensions of different shapes and two hard ones."""
-    rng, tables = np.random.default_rng(canaries), 400
-    shape = (canaries, tables, 2)
+@pytest.mark.parametrize("n", [8, 12, 20, 30, 60, 169])
+@pytest.mark.parametrize("shape", LOSSES)
+def test_a_true_loss_of_one_margin_passes_at_most_one_time_in_twenty(shape: str, n: int) -> None:
+    """benchmarks/gate.py has the figures; 120 tables here, and 11 passes are two standard errors above 5 %."""
+    rng, passes = np.random.default_rng(n), 0
+    for _ in range(120):
+        gains = LOSSES[shape](rng, n, 0.1)
+        passes += soft_verdict(mean_interval(gains), safe_low(gains, 1.0), 0.1, 0.1) == "PASS"
+    assert passes <= 11
+
+
+@pytest.mark.parametrize("spread", [0.05, 0.2])
+def test_a_run_that_lost_nothing_passes_four_times_in_five_at_the_number_named(spread: float) -> None:
+    n = canaries_needed(spread, 0.1)
+    columns = np.random.default_rng(1).normal(0, spread, (200, n))
+    passes = [soft_verdict(mean_interval(c), safe_low(c, 1.0), 0.1, 0.1) == "PASS" for c in columns]
+    assert np.mean(passes) >= 0.75
+
+
+@pytest.mark.parametrize("n", [12, 40])
+def test_equal_runs_are_blocked_at_most_one_time_in_twenty(n: int) -> None:
+    rng, tables = np.random.default_rng(n), 400
+    shape = (n, tables, 2)
     draws = {
         "compression": lambda: rng.normal(0.5, 0.3, shape),
         "specificity": lambda: rng.beta(0.5, 3, shape),
@@ -51,165 +98,318 @@ def test_equal_runs_are_blocked_at_most_one_time_in_twenty(canaries: int) -> Non
         "hashtag_slop": lambda: (rng.random(shape) < 0.1).astype(float),
     }
     blocked = np.zeros(tables, dtype=bool)
-    for key, draw in draws.items():
+    for draw in draws.values():
         intervals = mean_intervals((draw() - draw()).mean(axis=2)).T
-        rule = POLICY.dimensions[key]
-        blocked |= [soft_verdict(Interval(*column), rule) == "REGRESSED" for column in intervals]
-    test = functools.cache(hard_verdict)
-    for key in HARD:
-        rates = rng.beta(1, 3, canaries)
-        had, has = _faults(rng, rates, tables), _faults(rng, rates, tables)
-        worse, better = (has & ~had).sum(axis=0), (had & ~has).sum(axis=0)
-        rule = POLICY.dimensions[key]
+        blocked |= [soft_verdict(Interval(*c), c[1], 0.1, 0.1) == "REGRESSED" for c in intervals]
+    for _ in HARD:
+        rates = rng.beta(1, 3, n)[:, None, None]
+        had, has = ((rng.random(shape) < rates).any(axis=2) for _ in range(2))
         blocked |= [
-            test(int(w), int(b), canaries, rule, POLICY.hard_alpha / 2) == "REGRESSED"
-            for w, b in zip(worse, better, strict=True)
+            hard_verdict(mcnemar(int(w), int(b)), ALPHA, int(w), n, 0.03) == "REGRESSED"
+            for w, b in zip((has & ~had).sum(axis=0), (had & ~has).sum(axis=0), strict=True)
         ]
     assert blocked.mean() <= 0.05
 
 
-@pytest.mark.parametrize("spread", [0.15, 0.3])
-def test_a_loss_of_twice_the_margin_is_blocked_four_times_in_five(spread: float) -> None:
-    """At the number of canaries that the power calculation names."""
-    rule = POLICY.dimensions["compression"]
-    n = canaries_needed(spread, rule.margin)
-    lost = np.random.default_rng(1).normal(-2 * rule.margin, spread, (n, 1500))
-    verdicts = [soft_verdict(Interval(*column), rule) for column in mean_intervals(lost).T]
-    assert verdicts.count("REGRESSED") >= 0.78 * 1500
+@pytest.mark.parametrize("among", range(1, 12))
+def test_a_total_collapse_blocks_at_the_fewest_canaries_that_may_decide(among: int) -> None:
+    n = canaries_that_can_block(among)
+    gains = np.full(n, -1.0)
+    one = DimensionVerdict(
+        *("compression", "REGRESSED", n, 0, *[mean_interval(gains)] * 3, 0.1, 0.1, False, False),
+        *(float(_collapse_p(n)), None, None, ""),
+    )
+    others = [DimensionVerdict(**{**one.__dict__, "verdict": "PASS", "p": 1.0}) for _ in range(among - 1)]
+    assert apply_holm([one, *others])[0].verdict == "REGRESSED"
 
 
-def test_the_whole_gate_seldom_blocks_equal_runs(simulate: Simulate) -> None:
-    rng = np.random.default_rng(3)
+def _collapse_p(n: int) -> float:
+    from results.statistics import margin_p
+
+    return margin_p(np.full(n, -1.0), 0.1)
+
+
+# Hard dimensions fail on evidence.
+
+
+def test_a_new_hard_fault_is_never_a_pass_however_many_canaries(simulate: Simulate) -> None:
+    for new, gone in ((1, 0), (5, 0), (12, 5), (20, 11)):
+        had, has = np.zeros((500, 1)), np.zeros((500, 1))
+        has[:new] = 1.0
+        had[100 : 100 + gone] = 1.0
+        table = simulate({"a": {"memorization": had}, "b": {"memorization": has}})
+        assert gate(table, "a", "b", _only("memorization")).overall != "PASS"
+
+
+def test_faultless_canaries_pass_a_hard_dimension_from_the_number_named_on(simulate: Simulate) -> None:
+    for n, verdict in ((98, "INCONCLUSIVE"), (99, "PASS")):
+        zero = {"memorization": np.zeros((n, 2))}
+        found = gate(simulate({"a": zero, "b": zero}), "a", "b", _only("memorization")).dimensions[0]
+        assert (found.verdict, found.needed) == (verdict, 99 if n < 99 else None)
+
+
+def test_faults_in_takes_that_the_baseline_lacks_block(simulate: Simulate) -> None:
+    after = np.zeros((40, 3))
+    after[:, 1:] = 1.0
+    table = simulate({"a": {"memorization": np.zeros((40, 1))}, "b": {"memorization": after}})
+    result = gate(table, "a", "b", _only("memorization"))
+    assert result.overall == "REGRESSED" and "40 of 40 canaries show it against 0" in result.dimensions[0].why
+
+
+def test_more_takes_of_the_same_run_are_no_regression(simulate: Simulate) -> None:
+    """A run with three takes has three tries at a fault that every take has one time in ten."""
+    rng, tables = np.random.default_rng(5), 60
     blocked = 0
-    for _ in range(10):
-        difficulty = rng.beta(1, 2, 12)
-        table = simulate({"a": _arm(rng, difficulty), "b": _arm(rng, difficulty)})
-        blocked += gate(table, "a", "b", POLICY).overall == "REGRESSED"
-    assert blocked <= 1
+    for _ in range(tables):
+        before, after = (rng.random((40, 1)) < 0.1).astype(float), (rng.random((40, 3)) < 0.1).astype(float)
+        rows = simulate({"a": {"memorization": before}, "b": {"memorization": after}})
+        blocked += faults_p(rows[rows["run"] == "a"], rows[rows["run"] == "b"], 0.5) <= 0.05
+    assert blocked <= 6
+
+
+def test_self_insertion_is_counted_only_where_the_prompt_gives_no_licence(simulate: Simulate) -> None:
+    fault = np.zeros((140, 1))
+    fault[:40] = 1.0
+    table = simulate({"a": {"self_insertion": np.zeros((140, 1))}, "b": {"self_insertion": fault}})
+    table["licensed"] = table["canary"] < "c0040"
+    found = gate(table, "a", "b", _only("self_insertion")).dimensions[0]
+    assert (found.n, found.verdict) == (100, "PASS")
+
+
+# The whole gate.
 
 
 @pytest.mark.parametrize("key", ["compression", "hashtag_slop", "self_insertion"])
-def test_a_planted_regression_is_blocked(simulate: Simulate, key: str) -> None:
+def test_a_planted_regression_is_blocked_and_its_canaries_are_named(simulate: Simulate, key: str) -> None:
     rng = np.random.default_rng(7)
-    before = _arm(rng, np.full(40, 0.5)) | {"self_insertion": np.zeros((40, 2))}
-    after = dict(before)
-    if key == "self_insertion":
-        after[key] = (rng.random((40, 2)) < 0.2).astype(float)
-    else:
-        after[key] = before[key] + rng.normal(-0.25 if key == "compression" else 0.25, 0.1, (40, 2))
+    before, after = _arm(rng, 40, spread=0.01), _arm(rng, 40, spread=0.01)
+    worse = {"compression": -0.25, "hashtag_slop": 0.25, "self_insertion": 1.0}[key]
+    after[key] = after[key] + worse * (np.arange(40) < (40 if key != "self_insertion" else 8))[:, None]
     result = gate(simulate({"a": before, "b": after}), "a", "b", POLICY)
     assert [d.dimension for d in result.having("REGRESSED")] == [key]
     assert (result.overall, result.exit_code) == ("REGRESSED", 1)
     assert key in summary_sentence(result)
+    assert {flip.dimension for flip in result.flips} == {key}
+    assert len(result.flips) >= 8 and result.flips[0].loss >= result.flips[-1].loss
 
 
 def test_a_run_that_lost_nothing_over_many_canaries_passes(simulate: Simulate) -> None:
     rng = np.random.default_rng(8)
-    before = {k: rng.random((160, 2)) * 0.1 + 0.5 for k in SOFT} | {k: np.zeros((160, 2)) for k in HARD}
-    after = {k: v + rng.normal(0, 0.02, v.shape) for k, v in before.items() if k in SOFT}
-    after |= {k: np.zeros((160, 2)) for k in HARD}
-    result = gate(simulate({"a": before, "b": after}), "a", "b", POLICY)
+    result = gate(simulate({"a": _arm(rng, 169), "b": _arm(rng, 169)}), "a", "b", POLICY)
     assert (result.overall, result.exit_code) == ("PASS", 0)
-    assert "0 of 160 leaves a rate up to 1.9 % possible" in _verdict(result, "memorization").why
+    assert "0 new of 169 leaves a rate up to 1.8 % possible" in _verdict(result, "memorization").why
+    assert "nothing below -0.1" in _verdict(result, "compression").why
 
 
-def test_twelve_faultless_canaries_do_not_pass_a_hard_dimension_and_it_says_how_many_would(
+def test_a_loss_twice_the_margin_is_no_pass(simulate: Simulate) -> None:
+    """A rule that passed at twice the margin would pass this one."""
+    rng = np.random.default_rng(9)
+    before, after = _arm(rng, 169), _arm(rng, 169)
+    after["compression"] = before["compression"] - 0.15
+    assert _verdict(gate(simulate({"a": before, "b": after}), "a", "b", POLICY), "compression").verdict == (
+        "REGRESSED"
+    )
+    after["compression"] = before["compression"] - 0.09
+    found = _verdict(gate(simulate({"a": before, "b": after}), "a", "b", POLICY), "compression")
+    assert found.verdict == "PASS"
+    after["compression"] = before["compression"] - 0.098
+    found = _verdict(gate(simulate({"a": before, "b": after}), "a", "b", POLICY), "compression")
+    assert found.verdict == "INCONCLUSIVE"
+
+
+def test_a_sound_run_can_pass_on_the_smoke_suite_and_the_sentence_names_what_that_rules_out(
     simulate: Simulate,
 ) -> None:
-    zero = {"self_insertion": np.zeros((12, 2))}
-    result = gate(simulate({"a": zero, "b": zero}), "a", "b", POLICY)
-    found = _verdict(result, "self_insertion")
-    assert (found.verdict, found.needed, result.exit_code) == ("INCONCLUSIVE", 26, 2)
-    assert "about 26 would" in summary_sentence(result)
-
-
-def test_a_single_new_fault_is_told_and_does_not_block(simulate: Simulate) -> None:
-    one = np.zeros((12, 2))
-    one[3, 1] = 1.0
-    table = simulate({"a": {"self_insertion": np.zeros((12, 2))}, "b": {"self_insertion": one}})
-    found = _verdict(gate(table, "a", "b", POLICY), "self_insertion")
-    assert found.verdict == "INCONCLUSIVE"
-    assert "1 of 12 canaries without licence for the first person show it against 0" in found.why
-
-
-def test_the_bad_side_of_a_down_dimension_is_above(simulate: Simulate) -> None:
-    rng = np.random.default_rng(9)
-    less, more = rng.random((30, 2)) * 0.1, 0.5 + rng.random((30, 2)) * 0.1
-    table = simulate({"clean": {"hashtag_slop": less}, "sloppy": {"hashtag_slop": more}})
-    assert gate(table, "clean", "sloppy", POLICY).overall == "REGRESSED"
-    assert gate(table, "sloppy", "clean", POLICY).overall == "PASS"
-
-
-def test_epochs_of_a_canary_are_averaged_before_anything_is_counted(simulate: Simulate) -> None:
     rng = np.random.default_rng(10)
-    values = rng.random((10, 1))
-    other = rng.random((10, 1))
-    once = gate(simulate({"a": {"compression": values}, "b": {"compression": other}}), "a", "b", POLICY)
+    table = simulate({"a": _arm(rng, 12), "b": _arm(rng, 12)})
+    result = gate(table, "a", "b", POLICY, suite="smoke")
+    assert result.overall == "PASS"
+    assert "only losses of more than 0.35 are ruled out" in summary_sentence(result)
+    assert gate(table, "a", "b", POLICY, suite="full").overall == "INCONCLUSIVE"
+
+
+def test_a_loss_beyond_the_margin_does_not_pass_on_the_smoke_suite(simulate: Simulate) -> None:
+    rng = np.random.default_rng(11)
+    before, after = _arm(rng, 12), _arm(rng, 12)
+    noise = np.linspace(-0.3, 0.3, 12)[:, None]
+    after["compression"] = before["compression"] - 0.15 + noise
+    result = gate(simulate({"a": before, "b": after}), "a", "b", POLICY, suite="smoke")
+    assert _verdict(result, "compression").verdict == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.9, 0.8), (0.8, 0.7), (0.3, 0.2), (0.7, 0.6)])
+def test_a_loss_equal_to_the_margin_gets_one_verdict_whatever_the_floats_say(
+    simulate: Simulate, before: float, after: float
+) -> None:
+    table = simulate(
+        {"a": {"compression": np.full((40, 1), before)}, "b": {"compression": np.full((40, 1), after)}}
+    )
+    result = gate(table, "a", "b", SMALL)
+    assert result.overall == "INCONCLUSIVE"
+    assert not any("no canary differs" in note for note in result.notes)
+
+
+def test_gains_have_the_sign_that_makes_more_better(simulate: Simulate) -> None:
+    rng = np.random.default_rng(9)
+    less, more = rng.random((60, 2)) * 0.1, 0.5 + rng.random((60, 2)) * 0.1
+    table = simulate({"clean": {"hashtag_slop": less}, "sloppy": {"hashtag_slop": more}})
+    policy = _only("hashtag_slop")
+    worse, better = gate(table, "clean", "sloppy", policy), gate(table, "sloppy", "clean", policy)
+    assert (worse.overall, better.overall) == ("REGRESSED", "PASS")
+    assert worse.dimensions[0].gain.estimate == pytest.approx(-0.5, abs=0.05)
+    assert better.dimensions[0].gain.estimate == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize(("gained", "proven"), [(0.3, True), (0.0, False)])
+def test_the_first_sentence_says_whether_the_gain_that_is_wanted_is_proven(
+    simulate: Simulate, gained: float, proven: bool
+) -> None:
+    noise = np.random.default_rng(3).normal(0, 0.05, (60, 1))
+    noise -= noise.mean()
+    level = np.full((60, 1), 0.4)
+    table = simulate({"a": {"voice_match": level}, "b": {"voice_match": level + gained + noise}})
+    result = gate(table, "a", "b", _only("voice_match"))
+    assert _verdict(result, "voice_match").gain_is_proven is proven
+    assert f"{'a' if proven else 'no'} gain is proven" in summary_sentence(result)
+
+
+def test_takes_of_a_canary_are_averaged_before_anything_is_counted(simulate: Simulate) -> None:
+    rng = np.random.default_rng(10)
+    values, other = rng.random((10, 1)), rng.random((10, 1))
+    once = gate(simulate({"a": {"compression": values}, "b": {"compression": other}}), "a", "b", SMALL)
     repeated = simulate(
         {"a": {"compression": values.repeat(50, 1)}, "b": {"compression": other.repeat(50, 1)}}
     )
-    many = gate(repeated, "a", "b", POLICY)
+    many = gate(repeated, "a", "b", SMALL)
     assert _verdict(many, "compression").n == 10
-    assert _verdict(many, "compression").delta.low == pytest.approx(_verdict(once, "compression").delta.low)
+    assert _verdict(many, "compression").gain.low == pytest.approx(_verdict(once, "compression").gain.low)
 
 
 def test_worse_scores_never_improve_the_verdict(simulate: Simulate) -> None:
     order = {"PASS": 0, "INCONCLUSIVE": 1, "REGRESSED": 2}
     rng = np.random.default_rng(11)
-    before = rng.random((15, 2)) * 0.2 + 0.6
-    after = before.copy()
-    last = 0
-    for _ in range(40):
-        after[rng.integers(15), rng.integers(2)] -= rng.random() * 0.4
-        found = gate(simulate({"a": {"compression": before}, "b": {"compression": after}}), "a", "b", POLICY)
-        rank = order[found.overall]
+    before = rng.random((50, 2)) * 0.1 + 0.6
+    after, last = before.copy(), 0
+    for _ in range(60):
+        after[rng.integers(50), rng.integers(2)] -= rng.random() * 0.5
+        table = simulate({"a": {"compression": before}, "b": {"compression": after}})
+        rank = order[gate(table, "a", "b", SMALL).overall]
         assert rank >= last
         last = rank
     assert last == 2
 
 
-def test_a_dimension_that_nobody_scored_is_advisory_and_named(simulate: Simulate) -> None:
+def test_an_inconclusive_names_the_canaries_that_settle_it_and_the_least_loss_it_could_have_shown(
+    simulate: Simulate,
+) -> None:
     rng = np.random.default_rng(12)
-    arm = {"compression": rng.random((30, 2)) * 0.05 + 0.5, "humor": np.full((30, 2), np.nan)}
-    result = gate(simulate({"a": arm, "b": arm}), "a", "b", POLICY)
-    assert (result.overall, _verdict(result, "humor").verdict) == ("PASS", "ADVISORY")
-    assert _verdict(result, "humor").why == "not scored: no grader"
-    assert "(humor not scored)" in summary_sentence(result)
-
-
-def test_a_rubric_without_a_licence_can_not_block(simulate: Simulate) -> None:
-    rng = np.random.default_rng(13)
-    base = rng.random((30, 2)) * 0.05 + 0.5
+    before = np.full((30, 1), 0.5)
     table = simulate(
-        {"a": {"compression": base, "humor": base}, "b": {"compression": base, "humor": base - 0.4}}
+        {"a": {"compression": before}, "b": {"compression": before + rng.normal(0, 0.25, (30, 1))}}
     )
-    assert gate(table, "a", "b", load_policy()).overall == "PASS"
-    assert gate(table, "a", "b", load_policy(), scores_given=True).overall == "REGRESSED"
+    found = gate(table, "a", "b", SMALL).dimensions[0]
+    assert found.verdict == "INCONCLUSIVE" and found.needed is not None and found.needed > 30
+    assert found.detectable is not None and 0.15 < found.detectable < 0.3
 
 
-def test_too_many_unscored_answers_on_one_side_are_an_error(simulate: Simulate) -> None:
-    full = np.full((20, 1), 0.5)
+def test_pass_rates_count_the_takes_of_each_canary(simulate: Simulate) -> None:
+    before, after = np.full((12, 2), 0.5), np.full((12, 2), 0.5)
+    after[3, 1] = 0.1
+    rates = gate(
+        simulate({"a": {"compression": before}, "b": {"compression": after}}), "a", "b", SMALL
+    ).pass_rates
+    assert {(r.canary, r.takes, r.passed) for r in rates if r.passed < r.takes} == {("c0003", 2, 1)}
+
+
+# What is missing.
+
+
+@pytest.mark.parametrize("key", ["humor", "memorization", "compression"])
+def test_a_dimension_of_the_policy_that_nobody_scored_is_an_error_unless_optional(
+    simulate: Simulate, key: str
+) -> None:
+    arm = _arm(np.random.default_rng(12), 169) | {"humor": np.full((169, 2), 0.5)}
+    arm[key] = np.full((169, 2), np.nan)
+    table = simulate({"a": arm, "b": arm})
+    policy = _only(*SOFT, *HARD, "humor")
+    result = gate(table, "a", "b", policy)
+    assert result.exit_code == 3 and f"neither run is scored on {key}" in result.problems[0]
+    rule = policy.dimensions[key].model_copy(update={"optional": True})
+    optional = policy.model_copy(update={"dimensions": {**policy.dimensions, key: rule}})
+    passed = gate(table, "a", "b", optional)
+    assert passed.overall == "PASS" and f"({key} not scored)" in summary_sentence(passed)
+
+
+def test_a_dimension_that_the_table_lacks_altogether_is_an_error(simulate: Simulate) -> None:
+    arm = {"compression": np.full((30, 1), 0.5)}
+    result = gate(simulate({"a": arm, "b": arm}), "a", "b", POLICY)
+    assert result.exit_code == 3 and "memorization" in result.problems[0]
+
+
+def test_a_dimension_that_one_run_alone_was_scored_on_is_an_error(simulate: Simulate) -> None:
+    arm = {"compression": np.full((30, 1), 0.5), "specificity": np.full((30, 1), 0.5)}
+    table = simulate({"a": arm, "b": {"compression": arm["compression"]}})
+    result = gate(table, "a", "b", _only("compression", "specificity"))
+    assert result.problems == ("b is not scored on specificity, and the other run is",)
+
+
+def test_a_run_whose_every_answer_has_a_fault_needs_no_other_score_to_regress(simulate: Simulate) -> None:
+    sound = {"integrity": np.zeros((30, 1)), "memorization": np.zeros((30, 1))}
+    faulty = {"integrity": np.ones((30, 1)), "memorization": np.full((30, 1), np.nan)}
+    result = gate(simulate({"a": sound, "b": faulty}), "a", "b", _only("integrity", "memorization"))
+    assert [d.dimension for d in result.having("REGRESSED")] == ["integrity"]
+    assert result.overall == "REGRESSED"
+
+
+def test_a_value_outside_the_scale_can_not_make_up_for_a_loss(simulate: Simulate) -> None:
+    before, after = np.full((40, 1), 0.6), np.full((40, 1), 0.4)
+    after[7] = 9.0
+    result = gate(simulate({"a": {"compression": before}, "b": {"compression": after}}), "a", "b", SMALL)
+    assert result.problems == ("compression: 1 values of b lie outside [0, 1], the first 9 on c0007",)
+
+
+def test_empty_answers_of_the_candidate_are_its_worst(simulate: Simulate) -> None:
+    rng = np.random.default_rng(14)
+    before = 0.6 + rng.normal(0, 0.02, (80, 1))
+    holes = before.copy()
+    holes[:8] = np.nan
+    table = simulate({"a": {"compression": before}, "b": {"compression": holes}})
+    result = gate(table, "a", "b", SMALL)
+    assert result.overall != "PASS" and result.dimensions[0].missing == 8
+    assert "8 answers of b are missing or empty and count as the worst" in result.notes
+    backwards = gate(table, "b", "a", SMALL)
+    assert backwards.dimensions[0].n == 72 and backwards.dimensions[0].missing == 0
+
+
+def test_a_canary_that_the_candidate_never_answered_is_its_worst(simulate: Simulate) -> None:
+    arm = {"compression": np.full((80, 1), 0.6), "integrity": np.zeros((80, 1))}
+    table = simulate({"a": arm, "b": arm})
+    table = table[(table["run"] == "a") | (table["canary"] < "c0078")]
+    result = gate(table, "a", "b", _only("compression", "integrity", min_canaries=8))
+    assert _verdict(result, "integrity").n == 80 and result.overall == "INCONCLUSIVE"
+    assert {f.canary for f in result.flips if f.hard} == {"c0078", "c0079"}
+
+
+def test_an_answer_that_a_judge_could_not_score_is_left_out_and_counted(simulate: Simulate) -> None:
+    full = np.random.default_rng(14).random((20, 1))
     holes = full.copy()
+    holes[:2] = np.nan
+    there = {"integrity": np.zeros((20, 1))}
+    table = simulate({"a": there | {"compression": full}, "b": there | {"compression": holes}})
+    policy = _only("compression", "integrity")
+    found = _verdict(gate(table, "a", "b", policy), "compression")
+    assert (found.n, found.unpaired, found.missing) == (18, 2, 0)
     holes[:3] = np.nan
-    result = gate(simulate({"a": {"compression": full}, "b": {"compression": holes}}), "a", "b", POLICY)
+    table = simulate({"a": there | {"compression": full}, "b": there | {"compression": holes}})
+    result = gate(table, "a", "b", policy)
     assert result.exit_code == 3
     assert "compression: 3 of 20 answers of b are unscored (no grader), more than 10 %" in result.problems
 
 
-def test_a_few_unscored_answers_are_left_out_and_counted(simulate: Simulate) -> None:
-    full = np.random.default_rng(14).random((20, 1))
-    holes = full.copy()
-    holes[:2] = np.nan
-    result = gate(simulate({"a": {"compression": full}, "b": {"compression": holes}}), "a", "b", POLICY)
-    assert (_verdict(result, "compression").n, _verdict(result, "compression").unpaired) == (18, 2)
-    assert "compression: 2 canaries left out, unscored on one side" in result.notes
-
-
-def test_a_canary_that_one_run_lacks_is_an_error_that_names_it(simulate: Simulate) -> None:
-    long, short = np.full((9, 1), 0.5), np.full((8, 1), 0.5)
-    result = gate(simulate({"a": {"compression": long}, "b": {"compression": short}}), "a", "b", POLICY)
-    assert result.exit_code == 3
-    assert result.problems == ("b lacks 1 canaries that a has: c0008",)
+def test_a_run_that_lacks_a_part_of_the_canaries_is_an_error_that_names_them(simulate: Simulate) -> None:
+    long, short = np.full((9, 1), 0.5), np.full((7, 1), 0.5)
+    result = gate(simulate({"a": {"compression": long}, "b": {"compression": short}}), "a", "b", SMALL)
+    assert result.problems == ("b lacks 2 canaries that a has: c0007, c0008",)
 
 
 def test_an_unknown_run_is_an_error_that_lists_the_known(simulate: Simulate) -> None:
@@ -217,22 +417,103 @@ def test_an_unknown_run_is_an_error_that_lists_the_known(simulate: Simulate) -> 
     assert gate(table, "a", "zzz", POLICY).problems == ("no scores of 'zzz' (there are a)",)
 
 
+def test_a_failed_sample_counts_as_the_worst_answer(write_log: WriteLog) -> None:
+    write_log("baseline")
+    logs = write_log("run2", failed=lambda canary, epoch: canary == 3 and epoch == 1).parent
+    before, after = read_logs((logs,), ("baseline", "run2"))
+    result = gate_logs(before, after, load_policy())
+    assert _verdict(result, "integrity").verdict == "INCONCLUSIVE"
+    assert any(flip.canary == "c03" and flip.dimension == "integrity" for flip in result.flips)
+    assert "1 answers of run2 are missing or empty and count as the worst" in result.notes
+
+
+# Margins, licences, sizes.
+
+MARGINS = {"relevance": 0.1, "compression": 0.1, "specificity": 0.1, "voice_match": 0.1, "hashtag_slop": 0.05}
+
+
+@pytest.mark.parametrize("key", SOFT)
+def test_the_shipped_policy_blocks_one_and_a_half_margins_and_passes_a_fifth_of_one(
+    simulate: Simulate, key: str
+) -> None:
+    noise = np.random.default_rng(6).normal(0, 0.02, (169, 1))
+    noise -= noise.mean()
+    sign = -1 if key == "hashtag_slop" else 1
+    for share, verdict in ((1.5, "REGRESSED"), (0.2, "PASS")):
+        lost = 0.5 - sign * share * MARGINS[key] + noise
+        table = simulate({"a": {key: np.full((169, 1), 0.5)}, "b": {key: lost}})
+        assert gate(table, "a", "b", _only(key)).overall == verdict
+
+
+def test_the_shipped_hard_margin_is_three_in_a_hundred(simulate: Simulate) -> None:
+    for key in HARD:
+        zero = {key: np.zeros((90, 1))}
+        found = gate(simulate({"a": zero, "b": zero}), "a", "b", _only(key)).dimensions[0]
+        assert (found.verdict, found.needed) == ("INCONCLUSIVE", 99)
+
+
+def test_a_margin_may_be_a_share_of_floor_to_ceiling(simulate: Simulate) -> None:
+    rule = SHIPPED.dimensions["compression"].model_copy(update={"margin": "25 %"})
+    policy = SMALL.model_copy(update={"dimensions": {"compression": rule}})
+    noise = np.random.default_rng(4).normal(0, 0.01, (60, 1))
+    table = simulate(
+        {"a": {"compression": np.full((60, 1), 0.3)}, "b": {"compression": 0.24 + noise - noise.mean()}}
+    )
+    found = gate(table, "a", "b", policy, ceilings={"compression": 0.7}).dimensions[0]
+    assert found.margin == pytest.approx(0.1)
+    narrow = gate(table, "a", "b", policy, ceilings={"compression": 0.5})
+    assert (narrow.dimensions[0].margin, narrow.overall) == (pytest.approx(0.05), "REGRESSED")
+    assert gate(table, "a", "b", policy).exit_code == 3
+
+
+def test_a_margin_wider_than_all_that_can_be_lost_is_named(simulate: Simulate) -> None:
+    arm = {"provocativeness": np.full((60, 1), 0.05)}
+    result = gate(simulate({"a": arm, "b": arm}), "a", "b", _only("provocativeness"))
+    assert any("it can't fail, since the baseline has only 0.05 to lose" in note for note in result.notes)
+
+
+def test_a_rubric_without_a_licence_can_not_block(simulate: Simulate) -> None:
+    base = np.random.default_rng(13).random((60, 2)) * 0.05 + 0.5
+    table = simulate(
+        {"a": {"compression": base, "humor": base}, "b": {"compression": base, "humor": base - 0.4}}
+    )
+    shipped = load_policy()
+    two = {k: shipped.dimensions[k] for k in ("compression", "humor")}
+    policy = shipped.model_copy(update={"dimensions": two})
+    assert gate(table, "a", "b", policy).overall == "PASS"
+    assert gate(table, "a", "b", policy, scores_given=True).overall == "REGRESSED"
+
+
 def test_reported_figures_alone_can_not_be_gated(simulate: Simulate) -> None:
-    arm = {"words": np.full((9, 1), 80.0)}
-    result = gate(simulate({"a": arm, "b": arm}), "a", "b", POLICY)
+    arm = {"words": np.full((30, 1), 80.0)}
+    optional = {k: r.model_copy(update={"optional": True}) for k, r in POLICY.dimensions.items()}
+    policy = POLICY.model_copy(update={"dimensions": optional})
+    result = gate(simulate({"a": arm, "b": arm}), "a", "b", policy)
     assert result.problems == ("no dimension that can block was scored",)
 
 
-def test_self_insertion_is_counted_only_where_the_prompt_gives_no_licence(simulate: Simulate) -> None:
-    fault = np.zeros((40, 1))
-    fault[:12] = 1.0
-    table = simulate({"a": {"self_insertion": np.zeros((40, 1))}, "b": {"self_insertion": fault}})
-    table["licensed"] = table["canary"] < "c0012"
-    found = _verdict(gate(table, "a", "b", POLICY), "self_insertion")
-    assert (found.n, found.verdict) == (28, "PASS")
-
-
-def test_fewer_canaries_than_the_policy_asks_for_decide_nothing(simulate: Simulate) -> None:
+def test_fewer_canaries_than_can_decide_are_inconclusive(simulate: Simulate) -> None:
     same = {"compression": np.full((7, 1), 0.5)}
-    found = _verdict(gate(simulate({"a": same, "b": same}), "a", "b", POLICY), "compression")
-    assert (found.verdict, found.needed) == ("INCONCLUSIVE", 8)
+    found = gate(simulate({"a": same, "b": same}), "a", "b", SMALL).dimensions[0]
+    assert (found.verdict, found.needed) == ("INCONCLUSIVE", 21)
+    assert found.why == "7 canaries, fewer than the 8 that can decide among 1 dimensions"
+
+
+@pytest.mark.parametrize("rows", [100_000])
+def test_a_table_of_a_hundred_thousand_rows_is_judged_whole(simulate: Simulate, rows: int) -> None:
+    n = rows // (2 * 2 * len(SOFT + HARD))
+    rng = np.random.default_rng(1)
+    table = simulate({"a": _arm(rng, n), "b": _arm(rng, n)})
+    assert len(table) >= rows - 1000
+    assert gate(table, "a", "b", POLICY).overall == "PASS"
+
+
+def test_scores_from_a_file_give_the_same_verdict_at_equality(tmp_path: Path) -> None:
+    verdicts = []
+    for before, after in ((0.9, 0.8), (0.8, 0.7)):
+        path = tmp_path / "t.csv"
+        cells = itertools.product((("old", before), ("new", after)), range(30))
+        rows = [f"{run},c{at:02d},1,compression,{value}" for (run, value), at in cells]
+        path.write_text("run,canary,epoch,dimension,value\n" + "\n".join(rows))
+        verdicts.append(gate(read_scores(path), "old", "new", SMALL, scores_given=True).overall)
+    assert verdicts == ["INCONCLUSIVE", "INCONCLUSIVE"]

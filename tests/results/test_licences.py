@@ -15,19 +15,19 @@ from judges import panel
 from judges.licensing.agreement import Figure
 from judges.licensing.licence import LICENCES, Licence, write_licence
 from judges.types import JudgeIdentity
-from results.command import compare
-from results.command import gate as gate_command
-from results.corrected import corrected_arms
+from results.commands import compare
+from results.commands import gate as gate_command
+from results.comparison import DimensionVerdict
 from results.gate import gate
-from results.licences import demands, read_licences, shortfalls
+from results.licences import corrected_rates, demands, read_licences, shortfalls
 from results.policy import DimensionPolicy, Policy, load_policy
-from results.verdicts import DimensionVerdict, GateResult
-from tests.made_licence import good_agreement, made_licence
+from results.verdicts import GateResult
+from tests.made_licence import good_agreement, made_licence, with_all_optional
 from timbre.errors import TimbreError
 
 Simulate = Callable[..., pd.DataFrame]
 WriteLog = Callable[..., Path]
-POLICY = load_policy()
+POLICY = with_all_optional(load_policy())
 JUDGE = JudgeIdentity("rubric/humor", "humor", 1, {"grader": "some grader", "rubric": "1" * 64})
 OTHER = JudgeIdentity("encoder/humor", "humor", 1)
 GOOD = Figure(0.8, 0.75, 0.85)
@@ -44,7 +44,8 @@ def figures(**changed: Figure | None) -> dict[str, Any]:
 
 
 def with_policy(**changed: Any) -> Policy:
-    return replace(POLICY, licence=replace(POLICY.licence, **changed))
+    licence = POLICY.licence.model_copy(update=changed)
+    return POLICY.model_copy(update={"licence": licence})
 
 
 @pytest.fixture
@@ -80,8 +81,8 @@ def test_without_a_licence_it_is_advisory_with_the_same_figures(worse: pd.DataFr
     result = gated(worse, tmp_path)
     humor = verdict(result)
     assert (result.overall, humor.verdict, humor.licence) == ("PASS", "ADVISORY", "no licence")
-    assert humor.delta.estimate == pytest.approx(-0.4)
-    assert humor.why.startswith("no licence: mean down 0.400")
+    assert humor.gain.estimate == pytest.approx(-0.4)
+    assert humor.why.startswith("no licence: gain -0.400")
 
 
 @pytest.mark.parametrize(
@@ -180,8 +181,8 @@ def test_what_is_asked_is_told_by_the_policys_own_figures() -> None:
 def test_a_dimension_needs_a_licence_or_a_reason(worse: pd.DataFrame, tmp_path: Path) -> None:
     rule = DimensionPolicy(margin=0.1, direction="up", hard=False)
     for text, may_block in ((rule.licence, False), ("not needed: it counts goats", True)):
-        rules = {**POLICY.dimensions, "humor": replace(rule, licence=text)}
-        humor = verdict(gated(worse, tmp_path, replace(POLICY, dimensions=rules)))
+        rules = {**POLICY.dimensions, "humor": rule.model_copy(update={"licence": text})}
+        humor = verdict(gated(worse, tmp_path, POLICY.model_copy(update={"dimensions": rules})))
         assert humor.verdict == ("REGRESSED" if may_block else "ADVISORY")
         assert humor.licence == (text if may_block else "no licence")
 
@@ -196,9 +197,9 @@ def test_an_advisory_dimension_does_not_dilute_the_level_of_the_hard_ones(simula
         "b": {"self_insertion": none, "memorization": faults},
     }
     for licence_text, overall in (("not needed: for the test", "INCONCLUSIVE"), ("needed", "REGRESSED")):
-        rule = replace(POLICY.dimensions["self_insertion"], licence=licence_text)
+        rule = POLICY.dimensions["self_insertion"].model_copy(update={"licence": licence_text})
         rules = {**POLICY.dimensions, "self_insertion": rule}
-        strict = replace(POLICY, hard_alpha=0.03, dimensions=rules)
+        strict = POLICY.model_copy(update={"hard_alpha": 0.03, "dimensions": rules})
         assert gate(simulate(runs), "a", "b", strict).overall == overall
 
 
@@ -271,7 +272,7 @@ def test_the_corrected_rate_is_of_answers_from_the_licences_own_cut_off(simulate
     values = np.tile([[0.55, 0.45], [0.65, 0.75]], (10, 1))
     table = named(simulate({"a": {"humor": values}}), JUDGE)
     rates = [
-        corrected_arms(table, ["a"], POLICY, {str(JUDGE): licence(cut_off=cut)})[0].raw.estimate
+        corrected_rates(table, ["a"], POLICY, {str(JUDGE): licence(cut_off=cut)})[0].raw.estimate
         for cut in (0.5, 0.6, 0.7)
     ]
     assert rates == [0.75, 0.5, 0.25]
@@ -304,4 +305,4 @@ def test_a_judge_of_the_panel_is_named_in_logs_of_this_version(
         str(folder),
     ]
     shown = CliRunner().invoke(gate_command, gate_args).stdout
-    assert "people, AUC" in next(line for line in shown.splitlines() if "self_insertion*" in line)
+    assert "people, AUC" in shown

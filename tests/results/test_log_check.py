@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from results.command import compare
-from results.export_command import export
+from results.commands import compare, export
 
 WriteLog = Callable[..., Path]
 
@@ -26,7 +25,7 @@ def _export(logs: Path, page: Path, *more: str) -> tuple[int, str]:
 def test_a_log_that_was_just_written_passes_the_check(logs: Path, tmp_path: Path) -> None:
     page = tmp_path / "LOG.md"
     _export(logs, page)
-    assert _export(logs, page, "--check") == (0, f"{page} says what the runs say\n")
+    assert _export(logs, page, "--check") == (0, f"{page} is what the runs show\n")
 
 
 def test_notes_beside_a_section_do_not_fail_the_check(logs: Path, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Holm over the soft dimensions: fewer false blocks, and never a better verdict for worse scores."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,16 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from results.comparison import DimensionVerdict
 from results.gate import gate
 from results.policy import DimensionPolicy, load_policy
 from results.statistics import margin_p, mean_interval
-from results.verdicts import DimensionVerdict
 
 Array = NDArray[np.float64]
 Simulate = Callable[..., pd.DataFrame]
 SOFT = ("compression", "specificity", "voice_match")
-RULE = DimensionPolicy(0.1, "up", False, licence="not needed: made up")
-POLICY = replace(load_policy(), min_canaries=8, hard_alpha=0.05, dimensions=dict.fromkeys(SOFT, RULE))
+RULE = DimensionPolicy(margin=0.1, direction="up", hard=False, licence="not needed: made up")
+POLICY = load_policy().model_copy(update={"min_canaries": 8, "dimensions": dict.fromkeys(SOFT, RULE)})
+ALONE = POLICY.model_copy(update={"dimensions": {SOFT[0]: RULE}})
 ORDER = {"REGRESSED": 0, "INCONCLUSIVE": 1, "PASS": 2}
 
 
@@ -39,9 +39,7 @@ def test_a_loss_barely_beyond_the_margin_in_one_of_three_is_held_back_and_says_w
     # About 2.2 standard errors beyond the margin: enough for one dimension (2.0), not for three (2.5).
     shift = -0.1 - 2.2 * noise.std(ddof=1) / np.sqrt(40)
     columns = np.stack([noise + shift, noise, noise], axis=1)
-    alone = gate(
-        table(simulate, columns), "a", "b", replace(POLICY, dimensions={SOFT[0]: POLICY.dimensions[SOFT[0]]})
-    )
+    alone = gate(table(simulate, columns), "a", "b", ALONE)
     among = gate(table(simulate, columns), "a", "b", POLICY)
     assert alone.overall == "REGRESSED"
     held = among.dimensions[0]

@@ -15,7 +15,8 @@ from results.conditions import differences
 from results.duels import MATTERS, duels_between
 from results.logs import read_logs
 from timbre.errors import TimbreError
-from timbre.pairwise_command import DEFAULT_VOICE, pairwise
+from timbre.pairwise_command import pairwise
+from timbre.paths import DEFAULT_VOICE
 
 WriteLog = Callable[..., Path]
 VOICE = {"voice": f"voice.jsonl {hashlib.sha256(DEFAULT_VOICE.read_bytes()).hexdigest()[:12]}"}

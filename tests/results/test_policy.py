@@ -29,45 +29,54 @@ def test_the_shipped_policy_covers_every_judged_dimension() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
-        (GATE, "dimensions: no dimension"),
+        (GATE, "dimensions: missing section"),
         (HUMOR, "gate: missing section"),
         (GATE + HUMOR + "margins = 1\n", "dimensions.humor.margins: unknown key"),
-        (GATE + HUMOR.replace("0.1", "0"), "dimensions.humor.margin: out of range"),
-        (GATE + HUMOR.replace("0.1", '"wide"'), "dimensions.humor.margin: 'wide' is no number"),
-        (GATE + HUMOR.replace("0.1", "true"), "dimensions.humor.margin: True is no number"),
+        (GATE + HUMOR.replace("0.1", "0"), "dimensions.humor.margin: 0 won't do"),
+        (GATE + HUMOR.replace("0.1", '"wide"'), "dimensions.humor.margin: 'wide' won't do"),
+        (GATE + HUMOR.replace("0.1", '"0 %"'), "dimensions.humor.margin: '0 %' won't do"),
+        (GATE + HUMOR.replace("0.1", "true"), "dimensions.humor.margin: True won't do"),
         (GATE + HUMOR.replace("up", "down"), "dimensions.humor.direction: out of range; write 'up'"),
         (GATE + HUMOR.replace("hard = false", ""), "dimensions.humor.hard: missing key"),
-        (GATE + HUMOR.replace("false", "1"), "dimensions.humor.hard: 1 is no true or false"),
-        (GATE + HUMOR + "fault_at = 0.5\n", "dimensions.humor.fault_at: out of range"),
+        (GATE + HUMOR.replace("false", "1"), "dimensions.humor.hard: 1 won't do"),
+        (GATE + HUMOR.replace("false", "true"), "give a hard dimension fault_at"),
+        (GATE + HUMOR + "fault_at = 0.5\n", "give a hard dimension fault_at"),
+        (GATE + HUMOR + 'goal = "more"\n', "dimensions.humor.goal: 'more' won't do"),
+        (GATE + HUMOR + 'optional = "yes"\n', "dimensions.humor.optional: 'yes' won't do"),
         (GATE + HUMOR.replace("humor", "humour"), "dimensions.humour: unknown dimension"),
         (GATE + HUMOR.replace("humor", "words"), "dimensions.words: is a reported figure"),
         (GATE + 'allow = [["decoding"]]\n' + HUMOR, "gate.allow: out of range"),
-        (GATE.replace("8", "1") + HUMOR, "gate.min_canaries: out of range"),
+        (GATE.replace("8", "1") + HUMOR, "gate.min_canaries: 1 won't do"),
+        (GATE + "extra = 1\n" + HUMOR, "gate.extra: unknown key"),
         (GATE + HUMOR + "needs_licence = true\n", "dimensions.humor.needs_licence: unknown key"),
-        (
-            GATE + HUMOR + 'licence = "no"\n',
-            'dimensions.humor.licence: out of range; write "needed", or "not',
-        ),
-        (GATE + HUMOR + 'licence = "not needed: "\n', "dimensions.humor.licence: out of range"),
-        (GATE + HUMOR + "licence = false\n", "dimensions.humor.licence: False is no text"),
-        (GATE + LICENCE.replace("people", "me") + HUMOR, "licence.labelled_by: out of range"),
-        (GATE + LICENCE.replace('["canary answers"]', '"canary answers"') + HUMOR, "is no list of texts"),
-        (GATE + LICENCE.replace('["canary answers"]', "[]") + HUMOR, "licence.domains: out of range"),
-        (GATE + LICENCE.replace("0.7", "1") + HUMOR, "licence.min_auc: out of range"),
-        (GATE + LICENCE.replace("0.05", "5") + HUMOR, "licence.max_injection_flips: out of range"),
+        (GATE + HUMOR + 'licence = "no"\n', "dimensions.humor.licence: 'no' won't do; write \"needed\""),
+        (GATE + HUMOR + 'licence = "not needed: "\n', "dimensions.humor.licence: 'not needed: ' won't do"),
+        (GATE + HUMOR + "licence = false\n", "dimensions.humor.licence: False won't do"),
+        (GATE + LICENCE.replace("people", "me") + HUMOR, "licence.labelled_by: 'me' won't do"),
+        (GATE + LICENCE.replace('["canary answers"]', '"canary answers"') + HUMOR, "licence.domains: "),
+        (GATE + LICENCE.replace('["canary answers"]', "[]") + HUMOR, "licence.domains: [] won't do"),
+        (GATE + LICENCE.replace("0.7", "1") + HUMOR, "licence.min_auc: 1 won't do"),
+        (GATE + LICENCE.replace("0.05", "5") + HUMOR, "licence.max_injection_flips: 5 won't do"),
         (GATE + LICENCE.replace("min_n = 100", "") + HUMOR, "licence.min_n: missing key"),
+        (GATE + HUMOR + "[suites.smoke]\nrules_out = 2\n", "suites.smoke.rules_out: 2 won't do"),
         (GATE + "[extra]\n" + HUMOR, "extra: unknown section"),
         ("[gate\n", "not TOML"),
     ],
 )
-def test_a_wrong_policy_is_refused_with_its_key(tmp_path: Path, text: str, said: str) -> None:
+def test_a_wrong_policy_is_refused_with_its_key(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "policy.toml"
     path.write_text(text)
     with pytest.raises(TimbreError) as caught:
         load_policy(path)
-    assert said in str(caught.value)
+    assert expected in str(caught.value)
+
+
+def test_a_suite_may_have_its_own_figure_for_what_a_pass_rules_out() -> None:
+    policy = load_policy()
+    assert (policy.rules_out("smoke", 0.1), policy.rules_out("full", 0.1)) == (0.35, 0.1)
+    assert (policy.rules_out("smoke", 0.5), policy.rules_out(None, 0.1)) == (0.5, 0.1)
 
 
 def test_a_dimension_needs_a_licence_unless_the_policy_says_why_not(tmp_path: Path) -> None:

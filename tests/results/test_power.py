@@ -1,22 +1,16 @@
 """``timbre power``: the numbers it names give the power that they claim, and it says what it lacks."""
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from click.testing import CliRunner
 
 from results.policy import load_policy
 from results.power import power
-from results.power_command import power as command
 from results.statistics import canaries_to_block, fault_canaries_to_block, margin_p, mcnemar
-from timbre.errors import TimbreError
 
 Simulate = Callable[..., pd.DataFrame]
-WriteLog = Callable[..., Path]
 POLICY = load_policy()
 
 
@@ -53,7 +47,9 @@ def test_a_wider_spread_takes_more_canaries(simulate: Simulate) -> None:
     noise = rng.normal(0, 1, (30, 1))
     counts = [
         power(
-            simulate({"a": {"compression": 0 * noise}, "b": {"compression": s * noise}}), ["a", "b"], POLICY
+            simulate({"a": {"compression": 0.5 + 0 * noise}, "b": {"compression": 0.5 + s * noise}}),
+            ["a", "b"],
+            POLICY,
         )[0]
         for s in (0.1, 0.2)
     ]
@@ -61,24 +57,18 @@ def test_a_wider_spread_takes_more_canaries(simulate: Simulate) -> None:
     assert counts[0].to_pass < counts[1].to_pass
 
 
-def test_the_command_reads_logs_and_tells_every_dimension_of_the_policy(write_log: WriteLog) -> None:
-    write_log("baseline")
-    path = write_log("run2", scores=lambda canary, epoch: {"compression": 0.3 + 0.02 * canary})
-    done = CliRunner().invoke(command, ["--logs", str(path.parent)])
-    assert done.exit_code == 0, done.output
-    assert "compression" in done.output and "self_insertion*" in done.output
-    told = json.loads(CliRunner().invoke(command, ["--logs", str(path.parent), "--json"]).output)
-    assert told["runs"] == ["baseline", "run2"]
-
-
-def test_one_run_is_told_to_bring_another(write_log: WriteLog) -> None:
-    path = write_log("run2")
-    done = CliRunner().invoke(command, ["--logs", str(path.parent)])
-    assert isinstance(done.exception, TimbreError) and "two runs" in str(done.exception)
-
-
-def test_a_run_that_the_table_lacks_is_named(tmp_path: Path) -> None:
-    table = tmp_path / "t.csv"
-    table.write_text("run,canary,epoch,dimension,value\na,c,1,compression,0.5\nb,c,1,compression,0.5\n")
-    done = CliRunner().invoke(command, ["a", "x", "--scores", str(table)])
-    assert isinstance(done.exception, TimbreError) and "'x'" in str(done.exception)
+def test_dimensions_that_can_not_block_take_no_part_in_the_correction(simulate: Simulate) -> None:
+    rng = np.random.default_rng(4)
+    arms = {
+        run: {key: rng.random((40, 1)) for key in ("compression", "humor", "provocativeness")}
+        for run in ("a", "b")
+    }
+    alone = power(
+        simulate({run: {"compression": arms[run]["compression"]} for run in arms}), ["a", "b"], POLICY
+    )
+    among = power(simulate(arms), ["a", "b"], POLICY)
+    assert [d.may_block for d in among] == [True, False, False]
+    assert among[0].to_block == alone[0].to_block
+    given = power(simulate(arms), ["a", "b"], POLICY, scores_given=True)
+    assert given[0].to_block is not None and alone[0].to_block is not None
+    assert given[0].to_block > alone[0].to_block

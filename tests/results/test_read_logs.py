@@ -28,9 +28,17 @@ def test_a_log_becomes_a_table_with_a_row_an_answer_and_dimension(write_log: Wri
 def test_an_unscored_dimension_keeps_its_reason(write_log: WriteLog) -> None:
     path = write_log("run2", canaries=1)
     table = score_table(read_logs([path]))
-    humor = table[table["dimension"] == "humor"]
-    assert humor["value"].isna().all()
-    assert set(humor["unscored"]) == {"no grader"}
+    warmth = table[table["dimension"] == "warmth"]
+    assert warmth["value"].isna().all()
+    assert set(warmth["unscored"]) == {"no grader"}
+
+
+def test_without_a_grader_the_zeros_of_faulty_answers_are_no_score_of_warmth(write_log: WriteLog) -> None:
+    faulty = {"integrity": 1.0, "warmth": 0.0}
+    path = write_log("run2", canaries=3, scores=lambda c, e: faulty if c == 1 else {})
+    assert score_table(read_logs([path])).query("dimension == 'warmth'")["value"].isna().all()
+    graded = write_log("run3", canaries=3, scores=lambda c, e: faulty, facts={"grader": "openai/gpt-5"})
+    assert (score_table(read_logs([graded])).query("dimension == 'warmth'")["value"] == 0).all()
 
 
 def test_an_answer_cut_off_by_the_limit_is_marked(write_log: WriteLog) -> None:
@@ -117,21 +125,42 @@ def test_a_few_shot_arm_has_a_name_of_its_own(write_log: WriteLog) -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("decoding", "recorded"),
     [
-        ({"suite_sha256": "9" * 64}, "suite differs"),
-        ({"judges": "9" * 64}, "judges differs"),
-        ({"base_sha256": "9" * 64}, "base differs"),
-        ({"decoding": {"temperature": 0.0}}, "decoding differs"),
-        ({"grader": "mock/judge"}, "grader differs"),
+        ({"temperature": 0.0}, "temperature 0.0"),
+        ({"max_tokens": 40}, "max_tokens 40"),
+        ({"seed": 99}, "seed 99"),
+        ({"top_k": 5}, "top_k 5"),
+        ({"system_message": "Be brief."}, "system_message Be brief."),
     ],
 )
-def test_logs_made_under_other_conditions_are_not_compared(
-    write_log: WriteLog, facts: dict[str, object], said: str
+def test_what_the_command_line_asked_for_is_in_the_conditions(
+    write_log: WriteLog, decoding: dict[str, object], recorded: str
 ) -> None:
     path = write_log("baseline")
-    write_log("run2", facts=facts)
+    write_log("run2", decoding=decoding)
     before, after = read_logs([path.parent], ["baseline", "run2"])
+    assert recorded in after.conditions["decoding"] and "epochs 2" in after.conditions["decoding"]
     result = gate_logs(before, after, load_policy())
-    assert result.exit_code == 3
-    assert [p.split(":")[0] for p in result.problems] == [said]
+    assert result.exit_code == 3 and result.problems[0].startswith("decoding differs")
+
+
+def test_how_many_requests_were_in_flight_is_no_condition(write_log: WriteLog) -> None:
+    path = write_log("baseline")
+    write_log("run2", decoding={"max_connections": 8, "timeout": 60, "max_retries": 3})
+    before, after = read_logs([path.parent], ["baseline", "run2"])
+    assert before.conditions == after.conditions
+
+
+def test_a_log_with_answers_of_two_trainings_is_refused(write_log: WriteLog) -> None:
+    path = write_log("run2", identity="1" * 64, answered_by=lambda at: ("1" if at < 8 else "2") * 64)
+    with pytest.raises(TimbreError, match="answered by identity 222222222222") as caught:
+        read_logs([path])
+    assert path.name in str(caught.value)
+
+
+def test_a_sample_that_failed_is_read_as_no_answer(write_log: WriteLog) -> None:
+    (log,) = read_logs([write_log("run2", failed=lambda canary, epoch: (canary, epoch) == (2, 1))])
+    failed = next(s for s in log.samples if (s.canary, s.epoch) == ("c02", 1))
+    assert {j.value for j in failed.judgements.values()} == {None}
+    assert failed.judgements["compression"].unscored == "the sample failed: no answer"

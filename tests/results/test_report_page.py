@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from results.report_command import report
+from results.commands import report
 
 WriteLog = Callable[..., Path]
+WORDS = ("kettle", "ferry", "lamp", "winter", "bread", "river")
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
 )
@@ -44,7 +45,7 @@ def opened(
     logs = write_log(
         "run2",
         canaries=6,
-        text=lambda c, e: f"{sentence} Try {e} at {c}.",
+        text=lambda c, e: f"{sentence} Try {e} at {c}." + f" {WORDS[c]}" * 9,
         scores=lambda c, e: {"self_insertion": fault} if c == 1 else {},
     ).parent
     out = tmp_path / "report.html"
@@ -60,7 +61,6 @@ def opened(
         page.on("pageerror", lambda error: found.complaints.append(str(error)))
         page.on("request", lambda request: found.requests.append(request.url))
         page.goto(out.as_uri())
-        page.wait_for_selector("#plot-strips .main-svg")
         yield found
         browser.close()
 
@@ -68,12 +68,12 @@ def opened(
 def test_it_opens_without_a_complaint_and_fetches_nothing_but_itself(opened: Opened) -> None:
     assert opened.complaints == []
     assert len(opened.requests) == 1 and opened.requests[0].startswith("file://")
-    assert opened.page.locator(".main-svg").count() >= 3
+    assert opened.page.locator("svg.plot").count() == 4
 
 
 def test_a_click_turns_the_page_dark_and_the_plots_with_it(opened: Opened) -> None:
     page = opened.page
-    colour = "getComputedStyle(document.querySelector('#plot-strips .xtick text')).fill"
+    colour = "getComputedStyle(document.querySelector('.plot text')).fill"
     before = page.evaluate(colour)
     page.click("#theme")
     assert page.get_attribute("#theme", "aria-pressed") == "true"
@@ -84,14 +84,41 @@ def test_a_click_turns_the_page_dark_and_the_plots_with_it(opened: Opened) -> No
 def test_the_filter_narrows_the_canaries_and_says_how_many_are_left(opened: Opened) -> None:
     page = opened.page
     page.select_option("#fault", "self_insertion")
-    assert page.locator(".canary:visible").count() == 2
-    assert page.inner_text("#count") == "2 of 12 shown"
+    assert page.locator(".canary:visible").count() == 1
+    assert page.inner_text("#count") == "1 of 6 shown"
     page.select_option("#fault", "")
     page.fill("#text", "try 2 at 4")
     assert page.locator(".canary:visible").count() == 1
     page.fill("#text", "")
     page.select_option("#kind", "personal")
-    assert page.locator(".canary:visible").count() == 4
+    assert page.locator(".canary:visible").count() == 2
+
+
+def test_canaries_are_ordered_by_what_they_lost_and_back(opened: Opened) -> None:
+    page = opened.page
+    first = "document.querySelector('.canary h3 a').textContent"
+    page.select_option("#order", "self_insertion")
+    assert page.evaluate(first) == "c01"
+    page.select_option("#order", "")
+    assert page.evaluate(first) == "c00"
+
+
+def test_only_the_evidence_that_is_asked_for_is_marked(opened: Opened) -> None:
+    page = opened.page
+    page.locator("#order").scroll_into_view_if_needed()
+    assert page.locator("mark.on").count() == 2
+    page.evaluate("document.querySelector('#fault').append(new Option('relevance'))")
+    page.select_option("#fault", "relevance")
+    assert page.locator("mark.on").count() == 0
+
+
+def test_the_page_is_whole_without_a_script(opened: Opened) -> None:
+    context = opened.page.context.browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(opened.requests[0])
+    assert page.locator(".canary").count() == 6 and page.locator("svg.plot").count() == 4
+    assert page.locator("#filter:visible").count() == 0
+    context.close()
 
 
 def test_keys_move_between_canaries_and_into_the_search(opened: Opened) -> None:
@@ -111,7 +138,7 @@ def test_keys_move_between_canaries_and_into_the_search(opened: Opened) -> None:
 
 def test_differences_are_marked_on_demand(opened: Opened) -> None:
     page = opened.page
-    shown = "getComputedStyle(document.querySelector('ins')).backgroundColor"
+    shown = "getComputedStyle(document.querySelector('ins')).borderBottomStyle"
     before = page.evaluate(shown)
     page.check("#diff")
     assert page.evaluate(shown) != before
@@ -121,7 +148,6 @@ def test_on_a_phone_nothing_sticks_out_sideways(opened: Opened) -> None:
     page = opened.page
     page.set_viewport_size({"width": 360, "height": 740})
     page.reload()
-    page.wait_for_selector("#plot-strips .main-svg")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

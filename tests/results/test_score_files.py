@@ -9,13 +9,11 @@ import pytest
 from click.testing import CliRunner
 from inspect_ai.log import read_eval_log
 
-from results.command import gate
+from results.commands import gate, scores
 from results.log_metadata import KEY
 from results.logs import read_logs
 from results.policy import DEFAULT_POLICY
-from results.score_files import read_scores, write_scores
-from results.scores_command import scores
-from results.table import score_table
+from results.table import read_scores, score_table, write_scores
 from timbre.errors import TimbreError
 
 WriteLog = Callable[..., Path]
@@ -122,7 +120,7 @@ def test_the_table_goes_into_the_logs_once_and_leaves_the_answers_alone(logs: Pa
     told = log.metadata[KEY]
     assert told["against"] == "baseline"
     assert told["dimensions"]["compression"]["n"] == 12
-    assert told["dimensions"]["compression"]["delta_high"] < 0
+    assert told["dimensions"]["compression"]["gain_high"] < 0
     assert told["dimensions"]["warmth"]["mean"] is None
     assert [log.samples for log in read_logs((logs,))] == [log.samples for log in before]
     again = CliRunner().invoke(scores, ["baseline", "run2", "--logs", str(logs), "--into-logs"])

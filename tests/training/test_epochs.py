@@ -15,13 +15,23 @@ from training.runs import Run, find_run
 
 def _score(epoch: int, likeness: float, recited: float, val_loss: float | None) -> EpochScore:
     means = {**dict.fromkeys(SHOWN, 0.5), "voice_match": likeness, "memorization": recited}
-    return EpochScore(epoch, 2.0, val_loss, means, means, means, 8)
+    return EpochScore(epoch, 2.0, val_loss, means, {**means, "memorization": recited / 5}, means, 8)
 
 
-def test_judges_choose_the_likest_epoch_of_those_that_recite_least_and_loss_another() -> None:
-    scores = [_score(1, 0.2, 0.0, 3.4), _score(2, 0.5, 0.0, 3.5), _score(3, 0.9, 0.1, 3.9)]
+def test_judges_choose_the_likest_epoch_of_those_not_proven_to_recite_and_loss_another() -> None:
+    scores = [_score(1, 0.2, 0.0, 3.4), _score(2, 0.5, 0.0, 3.5), _score(3, 0.9, 0.5, 3.9)]
     chosen = choose(scores)
     assert (chosen.by_judges, chosen.by_loss) == (2, 1)
+
+
+def test_one_coincidence_does_not_make_an_untrained_epoch_the_better_one() -> None:
+    scores = [_score(1, 0.05, 0.0, 3.4), _score(2, 0.06, 0.0, 3.5), _score(3, 0.92, 0.125, 3.6)]
+    assert choose(scores).by_judges == 3
+
+
+def test_where_every_epoch_recites_the_one_that_recites_least_is_chosen() -> None:
+    scores = [_score(1, 0.9, 0.9, 3.4), _score(2, 0.5, 0.5, 3.5)]
+    assert choose(scores).by_judges == 2
 
 
 def test_of_equal_epochs_the_earlier_is_chosen() -> None:
@@ -29,10 +39,18 @@ def test_of_equal_epochs_the_earlier_is_chosen() -> None:
     assert (chosen.by_judges, chosen.by_loss) == (1, 1)
 
 
-@pytest.mark.parametrize("lacking", [_score(2, math.nan, 0.0, 3.5), _score(2, 0.5, 0.0, None)])
-def test_an_epoch_without_a_figure_is_an_error(lacking: EpochScore) -> None:
-    with pytest.raises(TimbreError, match="epoch 2 has no voice_match or no validation loss"):
-        choose([_score(1, 0.5, 0.0, 3.5), lacking])
+@pytest.mark.parametrize(
+    ("lacking", "name"),
+    [
+        (_score(2, math.nan, 0.0, 3.5), "voice_match"),
+        (_score(2, 0.5, math.nan, 3.5), "memorization"),
+        (_score(2, 0.5, 0.0, None), "validation loss"),
+    ],
+)
+def test_an_epoch_without_a_figure_is_an_error_in_any_order(lacking: EpochScore, name: str) -> None:
+    for scores in ([_score(1, 0.5, 0.0, 3.5), lacking], [lacking, _score(1, 0.5, 0.0, 3.5)]):
+        with pytest.raises(TimbreError, match=f"epoch 2 has no {name}"):
+            choose(scores)
 
 
 def _run(folder: Path, splits: str) -> Run:

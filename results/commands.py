@@ -1,0 +1,363 @@
+"""The commands compare, gate, power, scores, export and report.
+
+pandas, scipy and inspect_ai load only when one runs, so that ``timbre --help`` starts at once.
+"""
+
+import dataclasses
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from results.conditions import CONDITIONS
+from results.options import FILE, Sources, print_json, reading
+from timbre.errors import TimbreError
+from timbre.paths import logs_dir, results_dir, runs_dir
+
+ERROR = 3
+"""Exit status of a gate that could not judge (C3)."""
+
+_DIFF_LINES = 40
+
+
+@contextmanager
+def _exit_3_on_failure() -> Iterator[None]:
+    try:
+        yield
+    except (click.exceptions.Exit, click.Abort):
+        raise
+    except click.ClickException as error:
+        error.show()
+        raise click.exceptions.Exit(ERROR) from None
+    except TimbreError as error:
+        error.exit_code = ERROR
+        raise
+    except Exception:
+        traceback.print_exc()
+        raise click.exceptions.Exit(ERROR) from None
+
+
+class GateCommand(click.Command):
+    """A command whose every failure exits 3, since a CI reads 1 as REGRESSED and 2 as INCONCLUSIVE."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """As click does it, with the exit status of a usage error changed."""
+        with _exit_3_on_failure():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it, with the exit status of every failure changed."""
+        with _exit_3_on_failure():
+            return super().invoke(ctx)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...")
+@click.option("--log", "page", type=FILE, help="Write the tables into this experiment log too.")
+@click.option("--by-kind", is_flag=True, help="Tables for each kind of canary beside those of all.")
+@reading("policy", "licences")
+def compare(runs: tuple[str, ...], by_kind: bool, page: Path | None, sources: Sources, as_json: bool) -> None:
+    """Show runs side by side: n, mean and interval of each, and each paired gain over the first.
+
+    Runs on other bases are just further names; the base of a second one is called baseline@BASE.
+
+    \b
+    timbre compare baseline run1 run2
+    timbre compare baseline run2 baseline@merged run3 --log LOG.md
+    """
+    from results.comparison import by_kind as scores_by_kind
+    from results.comparison import side_by_side
+    from results.conditions import differences
+    from results.grid import say, stdout_console
+    from results.licences import corrected_rates, named_table, read_licences
+    from results.log import arms_name, arms_section, put_section
+    from results.report_tables import corrected_table
+    from results.self_insertion_recall import recall_of
+    from results.terminal import recall_sentence, show_runs
+
+    policy = sources.policy()
+    logs = sources.logs(runs)
+    names, table = [log.run for log in logs], named_table(logs)
+    scores, warnings = side_by_side(table, names, policy), differences(logs)
+    corrected = corrected_rates(table, names, policy, read_licences(table, sources.licences()))
+    kinds = scores_by_kind(table, names, policy) if by_kind else {}
+    if page is not None:
+        put_section(page, arms_name(names), arms_section(logs, scores, warnings))
+    if as_json:
+        shown = {"runs": names, "suite": logs[0].suite, "warnings": warnings, "scores": scores}
+        print_json({**shown, "by_kind": kinds, "corrected": corrected})
+        return
+    show_runs(names, scores, warnings)
+    console = stdout_console()
+    for separation in dict.fromkeys(log.separation for log in logs if log.separation):
+        say(console, separation)
+    if corrected:
+        corrected_table(corrected).show(console)
+    for log in logs:
+        if recall := recall_of(log):
+            say(console, recall_sentence(log.run, recall))
+    for kind, of_kind in kinds.items():
+        say(console, f"Only canaries of kind {kind or '(none)'}:")
+        show_runs(names, of_kind)
+
+
+@click.command(cls=GateCommand)
+@click.option("--baseline", required=True, help="Run to compare the candidate with.")
+@click.option("--candidate", required=True, help="Run to judge.")
+@click.option(
+    "--scores",
+    type=FILE,
+    help="Table to judge instead of logs: Parquet, or CSV, which names no judges: no licence is asked for.",
+)
+@click.option("--junit", type=FILE, help="Write JUnit XML here.")
+@click.option("--markdown", type=FILE, help="Write the decision here, as a comment for a pull request.")
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    type=click.Choice(list(CONDITIONS)),
+    help="Compare although this differs between the two logs; may be given again.",
+)
+@reading("policy", "licences", "voice")
+def gate(
+    baseline: str,
+    candidate: str,
+    scores: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
+    allowed: tuple[str, ...],
+    sources: Sources,
+    as_json: bool,
+) -> None:
+    """Decide whether a run got worse: exit 0 PASS, 1 REGRESSED, 2 INCONCLUSIVE, 3 ERROR.
+
+    Logs are compared only if nothing but the run differs between them: base, suite, judges, decoding ...
+    What differs is named, and --allow lets it pass. Where GITHUB_STEP_SUMMARY names a file, the
+    decision is added to it. docs/ci.md shows how to run the gate in a CI; docs/gate.schema.json
+    describes the JSON.
+
+    \b
+    timbre gate --baseline baseline --candidate run2
+    timbre gate --baseline run1 --candidate run2 --policy mine.toml --junit gate.xml --markdown gate.md
+    timbre gate --baseline a --candidate b --scores table.csv
+    """
+    from results.gate import gate_logs, gate_scores
+    from results.gate_pages import next_command, write_junit, write_markdown, write_step_summary
+    from results.table import read_scores
+    from results.terminal import show_gate
+    from results.verdicts import GateResult, summary_sentence
+
+    if scores is not None and (sources.places or sources.suite or allowed):
+        raise click.UsageError("--scores takes the place of --logs, --suite and --allow")
+    if scores is None and baseline == candidate:
+        raise click.UsageError(f"{baseline!r} is both baseline and candidate")
+    failure: TimbreError | None = None
+    try:
+        policy = sources.policy()
+        if scores is not None:
+            result = gate_scores(read_scores(scores), baseline, candidate, policy, sources.licences())
+        else:
+            before, after = sources.logs((baseline, candidate))
+            ceilings = sources.ceilings(policy, after)
+            result = gate_logs(before, after, policy, sources.licences(), allowed, ceilings=ceilings)
+    except TimbreError as error:
+        failure = error
+        result = GateResult("ERROR", baseline, candidate, (), (str(error),))
+    if as_json:
+        more = {"summary": summary_sentence(result), "next": next_command(result)}
+        print_json({"schema_version": 1, **dataclasses.asdict(result), **more})
+    elif failure is None:
+        show_gate(result)
+    if junit is not None:
+        write_junit(result, junit)
+    if markdown is not None:
+        write_markdown(result, markdown)
+    write_step_summary(result)
+    if failure is not None:
+        raise failure
+    if result.overall == "ERROR":
+        click.echo(summary_sentence(result), err=True)
+    sys.exit(result.exit_code)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN RUN ...]")
+@click.option("--scores", type=FILE, help="Table (CSV or Parquet) to read instead of logs.")
+@reading("policy", "licences", "voice")
+def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json: bool) -> None:
+    """Name the canaries that a verdict needs, from the spread seen so far.
+
+    Each run is compared with the first (all that have logs, if none is named). For every dimension of the
+    policy: the spread of the paired gains, the canaries at which a run that lost nothing would PASS
+    four times in five, and those at which a loss of twice the margin would be REGRESSED as often.
+
+    \b
+    timbre power baseline run2
+    timbre power --scores table.csv
+    """
+    from results.grid import say, stdout_console
+    from results.licences import named_table, read_licences
+    from results.power import power as measure
+    from results.report_tables import power_table
+    from results.table import read_scores
+
+    policy = sources.policy()
+    advisory, ceilings = None, None
+    if scores is not None:
+        if sources.places or sources.suite:
+            raise click.UsageError("--scores takes the place of --logs and --suite")
+        table = read_scores(scores)
+        known = list(dict.fromkeys(table["run"]))
+        names = list(runs or known)
+        if unknown := sorted(set(names) - set(known)):
+            do = f"there are {', '.join(known)}"
+            raise TimbreError(f"no scores of {unknown[0]!r}", where=str(scores), do=do)
+    else:
+        logs = sources.logs(runs)
+        table, names = named_table(logs), [log.run for log in logs]
+        advisory, ceilings = logs[-1].advisory, sources.ceilings(policy, logs[-1])
+    if len(names) < 2:
+        do = "name two runs that were evaluated"
+        raise TimbreError("one run has no paired differences", where="timbre power", do=do)
+    named = bool((table["judge"] != "").any())
+    found = measure(
+        table,
+        names,
+        policy,
+        read_licences(table, sources.licences()) if named else None,
+        scores_given=not named,
+        advisory=advisory,
+        ceilings=ceilings,
+    )
+    if as_json:
+        print_json({"runs": names, "power": 0.8, "dimensions": found})
+        return
+    console = stdout_console()
+    power_table(names, found).show(console)
+    needed = [d.to_pass for d in found if d.may_block and d.to_pass is not None]
+    if needed:
+        say(console, f"A gate that passes on all that can block needs about {max(needed)} canaries.")
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN RUN ...]")
+@click.option("--out", type=FILE, help="Write the table here: .csv or .parquet.")
+@click.option("--into-logs", is_flag=True, help="Write each run's table into its log, for `inspect view`.")
+@reading()
+def scores(runs: tuple[str, ...], out: Path | None, into_logs: bool, sources: Sources, as_json: bool) -> None:
+    """Take the scores out of the logs: a row for each answer and dimension, of all runs or of those named.
+
+    The CSV has the columns that `timbre gate --scores` takes (run, canary, epoch, dimension, value; empty for
+    unscored). Parquet has more: why a value is missing, the canary's kind, who judged.
+
+    \b
+    timbre scores baseline run2 --out scores.csv
+    timbre scores --out scores.parquet
+    timbre scores baseline run2 --into-logs
+    """
+    from results.comparison import side_by_side
+    from results.log_metadata import write_into_log
+    from results.table import score_table, write_scores
+
+    if out is None and not into_logs:
+        raise TimbreError("nowhere to write to", where="timbre scores", do="give --out FILE or --into-logs")
+    logs = sources.logs(runs)
+    names, table = [log.run for log in logs], score_table(logs)
+    if out is not None:
+        write_scores(table, out)
+    changed: list[str] = []
+    if into_logs:
+        scored = side_by_side(table, names, sources.policy())
+        changed = [log.path for log in logs if write_into_log(log, names[0], scored)]
+    if as_json:
+        print_json({"runs": names, "rows": len(table), "out": str(out) if out else None, "logs": changed})
+        return
+    if out is not None:
+        click.echo(f"wrote {len(table)} rows of {', '.join(names)} to {out}")
+    if into_logs:
+        click.echo(f"wrote the tables of {len(changed)} of {len(names)} logs; the others had theirs")
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN [RUN ...]")
+@click.option("--log", "page", type=FILE, default=Path("LOG.md"), show_default=True)
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit 1 if the log differs from what the runs show."
+)
+@reading("policy", "licences")
+def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_json: bool) -> None:
+    """Write a section for each run into the experiment log; what stands outside its markers is kept.
+
+    The same logs and runs give the same bytes. --check is for CI: it fails where somebody trained or
+    evaluated anew and didn't export, or changed a figure by hand; notes beside the sections don't count.
+
+    \b
+    timbre export run2
+    timbre export run1 run2 --check
+    """
+    from results.log import export as write_section
+    from results.log import out_of_date
+    from results.story import read_story
+
+    policy = sources.policy()
+    where = (sources.places or (logs_dir(),), runs_dir())
+    stories = [read_story(run, *where, policy, sources.suite, sources.licences()) for run in runs]
+    stale: dict[str, tuple[str, ...]] = {}
+    for story in stories:
+        if not check:
+            write_section(story, page)
+        elif difference := out_of_date(story, page):
+            stale[story.log.run] = difference
+    if as_json:
+        rows = [
+            {
+                "run": story.log.run,
+                "log": str(page),
+                "verdict": story.result.overall if story.result else None,
+                "up_to_date": story.log.run not in stale,
+            }
+            for story in stories
+        ]
+        print_json(rows[0] if len(rows) == 1 else rows)
+    elif not check:
+        click.echo(f"wrote the section of {', '.join(runs)} to {page}")
+    elif not stale:
+        click.echo(f"{page} is what the runs show")
+    for run, difference in stale.items():
+        click.echo("\n".join(difference[:_DIFF_LINES]), err=True)
+        if len(difference) > _DIFF_LINES:
+            click.echo(f"… and {len(difference) - _DIFF_LINES} lines more", err=True)
+        click.echo(
+            f"timbre: {page} differs from what {run} shows; write it with `timbre export {run}`", err=True
+        )
+    sys.exit(1 if stale else 0)
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN RUN ...]")
+@click.option("--out", type=FILE, help="[default: results/report.html]")
+@reading("policy", "licences", "voice")
+def report(runs: tuple[str, ...], out: Path | None, sources: Sources, as_json: bool) -> None:
+    """Write one HTML page of all runs: verdicts, plots, judges, training, answers side by side.
+
+    The file has all it needs inside and works offline. Without RUN every run with a log is in it, the
+    baseline first; with names, those in that order.
+
+    \b
+    timbre report
+    timbre report baseline run2 --out run2.html
+    """
+    from results.report import write_report
+
+    out = out or results_dir() / "report.html"
+    logs = sources.logs(runs)
+    policy = sources.policy()
+    write_report(logs, policy, out, sources.licences(), runs=runs_dir(), voice=sources.voice)
+    if as_json:
+        print_json({"report": str(out), "runs": [log.run for log in logs]})
+    else:
+        click.echo(f"wrote {', '.join(log.run for log in logs)} to {out}")

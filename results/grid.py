@@ -1,0 +1,107 @@
+"""One table for every page: a ``Grid`` of text cells, shown in a terminal, in Markdown or in HTML.
+
+A terminal cuts nothing: where the table needs more columns than there are, every row becomes a block of lines.
+"""
+
+import sys
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from results.markdown import clean, inline, table
+
+STYLES = {
+    "PASS": "green",
+    "REGRESSED": "bold red",
+    "INCONCLUSIVE": "yellow",
+    "ADVISORY": "dim",
+    "ERROR": "bold red",
+}
+"""Colour of a verdict in a terminal."""
+
+_UNBOUNDED = 10_000
+"""Columns of a file or pipe: nothing is wrapped there, so that a line can be searched for."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table as text; every page escapes and arranges it by itself."""
+
+    caption: str  # what the figures are, as one sentence
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]  # a cell for each heading; the first names the row
+    row_styles: tuple[str, ...] = ()  # a verdict for each row, which gives its colour; none where empty
+
+    def without(self, heading: str) -> "Grid":
+        """The same grid with one column less."""
+        at = self.headings.index(heading)
+        rows = tuple(row[:at] + row[at + 1 :] for row in self.rows)
+        return replace(self, headings=self.headings[:at] + self.headings[at + 1 :], rows=rows)
+
+    def show(self, console: Console) -> None:
+        """Print caption and table; where the table is too wide, a block for each row."""
+        say(console, self.caption)
+        made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        for heading in self.headings:
+            made.add_column(Text(_line(heading)), no_wrap=True)
+        styles = self.row_styles or ("",) * len(self.rows)
+        for row, style in zip(self.rows, styles, strict=True):
+            made.add_row(*(Text(_line(cell)) for cell in row), style=STYLES.get(style, ""))
+        needed = console.measure(made, options=console.options.update(max_width=_UNBOUNDED)).maximum
+        if needed <= console.width:
+            console.print(made)
+        else:
+            for row, style in zip(self.rows, styles, strict=True):
+                self._show_block(console, row, STYLES.get(style, ""))
+
+    def _show_block(self, console: Console, row: tuple[str, ...], style: str) -> None:
+        """The row's name and its other cells with their headings, as many a line as fit."""
+        lines = [_line(row[0])]
+        for heading, cell in zip(self.headings[1:], row[1:], strict=True):
+            field = f"{_line(heading)}: {_line(cell)}"
+            fits = cell_len(f"{lines[-1]}   {field}") <= console.width
+            lines[-1:] = [f"{lines[-1]}   {field}"] if fits else [lines[-1], f"  {field}"]
+        for line in lines:
+            indent = "" if line is lines[0] else "  "
+            for part in Text(line.strip(), style=style).wrap(console, console.width - len(indent)):
+                console.print(Text(indent).append_text(part))
+
+    def markdown(self) -> str:
+        """A pipe table without its caption."""
+        return table([inline(heading) for heading in self.headings], self.rows)
+
+    def html(self) -> Markup:
+        """A table that scrolls sideways by itself; a row's verdict is its class."""
+        headings = Markup("").join(Markup('<th scope="col">{}</th>').format(h) for h in self.headings)
+        styles = self.row_styles or ("",) * len(self.rows)
+        rows = Markup("").join(
+            Markup('<tr class="{}"><th scope="row">{}</th>{}</tr>').format(
+                style, row[0], Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row[1:])
+            )
+            for row, style in zip(self.rows, styles, strict=True)
+        )
+        return Markup(
+            '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption>{0}</caption>'
+            "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
+        ).format(self.caption, headings, rows)
+
+
+def stdout_console() -> Console:
+    """A console for stdout that is as wide as the terminal, and without bounds for a file or pipe."""
+    width = None if sys.stdout.isatty() else _UNBOUNDED
+    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+
+
+def say(console: Console, sentence: str, style: str = "") -> None:
+    """Print a sentence on one line of a file, or wrapped between words in a terminal."""
+    console.print(Text(_line(sentence), style=STYLES.get(style, "")))
+
+
+def _line(text: str) -> str:
+    """One line without control characters: a model's text must not steer a terminal."""
+    return " ".join(clean(text).split())

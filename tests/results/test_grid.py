@@ -1,0 +1,74 @@
+"""One grid, whole in a terminal of any width, in Markdown and in HTML."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from results.grid import Grid, say
+
+GRID = Grid(
+    "Means of runs",
+    ("dimension", "verdict", "a run with a long name", "gain"),
+    (
+        ("provocativeness", "INCONCLUSIVE", "0.61 [0.52, 0.70]", "+0.11 [0.02, 0.20]"),
+        ("memorization*", "REGRESSED", "0.08 [0.00, 0.35]", "-0.08 [-0.35, 0.10]"),
+    ),
+    ("INCONCLUSIVE", "REGRESSED"),
+)
+NEEDED = 15 + 2 + 12 + 2 + 22 + 2 + 19
+
+
+def _shown(grid: Grid, width: int) -> list[str]:
+    page = StringIO()
+    grid.show(Console(file=page, width=width, markup=False, highlight=False, emoji=False))
+    return page.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [10, 24, 40, 60, 79, 80, 120, 600])
+def test_no_name_number_or_verdict_is_cut_at_any_width(width: int) -> None:
+    lines = _shown(GRID, width)
+    text = "".join("".join(lines).split())
+    assert all("".join(cell.split()) in text for row in GRID.rows for cell in row)
+    assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize(("width", "is_table"), [(NEEDED - 1, False), (NEEDED + 1, True)])
+def test_a_row_is_one_line_where_the_table_fits_and_a_block_where_not(width: int, is_table: bool) -> None:
+    lines = _shown(GRID, width)
+    assert any(all(cell in line for cell in GRID.rows[0]) for line in lines) is is_table
+    assert any(line.startswith("provocativeness   verdict: INCONCLUSIVE") for line in lines) is not is_table
+
+
+def test_a_models_text_can_not_steer_the_terminal() -> None:
+    page = StringIO()
+    console = Console(file=page, width=80, markup=False, highlight=False, emoji=False)
+    Grid("c", ("a",), (("\x1b[2J\r\nred\u202eder",),)).show(console)
+    say(console, "\x1b]0;title\x07[bold]as it is[/bold] :smile:")
+    assert not set(page.getvalue()) & set("\x1b\x07\r\u202e")
+    assert "[bold]as it is[/bold] :smile:" in page.getvalue()
+
+
+def test_a_file_gets_a_sentence_on_one_line_and_a_terminal_wraps_it_between_words() -> None:
+    sentence = " ".join(["inconclusive"] * 20)
+    lines = []
+    for width in (40, 10_000):
+        page = StringIO()
+        say(Console(file=page, width=width), sentence)
+        lines.append([line.strip() for line in page.getvalue().splitlines()])
+    assert set(" ".join(lines[0]).split()) == {"inconclusive"} and len(lines[0]) > 1
+    assert lines[1] == [sentence]
+
+
+def test_markdown_and_html_escape_headings_and_cells() -> None:
+    grid = Grid("c <i>", ("run | 1", "<b>"), (("a|b", "<script>"),), ("PASS",))
+    assert grid.markdown() == "| run \\| 1 | \\<b\\> |\n| --- | --- |\n| a\\|b | \\<script\\> |"
+    html = str(grid.html())
+    assert '<tr class="PASS"><th scope="row">a|b</th><td>&lt;script&gt;</td></tr>' in html
+    assert "<caption>c &lt;i&gt;</caption>" in html and "<b>" not in html
+
+
+def test_a_column_can_be_left_out() -> None:
+    narrow = GRID.without("verdict")
+    assert narrow.headings == ("dimension", "a run with a long name", "gain")
+    assert narrow.rows[0] == ("provocativeness", "0.61 [0.52, 0.70]", "+0.11 [0.02, 0.20]")
