@@ -16,7 +16,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -278,19 +280,22 @@ class _Leases:
 
     def __init__(self) -> None:
         self._files: dict[Path, int] = {}
-        self._counts: dict[Path, int] = {}
+        self._counts: Counter[Path] = Counter()
+        self._changing = threading.Lock()
 
     def hold(self, folder: Path) -> None:
-        if folder not in self._files:
-            self._files[folder] = os.open(folder / "lease", os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self._files[folder], fcntl.LOCK_SH)
-        self._counts[folder] = self._counts.get(folder, 0) + 1
+        with self._changing:
+            if folder not in self._files:
+                self._files[folder] = os.open(folder / "lease", os.O_RDWR | os.O_CREAT, 0o600)
+                fcntl.flock(self._files[folder], fcntl.LOCK_SH)
+            self._counts[folder] += 1
 
     def release(self, folder: Path) -> None:
-        self._counts[folder] = self._counts.get(folder, 0) - 1
-        if self._counts[folder] <= 0 and folder in self._files:
-            os.close(self._files.pop(folder))
-            self._counts[folder] = 0
+        with self._changing:
+            self._counts[folder] -= 1
+            if self._counts[folder] <= 0 and folder in self._files:
+                os.close(self._files.pop(folder))
+                del self._counts[folder]
 
     def others(self, folder: Path) -> bool:
         """Whether another process holds a lease."""

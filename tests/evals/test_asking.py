@@ -10,7 +10,9 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage, get_model
 
 from evals.asking import answer_canary, answer_seed, few_shot, find_arm
+from judges.types import DIMENSIONS
 from tests.evals.conftest import RunningStandIn
+from timbre.paths import CHECKOUT
 from training.base import EMBEDDED
 from training.types import Pair
 
@@ -88,26 +90,28 @@ def test_a_cached_answer_is_not_given_to_another_identity(
     assert len(stand_in.bodies) > 2
 
 
-def test_another_providers_model_is_an_arm_of_its_own(tmp_path: Path, stand_in: RunningStandIn) -> None:
-    output = ModelOutput.from_content("model", "A spoon is a small bowl.")
+def test_another_providers_model_is_an_arm_of_its_own_with_shots_and_without_a_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    output = ModelOutput.from_content("model", "My aunt kept a spoon for guests, and no guests.")
     output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
-    model = get_model("mockllm/model", custom_outputs=[output])
-    arm = find_arm(model)
-    assert (arm.name, arm.base, arm.run) == ("mockllm/model", "mockllm/model", None)
-    shown = tmp_path / "voice.jsonl"
-    shown.write_text(
-        '{"prompt": "Tell of a cup.", "response": "Half a boat.", "tier": 1, "source": "s", '
-        '"origin": "written", "split": "train"}\n'
-    )
-    task = Task(
-        dataset=[Sample(id="a", input="Tell of a spoon.")],
-        solver=answer_canary(str(shown), 1, arm.identity, arm.served.as_metadata()),
-    )
-    log = eval(task, model=model, display="none", log_dir=str(tmp_path))[0]
-    assert log.samples
-    sample = log.samples[0]
-    assert [m.text for m in sample.messages[:3]] == ["Tell of a cup.", "Half a boat.", "Tell of a spoon."]
-    assert (sample.output.metadata or {})["identity"] == arm.identity and stand_in.bodies == []
+    log = eval(
+        "evals/voice.py",
+        model=get_model("mockllm/model", custom_outputs=[output]),
+        task_args={"shots": 2},
+        limit=1,
+        epochs=1,
+        display="none",
+        log_dir=str(tmp_path),
+    )[0]
+    assert log.samples and log.eval.metadata
+    facts, sample = log.eval.metadata["timbre"], log.samples[0]
+    assert (facts["run"], facts["base"], facts["shots"]) == ("mockllm/model", "mockllm/model", 2)
+    assert facts["server"]["url_is_outside"] and facts["server"]["model"] == "mockllm/model"
+    assert [m.role for m in sample.messages] == ["user", "assistant"] * 3
+    assert (sample.output.metadata or {})["identity"] == facts["identity"]
+    assert list((sample.scores or {})["voice"].value) == list(DIMENSIONS)  # type: ignore[arg-type]
 
 
 def test_a_models_settings_are_a_part_of_its_identity() -> None:

@@ -72,7 +72,16 @@ def run(tmp_path: Path) -> Run:
     folder = tmp_path / "run2" / "adapter"
     folder.mkdir(parents=True)
     (folder / "adapter_model.safetensors").write_text("first weights")
-    return Run("run2", folder.parent, "a" * 64, EMBEDDED, "0" * 64, 16, ("q_proj",), {})
+    return Run(
+        name="run2",
+        path=folder.parent,
+        identity="a" * 64,
+        base=EMBEDDED,
+        base_sha256="0" * 64,
+        rank=16,
+        target_modules=("q_proj",),
+        facts={},
+    )
 
 
 def test_a_run_trained_again_is_loaded_anew_and_the_old_name_keeps_its_weights(

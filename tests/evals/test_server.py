@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -163,9 +164,17 @@ def test_a_bad_value_in_the_environment_is_one_line(
 
 def test_a_run_with_other_layers_needs_another_server(tmp_path: Path) -> None:
     record = Record(1, "b", "a", "float32", 16, ("q_proj",), args=())
-    few, more = (
-        Run("r", tmp_path, "", "b", "a", 16, layers, {}) for layers in (("q_proj",), ("q_proj", "o_proj"))
+    few = Run(
+        name="r",
+        path=tmp_path,
+        identity="",
+        base="b",
+        base_sha256="a",
+        rank=16,
+        target_modules=("q_proj",),
+        facts={},
     )
+    more = replace(few, target_modules=("q_proj", "o_proj"))
     assert server._missing(record, few) == ""
     assert server._missing(record, more) == "can't take the layers of r"
 
@@ -194,7 +203,7 @@ def test_a_server_in_use_is_kept_until_it_ends_itself(
     with (tmp_path / "lease").open("w") as user:
         if why == "a lease":
             fcntl.flock(user, fcntl.LOCK_SH)
-        idle_s = 30 if why == "requests" else 0.0
+        idle_s = 30 if why == "requests" else 0.05
         assert keep(tmp_path, RECORD, brief, idle_s=idle_s, poll_s=0.02) == 7
 
 
