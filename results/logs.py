@@ -201,9 +201,10 @@ def _decoding(log: "EvalLog") -> str:
 
 
 def _server(facts: Mapping[str, Any]) -> str:
-    """Number type and arguments of the server that answered, from its own record."""
-    server = facts.get("server") or {"dtype": (facts.get("decoding") or {}).get("served_dtype")}
-    named = {key: server.get(key) for key in ("dtype", "args") if server.get(key)}
+    """Number type and arguments of the server that answered, from its own record; of an outside one its model."""
+    server = facts.get("server") or {}
+    keys = ("model", "dtype", "args") if server.get("url_is_outside") else ("dtype", "args")
+    named = {key: server[key] for key in keys if server.get(key)}
     return ", ".join(f"{key} {value}" for key, value in named.items()) or "not recorded"
 
 

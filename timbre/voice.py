@@ -87,6 +87,7 @@ def run_all() -> None:
     print(f"time     {(time.monotonic() - began) / 60:.1f} minutes")
     print()
     print(f"next     {NEXT}")
+    print("         .venv/bin/timbre parity run2    (is the model that is served the one that was trained?)")
 
 
 def say(line: str) -> None:

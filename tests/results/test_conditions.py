@@ -47,6 +47,14 @@ def test_what_differs_is_refused_by_name_and_let_pass_where_allowed(write_log: W
     assert any(f"as allowed: {name} differs" in note for note in json.loads(allowed.stdout)["notes"])
 
 
+def test_an_outside_server_of_another_model_is_another_server(write_log: WriteLog) -> None:
+    outside = {"dtype": "unknown", "args": None, "url_is_outside": True}
+    write_log("baseline", facts={"server": {**outside, "model": "base"}})
+    logs = write_log("run2", facts={"server": {**outside, "model": "another"}}).parent
+    result = gate_logs(*read_logs((logs,), ("baseline", "run2")), POLICY)
+    assert [problem.split(":")[0] for problem in result.problems] == ["server differs"]
+
+
 def test_a_policy_may_allow_too(write_log: WriteLog) -> None:
     before, after = read_logs((_pair(write_log, **DIFFERENT["base"]),), ("baseline", "run2"))
     assert gate_logs(before, after, POLICY).overall == "ERROR"
