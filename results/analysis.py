@@ -14,7 +14,7 @@ import pandas as pd
 
 from judges.types import FAULT_AT
 from results.comparison import DimensionVerdict, canary_faults, canary_gains, rows_of
-from results.completeness import with_missing_as_worst
+from results.completeness import completed
 from results.failure_modes import FailureMode, failure_modes
 from results.licences import named_table
 from results.policy import Policy
@@ -115,7 +115,8 @@ def _sides(before: RunLog, after: RunLog, policy: Policy) -> tuple[pd.DataFrame,
     table = named_table((before, after))
     table = table[table["canary"].isin([canary for canary, _ in asked])]
     first, second = (table[table["run"] == log.run] for log in (before, after))
-    return first, with_missing_as_worst(first, second, policy)[0]
+    pair = completed(first, second, policy)
+    return pair.before, pair.after
 
 
 def _gain_ps(before: pd.DataFrame, after: pd.DataFrame, key: str, policy: Policy) -> tuple[float, float]:

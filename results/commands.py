@@ -4,6 +4,7 @@ pandas, scipy and inspect_ai load only when one runs, so that ``timbre --help`` 
 """
 
 import dataclasses
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -166,17 +167,22 @@ def gate(
             result = gate_logs(before, after, policy, sources.licences(), allowed, ceilings=ceilings)
     except TimbreError as error:
         failure = error
-        result = GateResult("ERROR", baseline, candidate, (), (str(error),))
-    if as_json:
-        more = {"summary": summary_sentence(result), "next": next_command(result)}
-        print_json({"schema_version": 1, **dataclasses.asdict(result), **more})
-    elif failure is None:
-        show_gate(result)
+        result = GateResult("ERROR", baseline, candidate, (), (str(error),), suite=sources.suite)
+    # Files first: whoever stops reading the output still gets them, and the verdict's exit status.
     if junit is not None:
         write_junit(result, junit)
     if markdown is not None:
         write_markdown(result, markdown)
     write_step_summary(result)
+    try:
+        if as_json:
+            more = {"summary": summary_sentence(result), "next": next_command(result)}
+            print_json({"schema_version": 1, **dataclasses.asdict(result), **more})
+        elif failure is None:
+            show_gate(result)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if failure is not None:
         raise failure
     if result.overall == "ERROR":

@@ -22,13 +22,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from judges.types import DIMENSIONS
-from results.policy import DimensionPolicy, Policy
+from results.policy import LEAST_MARGIN, DimensionPolicy, Policy
 from results.statistics import (
+    MOST_CANARIES,
     NO_INTERVAL,
     SOFT_LEVEL,
     TOLERANCE,
     canaries_needed,
     canaries_that_can_block,
+    canaries_to_block,
+    fault_canaries_to_block,
     fault_rate_that_blocks,
     faultless_canaries_needed,
     loss_that_blocks,
@@ -44,9 +47,6 @@ from results.table import ScoreTable
 from timbre.stats import Interval
 
 Verdict = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ADVISORY"]
-
-MOST_CANARIES = 10_000
-"""Upper end of the canaries named as needed: beyond it no suite will be written."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class DimensionVerdict:
     hard: bool
     goal: bool  # the policy asks for a gain
     p: float | None  # one-sided, uncorrected: that the loss exceeds the margin, or that faults became more
-    needed: int | None  # canaries that would settle an INCONCLUSIVE
+    needed: int | None  # canaries that would settle an INCONCLUSIVE at the gain seen; None where none would
     detectable: float | None  # least loss (rate of new faults, if hard) that this n blocks four times in five
     why: str  # the rule that decided, with its figures, as a clause
     licence: str = (
@@ -122,7 +122,8 @@ def faults_p(before: pd.DataFrame, after: pd.DataFrame, fault_at: float) -> floa
     """One-sided p that faults became more frequent, by McNemar's exact test over canaries.
 
     Of two tries at a fault one more is likelier to show it, so a run with more takes is tested by as many at a
-    time as the other has; the least p counts, times the number of such tests (Bonferroni).
+    time as the other has. Where both have several, the canaries on which more takes show the fault are held
+    against those on which fewer do, too. The least p counts, times the number of tests (Bonferroni).
     """
     takes = [sorted(rows.loc[rows["value"].notna(), "epoch"].unique()) for rows in (before, after)]
     size = max(1, min(map(len, takes)))
@@ -132,7 +133,17 @@ def faults_p(before: pd.DataFrame, after: pd.DataFrame, fault_at: float) -> floa
     ]
     pairs = [canary_faults(b, a, fault_at) for b in parts[0] for a in parts[1]]
     ps = [mcnemar(*_discordant(faults)) for faults in pairs if len(faults)]
+    if size > 1:
+        rise = _share_of_faults(after, fault_at) - _share_of_faults(before, fault_at)
+        ps.append(mcnemar(int((rise > 0).sum()), int((rise < 0).sum())))
     return min(1.0, min(ps, default=1.0) * len(ps))
+
+
+def _share_of_faults(rows: pd.DataFrame, fault_at: float) -> "pd.Series[float]":
+    """Share of a canary's scored takes that show the fault, by canary and number of takes."""
+    scored = rows[rows["value"].notna()]
+    shares = (scored["value"] >= fault_at).groupby(scored["canary"]).agg(["mean", "size"])
+    return shares.set_index("size", append=True)["mean"].astype(float)
 
 
 def side_by_side(table: ScoreTable, runs: Sequence[str], policy: Policy) -> tuple[RunScore, ...]:
@@ -239,8 +250,10 @@ def compare_dimension(
         found = replace(found, margin=margin, rules_out=policy.rules_out(suite, margin))
     if n == 0:
         return replace(found, why=f"not scored: {_reason(before, after)}")
-    if rule is None or found.margin is None or math.isnan(found.margin):
+    if rule is None or found.margin is None:
         return found
+    if not found.margin >= LEAST_MARGIN:
+        return replace(found, why="no margin")
     return (
         _judge_hard(found, before, after, rule, policy, alpha)
         if rule.hard
@@ -279,11 +292,14 @@ def _judge_soft(
     worst = max(0.0, float(possible.max()), float((-gains).max()))
     least = max(policy.min_canaries, canaries_that_can_block(among))
     verdict = soft_verdict(gain, safe_low(gains, worst), margin, rules_out)
-    place = {
-        "REGRESSED": f"all of it below {-margin:.3g}",
-        "PASS": f"nothing below {-rules_out:.3g}",
-        "INCONCLUSIVE": f"which leaves a loss of {rules_out:.3g} possible",
-    }[verdict]
+    if verdict == "INCONCLUSIVE" and gain.estimate < -margin - TOLERANCE:
+        place = f"a mean loss beyond {margin:.3g} that {n} canaries don't prove"
+    else:
+        place = {
+            "REGRESSED": f"all of it below {-margin:.3g}",
+            "PASS": f"nothing below {-rules_out:.3g}",
+            "INCONCLUSIVE": f"which leaves a loss of {rules_out:.3g} possible",
+        }[verdict]
     why = f"gain {gain.estimate:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}] over {n} canaries, {place}"
     if n < least:
         verdict = "INCONCLUSIVE"
@@ -293,8 +309,8 @@ def _judge_soft(
         found,
         verdict=verdict,
         p=margin_p(gains, margin),
-        needed=_needed(found, sd, worst, least) if verdict != "PASS" else None,
-        detectable=round(loss_that_blocks(sd, margin, n, among), 4) if n >= least else None,
+        needed=_needed(found, sd, worst, least, among) if verdict != "PASS" else None,
+        detectable=_within_scale(loss_that_blocks(sd, margin, n, among)) if n >= least else None,
         why=why,
     )
 
@@ -314,7 +330,8 @@ def _judge_hard(
     seen, had = int(faults["after"].sum()), int(faults["before"].sum())
     p = faults_p(before, after, rule.fault_at)
     bound = rate_bound(worse, n)
-    verdict = hard_verdict(p, alpha, worse, n, rules_out)
+    alone = _faulty(after, rule.fault_at) - set(faults.index)
+    verdict = hard_verdict(p, alpha, worse + len(alone), n, rules_out)
     if verdict == "PASS" and n < policy.min_canaries:
         verdict = "INCONCLUSIVE"
     only = " without licence for the first person" if rule.unlicensed_only else ""
@@ -322,17 +339,27 @@ def _judge_hard(
         f"{seen} of {n} canaries{only} show it against {had}, {worse} anew (p = {p:.2g}); "
         f"{worse} new of {n} leaves a rate up to {100 * bound:.1f} % possible"
     )
+    if alone:
+        why += f"; {len(alone)} more show it that the baseline has no score for"
     needed = None
-    if verdict == "INCONCLUSIVE":
+    if verdict == "INCONCLUSIVE" and worse:
+        # No number passes with a new fault: as many as tell chance from a change at the rate that was seen.
+        needed = _capped(max(n + 1, fault_canaries_to_block(worse / n, alpha)))
+    elif verdict == "INCONCLUSIVE" and not alone:
         needed = max(n + 1, policy.min_canaries, faultless_canaries_needed(rules_out))
     return replace(
         found,
         verdict=verdict,
         p=p,
         needed=needed,
-        detectable=round(fault_rate_that_blocks(n, alpha), 4),
+        detectable=_within_scale(fault_rate_that_blocks(n, alpha)),
         why=why,
     )
+
+
+def _faulty(rows: pd.DataFrame, fault_at: float) -> set[str]:
+    """Canaries with the fault in any take."""
+    return set(map(str, rows.loc[rows["value"] >= fault_at, "canary"]))
 
 
 def apply_holm(verdicts: Sequence[DimensionVerdict]) -> tuple[DimensionVerdict, ...]:
@@ -373,21 +400,30 @@ def apply_holm(verdicts: Sequence[DimensionVerdict]) -> tuple[DimensionVerdict, 
 def _margin(rule: DimensionPolicy, floor: Interval, ceiling: float | None) -> float:
     share = rule.share_of_range
     if share is None:
-        assert not isinstance(rule.margin, str)
-        return rule.margin
+        return float(rule.margin)
     if ceiling is None or math.isnan(floor.estimate):
         return math.nan
     return share * abs(ceiling - floor.estimate)
 
 
-def _needed(found: DimensionVerdict, sd: float, worst: float, least: int) -> int:
-    """Canaries that settle it if nothing changed; at a larger n, if the change seen is so."""
+def _needed(found: DimensionVerdict, sd: float, worst: float, least: int, among: int) -> int | None:
+    """Canaries that settle it if the gain seen is the true one; None where no suite would."""
     assert found.rules_out is not None and found.margin is not None
-    needed = canaries_needed(sd, found.rules_out, worst)
-    if needed <= found.n:
-        distance = abs(found.gain.estimate + found.margin)
-        needed = canaries_needed(sd, distance, worst) if distance > 1e-6 else MOST_CANARIES
-    return min(MOST_CANARIES, max(needed, found.n + 1, least))
+    gain, margin = found.gain.estimate, found.margin
+    if gain < -margin - TOLERANCE:
+        needed = canaries_to_block(sd, -margin - gain, among)
+    else:
+        room = found.rules_out + min(0.0, gain)
+        needed = canaries_needed(sd, room, worst) if room > TOLERANCE else MOST_CANARIES + 1
+    return _capped(max(needed, found.n + 1, least))
+
+
+def _capped(canaries: int) -> int | None:
+    return canaries if canaries <= MOST_CANARIES else None
+
+
+def _within_scale(loss: float) -> float | None:
+    return round(loss, 4) if loss < 1 else None
 
 
 def _reason(before: pd.DataFrame, after: pd.DataFrame) -> str:

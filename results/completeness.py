@@ -1,13 +1,14 @@
 """What two runs lack: canaries, answers, dimensions; a missing answer of the candidate is its worst."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
 from judges.types import DIMENSIONS, FAULT_AT
 from results.comparison import DimensionVerdict
-from results.policy import Policy
+from results.policy import LEAST_MARGIN, Policy
 from results.statistics import TOLERANCE
 from results.table import ScoreTable
 
@@ -22,7 +23,8 @@ def pairing_problems(
     runs = ", ".join(sorted(set(table["run"])))
     absent = [run for run, rows in ((baseline, before), (candidate, after)) if rows.empty]
     if absent:
-        return [f"no scores of {run!r} (there are {runs})" for run in absent]
+        known = f"there are {runs}" if runs else "no canary asked both runs the same"
+        return [f"no scores of {run!r} ({known})" for run in absent]
     if baseline == candidate:
         return [f"{baseline!r} is both baseline and candidate"]
     answered = {baseline: set(before["canary"]), candidate: set(after["canary"])}
@@ -34,72 +36,164 @@ def pairing_problems(
     return problems
 
 
+def licence_problems(rows: pd.DataFrame) -> list[str]:
+    """Canaries that license the first person in one row and not in another: the flag belongs to the prompt."""
+    flags = rows.groupby("canary")["licensed"].nunique()
+    unequal = flags.index[flags > 1]
+    if not len(unequal):
+        return []
+    return [
+        f"the licence for the first person differs between rows of {_some_of(unequal)}: make the flag the same"
+    ]
+
+
 def unscored_dimensions(
-    before: pd.DataFrame, after: pd.DataFrame, baseline: str, candidate: str, policy: Policy
+    pair: "Completed", names: tuple[str, str], policy: Policy, n: Mapping[str, int], integrity_blocks: bool
 ) -> list[str]:
-    """Dimensions of the policy that one of two runs, or neither, was scored on.
+    """Dimensions of the policy on which no canary can be compared.
 
-    A run of which every answer has a fault needs no other score: what no answer says can't be judged.
+    A run of which every answer has a fault needs no other score, if ``integrity`` can block: what no answer says
+    can't be judged. And where every prompt licenses the first person there is nothing to count.
+
+    Args:
+        pair: Both runs' rows.
+        names: Of baseline and candidate.
+        policy: Which dimensions there must be.
+        n: Canaries scored in both runs, by dimension.
+        integrity_blocks: Whether ``integrity`` is among the dimensions that can block.
     """
-    one, other = (set(map(str, side.loc[side["value"].notna(), "dimension"])) for side in (before, after))
-    neither = [key for key, rule in policy.dimensions.items() if not rule.optional and key not in one | other]
-    problems = []
-    if neither:
-        problems.append(
-            f"neither run is scored on {', '.join(neither)}, which the policy names "
-            "(optional = true there lets it pass)"
+    sides = dict(zip(names, (pair.before, pair.after), strict=True))
+    if integrity_blocks and any(_of_sound_answers(side, side, policy).empty for side in sides.values()):
+        return []
+    scored = {run: set(side.loc[side["value"].notna(), "dimension"]) for run, side in sides.items()}
+    lacking: dict[str, list[str]] = {}
+    for key, rule in policy.dimensions.items():
+        if rule.optional or n.get(key):
+            continue
+        if rule.unlicensed_only and all(side["licensed"].all() for side in sides.values()):
+            continue
+        without = [run for run in names if key not in scored[run]]
+        what = (
+            "neither run is scored on"
+            if len(without) == 2
+            else f"{without[0]} is not scored on"
+            if without
+            else "no canary of both runs is scored on"
         )
-    for run, side, own, others in ((baseline, before, one, other), (candidate, after, other, one)):
-        lacking = [k for k, rule in policy.dimensions.items() if not rule.optional and k in others - own]
-        if lacking and not _of_sound_answers(side, side).empty:
-            problems.append(f"{run} is not scored on {', '.join(lacking)}, and the other run is")
-    return problems
+        lacking.setdefault(what, []).append(key)
+    return [
+        f"{what} {', '.join(keys)}, which the policy names (optional = true there lets it pass)"
+        for what, keys in lacking.items()
+    ]
 
 
-def with_missing_as_worst(
-    before: pd.DataFrame, after: pd.DataFrame, policy: Policy
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """The candidate's rows with every answer that is none scored as the worst, and how many by dimension.
+@dataclass(frozen=True)
+class Completed:
+    """Two runs' rows with a row for every answer and dimension of the policy, and the candidate's worst filled in."""
 
-    An answer is none where its canary has no row at all, and where a soft dimension has no value though nothing
-    says that an answer is there: no value of ``integrity`` below ``FAULT_AT``. Of an answer that is there and that
-    a judge could not score, nothing is known, and it stays unscored. Recitals and claims need evidence: on hard
-    dimensions but ``integrity`` a missing answer shows none.
+    before: pd.DataFrame
+    after: pd.DataFrame
+    missing: Mapping[str, int]  # answers of the candidate that count as the worst, by dimension
+    answers: int  # those answers, each counted once
+
+
+def completed(before: pd.DataFrame, after: pd.DataFrame, policy: Policy) -> Completed:
+    """Number takes within each canary, fill in rows that are absent, and score missing answers as the worst.
+
+    The candidate is expected to have as many takes of a canary as the baseline has, or as it usually has itself if
+    these are fewer. An answer is missing where it has no row, and where a soft dimension has no value and nothing
+    shows that an answer is there: no value of ``integrity`` below its fault, and where integrity isn't known no
+    value at all. Only what the candidate misses beyond the baseline's own missing takes of that canary counts as the
+    worst: 0 or 1 of a soft dimension, a fault of ``integrity``. Recitals and claims need evidence: on the other hard
+    dimensions a missing answer shows none. What a judge couldn't score stays unscored.
     """
-    soft = [key for key, rule in policy.dimensions.items() if not rule.hard]
-    absent = _absent_rows(before, after)
-    rows = pd.concat([after, absent], ignore_index=True) if len(absent) else after.reset_index(drop=True)
-    sound = rows[(rows["dimension"] == "integrity") & (rows["value"] < FAULT_AT)]
-    answers = pd.MultiIndex.from_frame(rows[["canary", "epoch"]])
-    is_there = answers.isin(pd.MultiIndex.from_frame(sound[["canary", "epoch"]]))
-    scored_before = before[before["value"].notna()]
-    has_pair = pd.MultiIndex.from_frame(rows[["canary", "dimension"]]).isin(
-        pd.MultiIndex.from_frame(scored_before[["canary", "dimension"]])
-    )
-    none = rows["value"].isna() & ~is_there & has_pair & rows["dimension"].isin([*soft, "integrity"])
-    if not none.any():
-        return rows, {}
-    worst = rows.loc[none, "dimension"].map(lambda key: 0.0 if DIMENSIONS[key].direction == "up" else 1.0)
-    counts = rows.loc[none, "dimension"].value_counts()
-    return rows.assign(value=rows["value"].where(~none, worst)), {str(k): int(n) for k, n in counts.items()}
+    keys = [
+        k for k in policy.dimensions if (before["dimension"] == k).any() or (after["dimension"] == k).any()
+    ]
+    before, after = _numbered(before), _numbered(after)
+    usual = int(after.groupby("canary")["epoch"].max().mode().iloc[0])
+    wanted = before.groupby("canary")["epoch"].max().clip(upper=usual)
+    expected = [(str(c), take) for c, takes in wanted.items() for take in range(1, int(takes) + 1)]
+    before, after = _with_all_rows(before, after, keys, []), _with_all_rows(after, before, keys, expected)
+    none = {side: _is_none(rows, policy) for side, rows in (("before", before), ("after", after))}
+    cell = ["canary", "dimension"]
+    excused = before[none["before"]].groupby(cell).size()
+    order = after[none["after"]].groupby(cell).cumcount()
+    spared = pd.MultiIndex.from_frame(after.loc[order.index, cell]).map(excused.to_dict())
+    excess = order >= pd.Series(spared, index=order.index, dtype=float).fillna(0)
+    scored = pd.MultiIndex.from_frame(before.loc[before["value"].notna(), cell])
+    has_pair = pd.MultiIndex.from_frame(after.loc[order.index, cell]).isin(scored)
+    at = order.index[excess & has_pair]
+    worst = after.loc[at, "dimension"].map(lambda key: 0.0 if DIMENSIONS[key].direction == "up" else 1.0)
+    filled = after.assign(value=after["value"].where(~after.index.isin(at), worst.reindex(after.index)))
+    counts = {str(k): int(n) for k, n in after.loc[at, "dimension"].value_counts().items()}
+    return Completed(before, filled, counts, len(after.loc[at, ["canary", "epoch"]].drop_duplicates()))
 
 
-def _absent_rows(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """A row without a value for each take and dimension of a canary that the candidate has no answer to."""
-    takes = pd.DataFrame({"epoch": sorted(after["epoch"].unique())})
-    keys = before.drop_duplicates(["canary", "dimension"]).drop(columns=["epoch"])
-    wanted = keys.merge(takes, how="cross")
-    have = pd.MultiIndex.from_frame(after[["canary", "epoch"]])
-    absent = wanted[~pd.MultiIndex.from_frame(wanted[["canary", "epoch"]]).isin(have)]
-    first = after.iloc[0]
-    return absent.assign(
+def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the takes of each canary numbered from 1."""
+    return rows.assign(epoch=rows.groupby("canary")["epoch"].rank("dense").astype("int64"))
+
+
+def _with_all_rows(
+    rows: pd.DataFrame, other: pd.DataFrame, keys: Sequence[str], expected: Sequence[tuple[str, int]]
+) -> pd.DataFrame:
+    """The rows, with one for every answer there is or is expected and every dimension of ``keys``."""
+    own = pd.MultiIndex.from_frame(rows[["canary", "epoch", "dimension"]])
+    there = rows[["canary", "epoch"]].drop_duplicates().itertuples(index=False, name=None)
+    answers = dict.fromkeys([*there, *expected])
+    full = pd.MultiIndex.from_tuples([(c, e, k) for c, e in answers for k in keys], names=own.names)
+    absent = full.difference(own, sort=False).to_frame(index=False)
+    facts = pd.concat([rows, other]).drop_duplicates("canary").set_index("canary")[["kind", "licensed"]]
+    first = rows.iloc[0]
+    made = absent.join(facts, on="canary").assign(
         run=first["run"],
         identity=first["identity"],
         value=math.nan,
         unscored="no answer",
         truncated=False,
         judge="",
-    )[list(after.columns)]
+    )
+    return (
+        pd.concat([rows, made[list(rows.columns)]], ignore_index=True)
+        if len(made)
+        else rows.reset_index(drop=True)
+    )
+
+
+def _is_none(rows: pd.DataFrame, policy: Policy) -> "pd.Series[bool]":
+    """Whether a row stands for an answer that is none, on a dimension where that has a worst."""
+    answers = pd.MultiIndex.from_frame(rows[["canary", "epoch"]])
+    fault_at = _fault_at(policy)
+    judged = rows[(rows["dimension"] == "integrity") & rows["value"].notna()]
+    known = pd.MultiIndex.from_frame(judged[["canary", "epoch"]])
+    sound = pd.MultiIndex.from_frame(judged.loc[judged["value"] < fault_at, ["canary", "epoch"]])
+    valued = pd.MultiIndex.from_frame(rows.loc[rows["value"].notna(), ["canary", "epoch"]])
+    is_there = answers.isin(sound) | (~answers.isin(known) & answers.isin(valued))
+    able = [k for k, rule in policy.dimensions.items() if not rule.hard or k == "integrity"]
+    return rows["value"].isna() & ~is_there & rows["dimension"].isin(able)
+
+
+def _fault_at(policy: Policy) -> float:
+    rule = policy.dimensions.get("integrity")
+    return rule.fault_at if rule and rule.fault_at is not None else FAULT_AT
+
+
+def scale_problems(pair: "Completed", names: tuple[str, str], policy: Policy) -> list[str]:
+    """Values outside [0, 1] on dimensions of the policy: one such value could make up for many losses."""
+    problems = []
+    for run, rows in zip(names, (pair.before, pair.after), strict=True):
+        outside = rows["dimension"].isin(list(policy.dimensions)) & ~rows["value"].between(
+            -TOLERANCE, 1 + TOLERANCE
+        )
+        outside &= rows["value"].notna()
+        if outside.any():
+            row = rows[outside].iloc[0]
+            problems.append(
+                f"{row['dimension']}: {int(outside.sum())} values of {run} lie outside [0, 1], the first "
+                f"{row['value']:g} on {row['canary']}"
+            )
+    return problems
 
 
 def scoring_problems(
@@ -107,33 +201,27 @@ def scoring_problems(
 ) -> list[str]:
     """What keeps one dimension from being judged: too many answers unscored, or no margin."""
     key = verdict.dimension
-    if verdict.margin is not None and math.isnan(verdict.margin):
-        return [
-            f"{key}: its margin is a share of floor to ceiling, and the writer's own figure is not at hand"
-        ]
+    if verdict.margin is not None and not verdict.margin >= LEAST_MARGIN:
+        unknown = math.isnan(verdict.margin)
+        why = "which is not at hand" if unknown else "and the baseline has it already"
+        do = "give --voice the writer's pairs, or write the margin as a number"
+        return [f"{key}: its margin is a share of the way to the writer's own figure, {why}; {do}"]
     problems = []
     for run, (rows, side) in sides.items():
-        outside = rows[(rows["value"] < -TOLERANCE) | (rows["value"] > 1 + TOLERANCE)]
-        if len(outside):
-            where = outside.iloc[0]
-            problems.append(
-                f"{key}: {len(outside)} values of {run} lie outside [0, 1], the first {where['value']:g} on "
-                f"{where['canary']}"
-            )
-        rows = _of_sound_answers(rows, side)
+        rows = _of_sound_answers(rows, side, policy)
         missing = rows["value"].isna()
         if missing.mean() > policy.max_unscored:
-            reasons = rows.loc[missing, "unscored"]
+            reasons = rows.loc[missing, "unscored"].replace("", "no reason given")
             problems.append(
                 f"{key}: {int(missing.sum())} of {len(rows)} answers of {run} are unscored"
-                f" ({reasons.mode().iloc[0] or 'no reason given'}), more than {100 * policy.max_unscored:g} %"
+                f" ({reasons.mode().iloc[0]}), more than {100 * policy.max_unscored:g} %"
             )
     return problems
 
 
-def _of_sound_answers(rows: pd.DataFrame, side: pd.DataFrame) -> pd.DataFrame:
+def _of_sound_answers(rows: pd.DataFrame, side: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """The rows of answers without a fault: one that is none is judged by ``integrity``, and is not missing."""
-    faulty = side[(side["dimension"] == "integrity") & (side["value"] >= FAULT_AT)]
+    faulty = side[(side["dimension"] == "integrity") & (side["value"] >= _fault_at(policy))]
     answers = pd.MultiIndex.from_frame(faulty[["canary", "epoch"]])
     return rows[~pd.MultiIndex.from_frame(rows[["canary", "epoch"]]).isin(answers)]
 

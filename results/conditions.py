@@ -29,7 +29,7 @@ def differences(logs: Sequence[RunLog], among: Sequence[str] = ()) -> tuple[str,
         logs: At least one.
         among: Names of conditions to look at; all that the first log has where none is named.
     """
-    found = (_difference(logs, name) for name in among or logs[0].conditions)
+    found = (_difference(logs, name) for name in among or _names(logs))
     return tuple(difference for difference in found if difference)
 
 
@@ -45,7 +45,7 @@ def comparability(
     Returns:
         Problems, each with how to let it pass; and notes on differences that were allowed.
     """
-    found = {name: _difference(logs, name) for name in logs[0].conditions}
+    found = {name: _difference(logs, name) for name in _names(logs)}
     problems = tuple(
         f"{difference} (--allow {name} compares them all the same)"
         for name, difference in found.items()
@@ -57,6 +57,10 @@ def comparability(
         if difference and name in allowed
     )
     return problems, notes
+
+
+def _names(logs: Sequence[RunLog]) -> list[str]:
+    return list(dict.fromkeys(name for log in logs for name in log.conditions))
 
 
 def _difference(logs: Sequence[RunLog], name: str) -> str:

@@ -23,10 +23,13 @@ from results.comparison import (
     worst_possible,
 )
 from results.completeness import (
+    Completed,
+    completed,
+    licence_problems,
     pairing_problems,
+    scale_problems,
     scoring_problems,
     unscored_dimensions,
-    with_missing_as_worst,
 )
 from results.conditions import comparability
 from results.flips import fault_quotes, flips_of, pass_rates, with_texts
@@ -70,9 +73,11 @@ def gate(
     """
     before, after = table[table["run"] == baseline], table[table["run"] == candidate]
     problems = pairing_problems(before, after, baseline, candidate, table, policy.max_unscored)
+    problems = problems or licence_problems(pd.concat([before, after]))
     if problems:
         return GateResult("ERROR", baseline, candidate, (), tuple(problems), suite=suite)
-    after, missing = with_missing_as_worst(before, after, policy)
+    pair, names = completed(before, after, policy), (baseline, candidate)
+    before, after = pair.before, pair.after
     sides = {
         key: tuple(rows_of(side, key, policy.dimensions.get(key)) for side in (before, after))
         for key in DIMENSIONS
@@ -85,7 +90,7 @@ def gate(
         for key in sides
     }
     standings |= {key: Standing(False, reason) for key, reason in (advisory or {}).items() if key in sides}
-    problems = unscored_dimensions(before, after, baseline, candidate, policy)
+    problems = scale_problems(pair, names, policy)
     able = [
         key
         for key, rule in policy.dimensions.items()
@@ -104,13 +109,15 @@ def gate(
             suite=suite,
             ceiling=(ceilings or {}).get(key),
         )
-        verdict = replace(verdict, licence=standings[key].text, missing=missing.get(key, 0))
+        verdict = replace(verdict, licence=standings[key].text, missing=pair.missing.get(key, 0))
         if key not in able:
             verdict = _advisory(verdict)
         else:
             problems += scoring_problems(verdict, {baseline: (b, before), candidate: (a, after)}, policy)
         verdicts.append(verdict)
     verdicts = list(apply_holm(verdicts))
+    scored = {v.dimension: v.n for v in verdicts}
+    problems += unscored_dimensions(pair, names, policy, scored, "integrity" in able)
     if not problems and not able:
         problems.append("no dimension that can block was scored")
     return GateResult(
@@ -119,7 +126,7 @@ def gate(
         candidate,
         tuple(verdicts),
         tuple(problems),
-        _notes({baseline: before, candidate: after}, verdicts, sides, missing),
+        _notes(pair, names, verdicts, sides),
         suite=suite,
         flips=flips_of(verdicts, sides, policy),
         pass_rates=tuple(pass_rates(verdicts, sides, policy)),
@@ -227,10 +234,10 @@ def _shared_prompts(table: ScoreTable, one: RunLog, other: RunLog) -> tuple[Scor
 
 
 def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
-    """What the answers of a run show together, and how well ``voice_match`` tells its writer apart."""
+    """What the first takes of a run show together, and how well ``voice_match`` tells its writer apart."""
     after, before = ({s.canary: s.text for s in log.samples if s.epoch == 1} for log in (candidate, baseline))
     separation = (candidate.separation,) if candidate.separation else ()
-    return (*separation, *(fault.message for fault in run_faults(after, before)))
+    return (*separation, *(f"of the first takes {fault.message}" for fault in run_faults(after, before)))
 
 
 def _advisory(verdict: DimensionVerdict) -> DimensionVerdict:
@@ -247,35 +254,43 @@ def _worst(verdicts: Iterable[Verdict]) -> Overall:
 
 
 def _notes(
-    rows_by_run: Mapping[str, pd.DataFrame],
+    pair: Completed,
+    names: tuple[str, str],
     verdicts: Sequence[DimensionVerdict],
     sides: Mapping[str, tuple[pd.DataFrame, ...]],
-    missing: Mapping[str, int],
 ) -> tuple[str, ...]:
-    notes = []
-    *_, candidate = rows_by_run
-    if missing:
-        notes.append(
-            f"{max(missing.values())} answers of {candidate} are missing or empty and count as the worst"
+    notes, takes = [], []
+    if pair.answers:
+        verb = (
+            "answers of {} are missing or empty and count"
+            if pair.answers > 1
+            else "answer of {} is missing and counts"
         )
-    for run, rows in rows_by_run.items():
+        notes.append(f"{pair.answers} {verb.format(names[1])} as the worst")
+    for run, rows in zip(names, (pair.before, pair.after), strict=True):
         answers = rows.drop_duplicates(["canary", "epoch"])
+        takes.append(len(answers))
         cut = int(answers["truncated"].sum())
         if cut:
             notes.append(f"{cut} of {len(answers)} answers of {run} were cut off by the token limit")
-    for v in verdicts:
-        if v.n and v.unpaired and v.verdict != "ADVISORY":
-            notes.append(f"{v.dimension}: {v.unpaired} canaries left out, unscored on one side")
-        if v.n and v.verdict != "ADVISORY" and not v.hard:
-            before, after = sides[v.dimension]
-            most = float(worst_possible(before, v.dimension).mean())
-            if v.margin is not None and most <= v.margin:
-                notes.append(
-                    f"{v.dimension}: it can't fail, since the baseline has only {most:.2f} to lose and the margin "
-                    f"is {v.margin:.3g}"
-                )
-            if not np.any(canary_gains(before, after, v.dimension)):
-                notes.append(
-                    f"{v.dimension}: no canary differs, so {v.n} canaries tell nothing of rarer losses"
-                )
+    if takes[0] != takes[1]:
+        notes.append(f"{names[0]} has {takes[0]} answers and {names[1]} {takes[1]}")
+    for v in (v for v in verdicts if v.n and v.verdict != "ADVISORY"):
+        before, after = sides[v.dimension]
+        unscored = int(before["value"].isna().sum() + after["value"].isna().sum())
+        if unscored:
+            notes.append(
+                f"{v.dimension}: {unscored} answers unscored"
+                + (f", so canaries left out: {v.unpaired}" if v.unpaired else "")
+            )
+        if v.hard or v.margin is None:
+            continue
+        most = float(worst_possible(before, v.dimension).mean())
+        if most <= v.margin:
+            notes.append(
+                f"{v.dimension}: it can't fail, since the baseline has only {most:.2f} to lose and the margin "
+                f"is {v.margin:.3g}"
+            )
+        if not np.any(canary_gains(before, after, v.dimension)):
+            notes.append(f"{v.dimension}: no canary differs, so {v.n} canaries tell nothing of rarer losses")
     return tuple(notes)

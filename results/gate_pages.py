@@ -44,7 +44,7 @@ def gate_markdown(result: GateResult) -> str:
         "evidence": _list("Faults, quoted", result.evidence, _ITEMS),
         "next step": f"**Next.** {inline(_short(command))}" if command else "",
         "notes": _list("Notes", result.notes, _ITEMS),
-        "table": folded("All dimensions", f"{table.markdown()}\n\n{inline(table.caption)}\n")
+        "table": folded("All dimensions", f"{table.markdown()}\n\nFigures: {inline(table.caption)}\n")
         if result.dimensions
         else "",
     }

@@ -3,6 +3,7 @@
 A terminal cuts nothing: where the table needs more columns than there are, every row becomes a block of lines.
 """
 
+import re
 import sys
 from dataclasses import dataclass, replace
 
@@ -103,5 +104,8 @@ def say(console: Console, sentence: str, style: str = "") -> None:
 
 
 def _line(text: str) -> str:
-    """One line without control characters: a model's text must not steer a terminal."""
-    return " ".join(clean(text).split())
+    """One line without control characters: a model's text must not steer a terminal, or a CI that reads its output.
+
+    A line that begins with ``::`` is a command to GitHub Actions.
+    """
+    return re.sub("^::", ":\u200b:", " ".join(clean(text).split()))

@@ -14,8 +14,12 @@ from timbre.errors import TimbreError
 
 DEFAULT_POLICY = Path(__file__).with_name("policy.toml")
 
+LEAST_MARGIN = 0.001
+"""A narrower margin takes more canaries than anybody writes."""
+
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
+Margin = Annotated[float, Field(ge=LEAST_MARGIN, le=1)]
 _PERCENT = re.compile(r"(\d{1,2}(?:\.\d+)?|100) ?%")
 _LICENCE = re.compile(r"needed|not needed: .*\w.*")
 
@@ -27,7 +31,7 @@ class _Section(BaseModel):
 class DimensionPolicy(_Section):
     """What one dimension may lose."""
 
-    margin: PositiveShare | str  # largest loss that is none; a text "25 %": of the way from floor to ceiling
+    margin: Margin | str  # largest loss that is none; a text "25 %": of the way from floor to ceiling
     direction: str  # "up" or "down", as the dimension itself has it; repeated for the reader's sake
     hard: bool  # fails on evidence: a new fault is never a PASS
     licence: str = "needed"  # or "not needed: " and why a count needs none
@@ -86,7 +90,7 @@ class LicencePolicy(_Section):
 class SuitePolicy(_Section):
     """What a PASS on one suite must rule out, where it has too few canaries for the margins."""
 
-    rules_out: PositiveShare
+    rules_out: Margin
 
 
 class Policy(_Section):
@@ -94,7 +98,7 @@ class Policy(_Section):
 
     min_canaries: Annotated[int, Field(ge=2)]  # fewer decide nothing
     max_unscored: Annotated[float, Field(ge=0, lt=1)]  # share of one run's answers on one dimension
-    hard_alpha: Annotated[float, Field(gt=0, lt=0.5)]  # chance of a false block by all hard dimensions
+    hard_alpha: Annotated[float, Field(ge=1e-6, lt=0.5)]  # chance of a false block by all hard dimensions
     allow: tuple[str, ...] = ()  # conditions that may differ between the two logs
     dimensions: Mapping[str, DimensionPolicy]  # by key, in the order of DIMENSIONS
     licence: LicencePolicy

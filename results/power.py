@@ -9,7 +9,6 @@ import pandas as pd
 from judges.licensing.licence import Licence
 from judges.types import DIMENSIONS
 from results.comparison import (
-    MOST_CANARIES,
     canary_faults,
     canary_gains,
     canary_means,
@@ -19,6 +18,7 @@ from results.comparison import (
 from results.licences import standing
 from results.policy import DimensionPolicy, Policy
 from results.statistics import (
+    MOST_CANARIES,
     canaries_needed,
     canaries_that_can_block,
     canaries_to_block,

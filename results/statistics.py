@@ -41,6 +41,8 @@ from scipy.optimize import brentq
 from timbre.stats import Interval
 
 RESAMPLES = 10_000
+MOST_CANARIES = 10_000
+"""Upper end of the canaries named as needed: beyond it no suite will be written."""
 SOFT_LEVEL = 0.025
 """Chance that one soft dimension or more blocks though none lost more than its margin."""
 SEED = 20_240_501
@@ -219,6 +221,9 @@ def canaries_needed(sd: float, margin: float, worst: float = 1.0) -> int:
         sd: Standard deviation of the paired differences between canaries.
         margin: Loss to be ruled out, in the same unit, above 0.
         worst: Largest loss that a canary could show.
+
+    Returns:
+        More than ``MOST_CANARIES`` where it takes more; how many is not worked out.
     """
 
     def passes(n: int) -> bool:
@@ -227,6 +232,8 @@ def canaries_needed(sd: float, margin: float, worst: float = 1.0) -> int:
     low, high = 3, 6
     while not passes(high):
         low, high = high, high * 2
+        if low > MOST_CANARIES:
+            return low
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if passes(middle) else (middle, high)
@@ -274,6 +281,8 @@ def fault_canaries_to_block(rate: float, alpha: float) -> int:
         alpha: Level of the test.
     """
     worse = next(k for k in range(1, 100) if mcnemar(k, 0) <= alpha)
+    if stats.binom.sf(worse - 1, MOST_CANARIES, rate) < 0.8:
+        return MOST_CANARIES + 1
     return next(n for n in itertools.count(worse) if stats.binom.sf(worse - 1, n, rate) >= 0.8)
 
 
@@ -287,7 +296,7 @@ def fault_rate_that_blocks(n: int, alpha: float) -> float:
 
 def faultless_canaries_needed(rate: float) -> int:
     """Fewest canaries without a fault that rule out ``rate`` at 95 %: 59 for .05, 99 for .03."""
-    return math.ceil(math.log(0.05) / math.log(1 - rate))
+    return math.ceil(math.log(0.05) / math.log(1 - rate)) if rate < 1 else 1
 
 
 def _z(quantile: float) -> float:

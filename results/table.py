@@ -21,10 +21,11 @@ with at most one row for a (run, canary, epoch, dimension).
 
 import csv
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 
 from judges.licensing.labels import YES_OR_NO
@@ -48,6 +49,7 @@ COLUMNS = (
     "identity",
     "judge",
 )
+MOST_EPOCHS = 10_000
 SUFFIXES = (".csv", ".parquet")
 CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
 LICENSED = "licensed"
@@ -102,6 +104,15 @@ def write_scores(table: ScoreTable, path: Path) -> None:
         ) from error
 
 
+_KINDS: Mapping[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(COLUMNS, pd.api.types.is_string_dtype),
+    "epoch": pd.api.types.is_integer_dtype,
+    "value": pd.api.types.is_float_dtype,
+    "licensed": pd.api.types.is_bool_dtype,
+    "truncated": pd.api.types.is_bool_dtype,
+}
+
+
 def read_scores(path: Path) -> ScoreTable:
     """Read what ``write_scores`` wrote, or a CSV of one's own.
 
@@ -122,6 +133,21 @@ def read_scores(path: Path) -> ScoreTable:
     if missing or table.empty:
         what = f"no column {missing[0]!r}" if missing else "no rows"
         raise TimbreError(what, where=str(path), do="write it with `timbre scores`")
+    for name in COLUMNS:
+        if not _KINDS[name](table[name]) or (name != "value" and table[name].isna().any()):
+            raise TimbreError(
+                f"column {name!r} is of type {table[name].dtype}, or has gaps",
+                where=str(path),
+                do="write it with `timbre scores`",
+            )
+    wrong = ~table["epoch"].between(1, MOST_EPOCHS) | np.isinf(table["value"])
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        raise TimbreError(
+            f"epoch {row['epoch']} with value {row['value']} of {row['run']} on {row['canary']}",
+            where=str(path),
+            do=f"count epochs from 1, to {MOST_EPOCHS} at most, and give finite values",
+        )
     unknown = sorted(set(table["dimension"]) - set(DIMENSIONS))
     if unknown:
         raise TimbreError(
@@ -214,8 +240,8 @@ def _csv_row(row: dict[str, str], where: str) -> tuple[Any, ...]:
             raise _error(f"empty {name}", where, f"name the {name}")
     if row["dimension"] not in DIMENSIONS:
         raise _error(f"unknown dimension {row['dimension']!r}", where, f"use one of {', '.join(DIMENSIONS)}")
-    if not (row["epoch"].isascii() and row["epoch"].isdigit() and int(row["epoch"]) >= 1):
-        raise _error(f"epoch {row['epoch']!r}", where, "count epochs from 1")
+    if not (row["epoch"].isascii() and row["epoch"].isdigit() and 1 <= int(row["epoch"]) <= MOST_EPOCHS):
+        raise _error(f"epoch {row['epoch'][:20]!r}", where, f"count epochs from 1, to {MOST_EPOCHS} at most")
     try:
         value = float(row["value"]) if row["value"] else None
     except ValueError:

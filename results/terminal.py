@@ -43,6 +43,11 @@ def show_gate(result: GateResult) -> None:
     advisory = [f"{d.dimension} ({d.licence or 'no licence'})" for d in judged if d.verdict == "ADVISORY"]
     if advisory:
         say(console, f"- advisory, can't block: {', '.join(advisory)}")
+    needs_none = ("not needed", "no licence", "given", "-")
+    licensed = [f"{d.dimension} ({d.licence})" for d in judged if not d.licence.startswith(needs_none)]
+    licensed = [named for named in licensed if named not in advisory]
+    if licensed:
+        say(console, f"- licensed: {', '.join(licensed)}")
     for quote in result.evidence:
         say(console, f"- evidence: {quote}")
     for note in result.notes:

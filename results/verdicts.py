@@ -1,6 +1,6 @@
 """The gate's decision as plain records, and the sentences that sum it up."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -111,9 +111,16 @@ def summary_sentence(result: GateResult) -> str:
     low, high = min(d.n for d in open_ones), max(d.n for d in open_ones)
     n = f"{low} to {high}" if low < high else str(high)
     return (
-        f"INCONCLUSIVE: {pair} shows no proven loss, but {n} canaries can't rule one out in {names}; "
-        f"about {max(d.needed or 0 for d in open_ones)} would{rest}.{gains}"
+        f"INCONCLUSIVE: {pair}: no loss beyond the margin is proven, and {n} canaries can't rule one out in "
+        f"{names}; {settling(open_ones)}{rest}.{gains}"
     )
+
+
+def settling(open_ones: Sequence[DimensionVerdict]) -> str:
+    """How many canaries would settle all of these, as a clause."""
+    if any(d.needed is None for d in open_ones):
+        return "no suite that anybody writes would settle it"
+    return f"about {max(d.needed or 0 for d in open_ones)} would settle it"
 
 
 def gain_sentence(verdict: DimensionVerdict) -> str:
@@ -137,6 +144,11 @@ def next_step(result: GateResult) -> str | None:
             f"Read what shows a new fault of {anew[0].dimension}, {flips[0].canary} first of {len(flips)}; more "
             "canaries tell chance from a change: "
             f"inspect eval evals/voice.py --model {runs} -T suite=full"
+        )
+    if any(d.needed is None for d in open_ones):
+        return (
+            f"Read the answers of {', '.join(d.dimension for d in open_ones if d.needed is None)}: at what was "
+            "seen no suite that anybody writes would settle it."
         )
     most = max(open_ones, key=lambda d: d.needed or 0)
     return (

@@ -288,10 +288,11 @@ def test_takes_of_a_canary_are_averaged_before_anything_is_counted(simulate: Sim
 def test_worse_scores_never_improve_the_verdict(simulate: Simulate) -> None:
     order = {"PASS": 0, "INCONCLUSIVE": 1, "REGRESSED": 2}
     rng = np.random.default_rng(11)
-    before = rng.random((50, 2)) * 0.1 + 0.6
+    before = rng.random((40, 2)) * 0.1 + 0.6
     after, last = before.copy(), 0
-    for _ in range(60):
-        after[rng.integers(50), rng.integers(2)] -= rng.random() * 0.5
+    for _ in range(90):
+        at = rng.integers(40), rng.integers(2)
+        after[at] = max(0.0, after[at] - rng.random())
         table = simulate({"a": {"compression": before}, "b": {"compression": after}})
         rank = order[gate(table, "a", "b", SMALL).overall]
         assert rank >= last
@@ -350,7 +351,7 @@ def test_a_dimension_that_one_run_alone_was_scored_on_is_an_error(simulate: Simu
     arm = {"compression": np.full((30, 1), 0.5), "specificity": np.full((30, 1), 0.5)}
     table = simulate({"a": arm, "b": {"compression": arm["compression"]}})
     result = gate(table, "a", "b", _only("compression", "specificity"))
-    assert result.problems == ("b is not scored on specificity, and the other run is",)
+    assert len(result.problems) == 1 and "b is not scored on specificity" in result.problems[0]
 
 
 def test_a_run_whose_every_answer_has_a_fault_needs_no_other_score_to_regress(simulate: Simulate) -> None:
@@ -424,7 +425,142 @@ def test_a_failed_sample_counts_as_the_worst_answer(write_log: WriteLog) -> None
     result = gate_logs(before, after, load_policy())
     assert _verdict(result, "integrity").verdict == "INCONCLUSIVE"
     assert any(flip.canary == "c03" and flip.dimension == "integrity" for flip in result.flips)
-    assert "1 answers of run2 are missing or empty and count as the worst" in result.notes
+    assert "1 answer of run2 is missing and counts as the worst" in result.notes
+
+
+# What would be a way around it. Each table is a candidate that is truly worse, or one that is the same.
+
+
+def _rows(simulate: Simulate, n: int = 120, takes: int = 2, **changed: Array) -> pd.DataFrame:
+    """Two runs with the same sound answers, and what the candidate has instead."""
+    rng = np.random.default_rng(2)
+    arm = {k: 0.6 + rng.normal(0, 0.02, (n, takes)) for k in ("compression", "specificity")}
+    arm |= {k: np.zeros((n, takes)) for k in HARD}
+    return simulate({"a": arm, "b": arm | changed})
+
+
+FIVE = _only("compression", "specificity", *HARD)
+
+
+def _take_left_out(rows: pd.DataFrame) -> pd.DataFrame:
+    keep = (rows["run"] == "a") | (rows["epoch"] == 1) | (rows["dimension"] == "integrity")
+    return rows[keep]
+
+
+def _recitals_left_out(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[(rows["run"] == "a") | (rows["dimension"] != "memorization") | (rows["canary"] < "c0060")]
+
+
+def _nothing_in_common(rows: pd.DataFrame) -> pd.DataFrame:
+    recited = rows["dimension"] == "memorization"
+    keep = ~recited | ((rows["run"] == "a") == (rows["canary"] < "c0001"))
+    return rows[keep].assign(value=rows["value"].mask(recited & (rows["run"] == "b"), 1.0))
+
+
+def _licensed_where_it_is_faulty(rows: pd.DataFrame) -> pd.DataFrame:
+    claims = (rows["dimension"] == "self_insertion") & (rows["run"] == "b") & (rows["canary"] < "c0050")
+    return rows.assign(value=rows["value"].mask(claims, 1.0), licensed=rows["licensed"] | claims)
+
+
+def _faults_where_the_baseline_failed(rows: pd.DataFrame) -> pd.DataFrame:
+    few = rows["canary"] < "c0005"
+    keep = ~(few & (rows["run"] == "a"))
+    return rows[keep].assign(value=rows["value"].mask(few & (rows["dimension"] == "memorization"), 1.0))
+
+
+def _renamed_where_it_recites(rows: pd.DataFrame) -> pd.DataFrame:
+    few = (rows["canary"] < "c0005") & (rows["run"] == "b")
+    recited = few & (rows["dimension"] == "memorization")
+    return rows.assign(
+        value=rows["value"].mask(recited, 1.0), canary=rows["canary"].mask(few, "X" + rows["canary"])
+    )
+
+
+def _twice_as_many_recitals(rows: pd.DataFrame) -> pd.DataFrame:
+    recited = (rows["dimension"] == "memorization") & (rows["canary"] < "c0040")
+    return rows.assign(value=rows["value"].mask(recited & ((rows["epoch"] == 1) | (rows["run"] == "b")), 1.0))
+
+
+def _every_answer_faulty(rows: pd.DataFrame) -> pd.DataFrame:
+    mine = rows["run"] == "b"
+    rows = rows.assign(value=rows["value"].mask(mine & (rows["dimension"] == "integrity"), 1.0))
+    return rows.assign(value=rows["value"].mask(mine & (rows["dimension"] == "memorization")))
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        _take_left_out,
+        _recitals_left_out,
+        _nothing_in_common,
+        _licensed_where_it_is_faulty,
+        _faults_where_the_baseline_failed,
+        _renamed_where_it_recites,
+        _twice_as_many_recitals,
+        _every_answer_faulty,
+    ],
+)
+def test_a_worse_candidate_does_not_pass_by_what_it_leaves_out_or_calls_something_else(
+    simulate: Simulate, worse: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
+    rows = _rows(simulate)
+    assert gate(rows, "a", "b", FIVE).overall == "PASS"
+    assert gate(worse(rows), "a", "b", FIVE).overall != "PASS"
+
+
+def test_more_faulty_takes_of_the_same_canaries_regress(simulate: Simulate) -> None:
+    found = gate(_twice_as_many_recitals(_rows(simulate)), "a", "b", FIVE)
+    assert [d.dimension for d in found.having("REGRESSED")] == ["memorization"]
+
+
+def test_faulty_answers_excuse_nothing_where_integrity_can_not_block(simulate: Simulate) -> None:
+    rows = _every_answer_faulty(_rows(simulate))
+    result = gate(rows, "a", "b", _only("compression", "memorization"))
+    assert result.exit_code == 3 and "b is not scored on memorization" in result.problems[0]
+
+
+def _same_takes_failed(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(value=rows["value"].mask((rows["canary"] < "c0006") & (rows["epoch"] == 2)))
+
+
+def _one_take_more(rows: pd.DataFrame) -> pd.DataFrame:
+    more = rows[(rows["run"] == "b") & (rows["canary"] == "c0000") & (rows["epoch"] == 1)].assign(epoch=3)
+    return pd.concat([rows, more], ignore_index=True)
+
+
+def _one_canary_more(rows: pd.DataFrame) -> pd.DataFrame:
+    more = rows[(rows["run"] == "b") & (rows["canary"] == "c0000")].assign(canary="extra")
+    return pd.concat([rows, more.assign(epoch=more["epoch"] + 5)], ignore_index=True)
+
+
+def _takes_numbered_on(rows: pd.DataFrame) -> pd.DataFrame:
+    on = rows["canary"].str[1:].astype(int) * 2 + rows["epoch"]
+    return rows.assign(epoch=on.where(rows["run"] == "b", rows["epoch"]))
+
+
+@pytest.mark.parametrize("same", [_same_takes_failed, _one_take_more, _one_canary_more, _takes_numbered_on])
+def test_the_same_run_does_not_regress_whatever_is_blank_or_numbered_otherwise(
+    simulate: Simulate, same: Callable[[pd.DataFrame], pd.DataFrame]
+) -> None:
+    result = gate(same(_rows(simulate)), "a", "b", FIVE)
+    assert result.overall in ("PASS", "INCONCLUSIVE"), result.dimensions
+    assert not result.flips
+
+
+def test_what_no_suite_would_settle_has_no_number_of_canaries(simulate: Simulate) -> None:
+    arm = {"compression": np.full((40, 1), 0.6)}
+    table = simulate({"a": arm, "b": {"compression": np.full((40, 1), 0.5)}})
+    result = gate(table, "a", "b", SMALL)
+    assert (result.overall, result.dimensions[0].needed) == ("INCONCLUSIVE", None)
+    assert "no suite that anybody writes would settle it" in summary_sentence(result)
+
+
+def test_one_new_fault_asks_for_as_many_canaries_as_tell_it_from_chance(simulate: Simulate) -> None:
+    one = np.zeros((200, 1))
+    one[3] = 1.0
+    table = simulate({"a": {"memorization": np.zeros((200, 1))}, "b": {"memorization": one}})
+    found = gate(table, "a", "b", _only("memorization")).dimensions[0]
+    assert found.verdict == "INCONCLUSIVE" and found.needed is not None and found.needed > 1000
 
 
 # Margins, licences, sizes.
