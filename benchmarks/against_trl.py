@@ -76,7 +76,8 @@ def trainer_of(
     from transformers import PrinterCallback, set_seed
 
     from training.devices import recomputes
-    from training.qlora import add_adapter, training_arguments
+    from training.model import add_adapter
+    from training.qlora import training_arguments
 
     set_seed(config.seed)
     arguments = training_arguments(config, folder, False, save_strategy="no", max_steps=steps)
@@ -170,7 +171,7 @@ def one(arm: str, count: int, steps: int) -> None:
 
     from training.base import EMBEDDED, resolve_base
     from training.config import TrainConfig
-    from training.qlora import load_base
+    from training.model import load_base
 
     config, base = TrainConfig(epochs=1, batch_size=BATCH), resolve_base(EMBEDDED)
     tokenizer = AutoTokenizer.from_pretrained(base.path)
@@ -243,7 +244,7 @@ def on_a_card(folder: Path, rounds: int) -> None:
 
     from training.base import Base
     from training.config import TrainConfig
-    from training.qlora import load_base
+    from training.model import load_base
 
     if not torch.cuda.is_available():
         sys.exit("skipped: no card")

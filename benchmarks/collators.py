@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from timbre.paths import CHECKOUT
-from training import qlora
 from training.config import load_config
 from training.examples import pairs_as_delivered, prepare
 from training.masks import Example, show_masks
+from training.model import load_base
 from training.runs import find_run
 
 PRESETS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}
@@ -51,7 +51,7 @@ def main() -> None:
         found = find_run(run)
         adapters: list[tuple[int, Path | None]] = [(0, None)]
         adapters += [(e.epoch, found.path / e.adapter) for e in found.epochs]
-        base = qlora.load_base(configs[run], prepared.base)
+        base = load_base(configs[run], prepared.base)
         for epoch, adapter in adapters:
             model = base if adapter is None else PeftModel.from_pretrained(base, str(adapter))
             model.eval()

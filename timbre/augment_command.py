@@ -127,8 +127,8 @@ def _validation(names: Sequence[str], share: float) -> frozenset[str]:
 
 def _key(extract: "Extract") -> str:
     """Stays the same where the essay grew elsewhere: the file and the words, not the place."""
-    said = " ".join(extract.response.split())
-    return f"{extract.file} {hashlib.sha256(said.encode()).hexdigest()[:16]}"
+    words = " ".join(extract.response.split())
+    return f"{extract.file} {hashlib.sha256(words.encode()).hexdigest()[:16]}"
 
 
 def _write(
@@ -173,7 +173,7 @@ async def _asked(writer: str, extract: "Extract") -> str:
             where=writer,
             do="mend it and call again; what was made is kept",
         ) from error
-    said = " ".join(output.completion.split()).strip('"“”')
+    prompt = " ".join(output.completion.split()).strip('"“”')
     # A writer that repeats the passage would have the run learn to parrot its prompt.
-    fits = 0 < len(said) <= _LONGEST_PROMPT and extract.response[:60] not in said
-    return said if fits else extract.prompt
+    fits = 0 < len(prompt) <= _LONGEST_PROMPT and extract.response[:60] not in prompt
+    return prompt if fits else extract.prompt

@@ -92,10 +92,10 @@ def epochs(name: str, voice: Path | None, answers: int, max_tokens: int, as_json
         raise TimbreError(f"{name!r} is one epoch", where="RUN", do=f"name the run: {name.partition('@')[0]}")
     scores = ask_epochs(run, voice or DEFAULT_VOICE, answers, max_tokens)
     choice = choose(scores)
-    told = {**dataclasses.asdict(choice), "epochs": [dataclasses.asdict(score) for score in scores]}
+    record = {**dataclasses.asdict(choice), "epochs": [dataclasses.asdict(score) for score in scores]}
     facts = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
-    write_json(run.path / "run.json", {**facts, "epoch_choice": told})
-    click.echo(json.dumps(told, indent=2) if as_json else _page(name, scores, choice))
+    write_json(run.path / "run.json", {**facts, "epoch_choice": record})
+    click.echo(json.dumps(record, indent=2) if as_json else _page(name, scores, choice))
 
 
 def choose(scores: Sequence[EpochScore]) -> EpochChoice:
@@ -155,15 +155,15 @@ def ask_epochs(run: "Run", voice: Path, answers: int, max_tokens: int) -> list[E
             exit_code=1,
         )
     table = score_table(read_logs((folder / "logs",), list(names), suite.stem))
-    found = side_by_side(table, list(names), load_policy())
-    return [_epoch_score(row, [s for s in found if s.run == name]) for name, row in names.items()]
+    scores = side_by_side(table, list(names), load_policy())
+    return [_epoch_score(row, [s for s in scores if s.run == name]) for name, row in names.items()]
 
 
-def _epoch_score(row: "EpochRecord", found: "Sequence[RunScore]") -> EpochScore:
-    shown = {s.dimension: s for s in found if s.dimension in SHOWN}
+def _epoch_score(row: "EpochRecord", scores: "Sequence[RunScore]") -> EpochScore:
+    shown = {s.dimension: s for s in scores if s.dimension in SHOWN}
     return EpochScore(
         row.epoch,
-        row.train_loss or math.nan,
+        math.nan if row.train_loss is None else row.train_loss,
         row.val_loss,
         {key: shown[key].mean.estimate for key in SHOWN},
         {key: shown[key].mean.low for key in SHOWN},

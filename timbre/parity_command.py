@@ -151,7 +151,7 @@ def trainer_logprobs(run: "Run") -> "list[TrainerTokens]":
 
     from training.examples import load_tokenizer
     from training.masks import IGNORED, build_example
-    from training.qlora import load_base
+    from training.model import load_base
 
     torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
     tokenizer = load_tokenizer(config, base)

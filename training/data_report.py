@@ -88,7 +88,7 @@ def near_duplicates(pairs: Sequence[Pair]) -> tuple[NearPair, ...]:
     # A radius search hands back blocks of rows, so that 10,000 pairs need no square matrix at once.
     search = NearestNeighbors(metric="cosine", radius=1 - NEAR).fit(vectors)
     distances, neighbours = search.radius_neighbors(vectors)
-    found = [
+    pairs_alike = [
         NearPair(
             pairs[at].line,
             pairs[other].line,
@@ -99,7 +99,7 @@ def near_duplicates(pairs: Sequence[Pair]) -> tuple[NearPair, ...]:
         for distance, other in zip(row, near, strict=True)
         if other < at
     ]
-    return tuple(sorted(found, key=lambda n: (-n.likeness, n.line)))
+    return tuple(sorted(pairs_alike, key=lambda n: (-n.likeness, n.line)))
 
 
 def _plain(text: str) -> str:

@@ -75,10 +75,10 @@ def read_records(source: str) -> Records:
         TimbreError: there is no such thing, or it can't be read.
     """
     if source.startswith(HUB):
-        return _from_datasets(source, *_load_hub(source))
+        return _from_datasets(source, _load_hub(source))
     path = Path(source)
     if path.is_dir():
-        return _from_datasets(source, *_load_folder(path))
+        return _from_datasets(source, _load_folder(path))
     data = _bytes(path)
     digest = hashlib.sha256(data).hexdigest()
     if path.suffix == ".parquet":
@@ -125,12 +125,20 @@ def _array(data: bytes) -> list[tuple[int, dict[str, Any]]] | None:
             return None
     except (ValueError, RecursionError):
         return None
-    decoder, at, rows = json.JSONDecoder(), text.index("[") + 1, []
-    while (at := at + len(text[at:]) - len(text[at:].lstrip(" \t\r\n,"))) < len(text) and text[at] != "]":
-        item, end = decoder.raw_decode(text, at)
-        rows.append((text.count("\n", 0, at) + 1, item))
-        at = end
+    decoder, rows = json.JSONDecoder(), []
+    at, line = text.index("[") + 1, text.count("\n", 0, text.index("["))
+    counted = at
+    while (at := _gap_end(text, at)) < len(text) and text[at] != "]":
+        line, counted = line + text.count("\n", counted, at), at
+        item, at = decoder.raw_decode(text, at)
+        rows.append((line + 1, item))
     return rows
+
+
+def _gap_end(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n,":
+        at += 1
+    return at
 
 
 def _object(line: int, raw: bytes) -> dict[str, Any]:
@@ -187,12 +195,12 @@ def _parquet(path: Path) -> list[dict[str, Any]]:
         raise TimbreError("not a Parquet file", where=str(path), do="write it again") from error
 
 
-def _load_folder(path: Path) -> tuple[Any, str]:
+def _load_folder(path: Path) -> Any:
     import datasets  # type: ignore[import-untyped]
 
     saved = (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
     try:
-        return datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path)), ""
+        return datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path))
     except Exception as error:  # a family of unrelated types
         raise TimbreError(
             f"no data set: {str(error).splitlines()[0]}",
@@ -201,12 +209,12 @@ def _load_folder(path: Path) -> tuple[Any, str]:
         ) from error
 
 
-def _load_hub(name: str) -> tuple[Any, str]:
+def _load_hub(name: str) -> Any:
     import datasets
 
     repository, _, revision = name.removeprefix(HUB).partition("@")
     try:
-        return datasets.load_dataset(repository, revision=revision or None), revision
+        return datasets.load_dataset(repository, revision=revision or None)
     except Exception as error:  # the hub's client raises a family of unrelated types
         raise TimbreError(
             f"the data set can't be had: {str(error).splitlines()[0]}",
@@ -215,12 +223,13 @@ def _load_hub(name: str) -> tuple[Any, str]:
         ) from error
 
 
-def _from_datasets(name: str, loaded: Any, revision: str) -> Records:
-    parts = loaded.items() if hasattr(loaded, "items") else [(None, loaded)]
+def _from_datasets(name: str, loaded: Any) -> Records:
+    parts = list(loaded.items()) if hasattr(loaded, "items") else [(None, loaded)]
     rows = []
     for split, part in parts:
+        side = _SPLITS.get(str(split).partition("_")[0]) if len(parts) > 1 else None
         for record in part:
-            given = {"split": _SPLITS[split]} if split in _SPLITS and len(loaded) > 1 else {}
+            given = {"split": side} if side else {}
             rows.append({**given, **_without_nulls(record)})
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest()
     return Records(name, digest, tuple(enumerate(rows, start=1)), ())

@@ -190,8 +190,8 @@ def _completed(rows: Sequence[tuple[int, dict[str, Any], tuple[Turn, ...]]], ste
         return pairs
     sources = sorted({_folded(p.source) for p in pairs}, key=lambda s: hashlib.sha256(s.encode()).hexdigest())
     count = max(1, round(VAL_SHARE * len(sources))) if len(sources) >= FEWEST_FOR_VAL else 0
-    held = set(sources[:count])
-    return [replace(p, split="val") if _folded(p.source) in held else p for p in pairs]
+    validating = set(sources[:count])
+    return [replace(p, split="val") if _folded(p.source) in validating else p for p in pairs]
 
 
 def _repeats(pairs: Sequence[Pair]) -> tuple[list[Fault], int]:

@@ -66,7 +66,7 @@ class DataLock(_Record):
 class LoraRecord(_Record):
     """Shape of the adapter."""
 
-    rank: int
+    rank: int = 0
     alpha: int = 0
     target_modules: tuple[str, ...] = ()  # names of the layers that have an adapter
 
@@ -89,7 +89,7 @@ class Run(_Record):
     base_sha256: str = ""
     tokenizer_sha256: str = ""
     template_sha256: str = ""
-    lora: LoraRecord
+    lora: LoraRecord = LoraRecord()
     quantization: str = ""
     compute_dtype: str = ""
     collator: str = ""

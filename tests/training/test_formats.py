@@ -143,7 +143,7 @@ def test_a_repeated_response_is_one_source_and_so_on_one_side(tmp_path: Path) ->
 def test_the_splits_of_a_set_are_kept(tmp_path: Path) -> None:
     import datasets
 
-    parts = {"train": ROWS[:8], "validation": ROWS[8:]}
+    parts = {"train_sft": ROWS[:8], "test_sft": ROWS[8:]}
     whole = datasets.DatasetDict({name: datasets.Dataset.from_list(rows) for name, rows in parts.items()})
     whole.save_to_disk(str(tmp_path / "rows"))
     assert [p.split for p in load_pairs(tmp_path / "rows")] == ["train"] * 8 + ["val"] * 2

@@ -14,7 +14,7 @@ from training.loss import (
     without_padding,
 )
 from training.masks import IGNORED
-from training.qlora import add_adapter
+from training.model import add_adapter
 
 SMALL = dict(
     vocab_size=64,

@@ -1,6 +1,6 @@
 """Labels: what is learned is the response and its stop token, tested against decoded text."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -60,6 +60,9 @@ class _Moody:
     """A template that renders the prompt otherwise once a response follows."""
 
     eos_token_id = 0
+
+    added_tokens_decoder: ClassVar[dict[int, Any]] = {}
+    chat_template = ""
 
     def apply_chat_template(self, messages: list[dict[str, str]], **_: Any) -> str:
         return "".join(m["content"] for m in messages) if len(messages) == 1 else "else"

@@ -11,6 +11,7 @@ from tests.training.test_loss import SMALL, tiny
 from timbre.errors import TimbreError
 from training import devices, qlora
 from training.config import TrainConfig, load_config
+from training.model import add_adapter
 from training.runs import Run, find_run
 
 NOTES = ("gates", "hinges", "keys", "rain")
@@ -125,7 +126,7 @@ def test_a_name_that_matches_no_layer_is_an_error_that_lists_the_near_ones(
     wanted: tuple[str, ...], advice: str
 ) -> None:
     with pytest.raises(TimbreError, match=f"no linear layer '{wanted[-1]}'") as caught:
-        qlora.add_adapter(TrainConfig(target_modules=wanted), tiny("llama", SMALL))
+        add_adapter(TrainConfig(target_modules=wanted), tiny("llama", SMALL))
     assert advice in str(caught.value)
 
 

@@ -24,7 +24,7 @@ target_modules = ["q_proj", "v_proj"]
 rank = 8
 learning_rate = 1e-3
 dropout = 0.1
-epochs = 15
+epochs = 20
 """
 PATIENCE_S = 300
 
@@ -89,6 +89,8 @@ def test_kill_9_and_resume_end_with_the_adapter_of_an_uninterrupted_run(
     partial = workspace.home / "runs" / ".killed.partial"
     process = _start(workspace, *command, "killed")
     _wait_for_epoch(partial, process)
+    # Stopped, it can't end before the second training has seen that it is there.
+    os.kill(process.pid, signal.SIGSTOP)
 
     second = workspace.run(*command, "killed")
     assert second.returncode == 2

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real
 def test_the_matching_base_gives_the_logits_of_nf4_training(workspace: Workspace) -> None:
     import torch
 
-    from training.qlora import load_base
+    from training.model import load_base
 
     stored, matching = resolve_base(EMBEDDED), resolve_base(f"nf4:{EMBEDDED}")
     ids = torch.tensor([[1, 4093, 198, 2683, 638, 260, 1789, 28]])

@@ -1,0 +1,110 @@
+"""The model in training: the base in nf4, and the LoRA on its linear layers."""
+
+import difflib
+import logging
+import sys
+from typing import Any
+
+from timbre.errors import TimbreError
+from training.base import Base
+from training.config import ALL_LINEAR, TrainConfig
+from training.devices import compute_dtype, device_map
+
+# It advises a package of compiled kernels when it is imported; the arithmetic without is the same.
+logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+
+
+def load_base(config: TrainConfig, base: Base) -> Any:
+    """The base model, in nf4 where the preset says so.
+
+    bitsandbytes' AVX512-BF16 path repacks ``Linear4bit`` weights in place at the first forward without
+    gradients (an evaluation), after which every gradient is zero and no error is raised. It is switched
+    off here, layer by layer.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers.utils.logging import disable_progress_bar
+
+    if not sys.stderr.isatty():
+        disable_progress_bar()  # type: ignore[no-untyped-call]
+    dtype = compute_dtype()
+    quantization = None
+    if config.quantization == "nf4":
+        quantization = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=dtype,
+        )
+    text_config = AutoConfig.from_pretrained(base.path).get_text_config()
+    # SDPA leaves out the cap that Gemma 2 puts on attention's scores.
+    capped = getattr(text_config, "attn_logit_softcapping", None) is not None
+    model = AutoModelForCausalLM.from_pretrained(
+        base.path,
+        dtype=dtype,
+        quantization_config=quantization,
+        device_map=device_map(),
+        **({"attn_implementation": "eager"} if capped else {}),
+    )
+    if config.quantization == "nf4":
+        from bitsandbytes.nn.modules import Linear4bit
+
+        for module in model.modules():
+            if isinstance(module, Linear4bit):
+                module.support_avx512bf16_for_cpu = False
+    model.config.use_cache = False
+    return model
+
+
+def add_adapter(config: TrainConfig, model: Any) -> Any:
+    """The base with a fresh float32 LoRA: B is zero, so that step 0 is the base itself.
+
+    Raises:
+        TimbreError: a name in ``target_modules`` is no linear layer of the base.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    check_modules(config, model)
+    every = config.target_modules == ALL_LINEAR
+    lora = LoraConfig(
+        r=config.rank,
+        lora_alpha=config.alpha,
+        lora_dropout=config.dropout,
+        target_modules=ALL_LINEAR if every else list(config.target_modules),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    adapted = get_peft_model(model, lora)
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.to(torch.float32)
+    return adapted
+
+
+def check_modules(config: TrainConfig, model: Any) -> None:
+    """Refuse names in ``target_modules`` that match no linear layer; every name must.
+
+    Raises:
+        TimbreError: lists the near ones.
+    """
+    from torch.nn import Linear
+    from transformers.pytorch_utils import Conv1D
+
+    if config.target_modules == ALL_LINEAR:
+        return
+    layers = [name for name, module in model.named_modules() if isinstance(module, Linear | Conv1D)]
+    known = sorted({name.rpartition(".")[2] for name in layers})
+    for wanted in config.target_modules:
+        if not any(name == wanted or name.endswith(f".{wanted}") for name in layers):
+            near = difflib.get_close_matches(wanted, known, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise TimbreError(
+                f"the base has no linear layer {wanted!r}",
+                where="target_modules",
+                do=f'{hint}it has {", ".join(known)}; "all-linear" takes all but the last',
+            )
+
+
+def adapted_layers(model: Any) -> list[str]:
+    """Names of the layers that have an adapter."""
+    return [name for name, module in model.named_modules() if hasattr(module, "lora_A") and module.lora_A]
