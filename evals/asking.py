@@ -11,6 +11,7 @@ from inspect_ai.model import (
     CachePolicy,
     ChatMessage,
     ChatMessageAssistant,
+    ChatMessageSystem,
     ChatMessageUser,
     GenerateConfig,
     Model,
@@ -52,7 +53,18 @@ def find_arm(model: Model) -> Arm:
         subject = find_subject(model.api.model_name, model.api.base)
         base = subject.base
         request_parameters(requested_config())
-        return Arm(subject.name, subject.identity, subject.run, base.name, base.sha256, served_by(base))
+        served = served_by(base)
+        if (
+            subject.run
+            and subject.run.config.get("chat_template")
+            and "--chat-template" not in (served.args or ())
+        ):
+            raise TimbreError(
+                f"run {subject.name!r} was trained with a chat template of its own, and the server has the base's",
+                where=str(subject.run.path / "chat_template.jinja"),
+                do='start the server with TIMBRE_VLLM_ARGS="--chat-template FILE"',
+            )
+        return Arm(subject.name, subject.identity, subject.run, base.name, base.sha256, served)
     name = str(model)
     settings = [name, model.config.model_dump(mode="json", exclude_none=True), model.model_args]
     identity = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
@@ -109,7 +121,9 @@ def facts_version(facts: Mapping[str, Any]) -> str:
 
 
 @solver
-def answer_canary(voice: str, shots: int, identity: str, served: dict[str, Any]) -> Solver:
+def answer_canary(
+    voice: str, shots: int, identity: str, served: dict[str, Any], system: str | None = None
+) -> Solver:
     """Ask the canary once.
 
     Args:
@@ -117,6 +131,7 @@ def answer_canary(voice: str, shots: int, identity: str, served: dict[str, Any])
         shots: How many of them to show first.
         identity: Of the arm; part of the cache's scope, so that a retrained run is asked anew.
         served: What answers (``Served.as_metadata``); part of the cache's scope too.
+        system: System message that the run was trained with; one of the command line takes its place.
     """
     turns = few_shot(load_pairs(Path(voice)), shots) if shots else []
 
@@ -124,7 +139,8 @@ def answer_canary(voice: str, shots: int, identity: str, served: dict[str, Any])
         config = requested_config()
         if config.seed is not None:
             state.metadata["seed"] = answer_seed(config.seed, str(state.sample_id), state.epoch)
-        state.messages = [*turns, *state.messages]
+        trained = [ChatMessageSystem(content=system)] if system and not config.system_message else []
+        state.messages = [*trained, *turns, *state.messages]
         who = {"identity": identity, "server": json.dumps(served, sort_keys=True)}
         state = await generate(state, cache=_scoped(config.cache, who), seed=state.metadata.get("seed"))
         with prerequisite():

@@ -72,7 +72,13 @@ def voice(
         facts = eval_facts(arm, canaries, judged_by, decoding, epochs, shots)
         return Task(
             dataset=MemoryDataset([_sample(c) for c in canaries.canaries], name=canaries.name),
-            solver=answer_canary(str(voice_file), shots, arm.identity, arm.served.as_metadata()),
+            solver=answer_canary(
+                str(voice_file),
+                shots,
+                arm.identity,
+                arm.served.as_metadata(),
+                arm.run.system if arm.run else None,
+            ),
             scorer=voice_scorer(
                 voice=str(voice_file),
                 suite=str(canaries.path),

@@ -23,12 +23,12 @@ def pair(line: int, tier: int, response: str, split: str = "train") -> Pair:
     return Pair(line, f"ask {line}", response, tier, f"s{line}", "written", split)  # type: ignore[arg-type]
 
 
-def asked(folder: Path, identity: str = "", **settings: Any) -> EvalLog:
+def asked(folder: Path, identity: str = "", system: str | None = None, **settings: Any) -> EvalLog:
     """An eval of the baseline on two canaries, with settings as on the command line."""
     arm = find_arm(get_model("voice/baseline", memoize=False))
     task = Task(
         dataset=[Sample(id="a", input="Tell of a spoon."), Sample(id="b", input="Tell of a fork.")],
-        solver=answer_canary("", 0, identity or arm.identity, SERVED),
+        solver=answer_canary("", 0, identity or arm.identity, SERVED, system),
         config=GenerateConfig(temperature=0.7, seed=1234),
     )
     model = get_model("voice/baseline", memoize=False)
@@ -62,6 +62,16 @@ def test_a_seed_and_a_system_message_of_the_command_line_are_sent_and_logged(
     samples = {str(s.id): s for s in log.samples or []}
     assert samples["a"].metadata["seed"] == answer_seed(99, "a", 1)
     assert log.plan.config.seed == 99
+
+
+def test_a_run_is_asked_under_the_system_message_that_it_was_trained_with(
+    tmp_path: Path, stand_in: RunningStandIn
+) -> None:
+    asked(tmp_path, system="Write notes.")
+    assert {body["messages"][0]["content"] for body in stand_in.bodies} == {"Write notes."}
+    before = len(stand_in.bodies)
+    asked(tmp_path, system="Write notes.", system_message="Be brief.")
+    assert {body["messages"][0]["content"] for body in stand_in.bodies[before:]} == {"Be brief."}
 
 
 def test_an_answer_says_who_gave_it(tmp_path: Path, stand_in: RunningStandIn) -> None:
