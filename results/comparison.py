@@ -255,7 +255,7 @@ def compare_dimension(
     if not found.margin >= LEAST_MARGIN:
         return replace(found, why="no margin")
     return (
-        _judge_hard(found, before, after, rule, policy, alpha)
+        _judge_hard(found, before, after, rule, alpha)
         if rule.hard
         else _judge_soft(found, before, after, policy, among)
     )
@@ -320,7 +320,6 @@ def _judge_hard(
     before: pd.DataFrame,
     after: pd.DataFrame,
     rule: DimensionPolicy,
-    policy: Policy,
     alpha: float,
 ) -> DimensionVerdict:
     assert rule.fault_at is not None and found.margin is not None and found.rules_out is not None
@@ -332,8 +331,6 @@ def _judge_hard(
     bound = rate_bound(worse, n)
     alone = _faulty(after, rule.fault_at) - set(faults.index)
     verdict = hard_verdict(p, alpha, worse + len(alone), n, rules_out)
-    if verdict == "PASS" and n < policy.min_canaries:
-        verdict = "INCONCLUSIVE"
     only = " without licence for the first person" if rule.unlicensed_only else ""
     why = (
         f"{seen} of {n} canaries{only} show it against {had}, {worse} anew (p = {p:.2g}); "
@@ -346,7 +343,7 @@ def _judge_hard(
         # No number passes with a new fault: as many as tell chance from a change at the rate that was seen.
         needed = _capped(max(n + 1, fault_canaries_to_block(worse / n, alpha)))
     elif verdict == "INCONCLUSIVE" and not alone:
-        needed = max(n + 1, policy.min_canaries, faultless_canaries_needed(rules_out))
+        needed = max(n + 1, faultless_canaries_needed(rules_out))
     return replace(
         found,
         verdict=verdict,
