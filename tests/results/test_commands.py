@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -71,6 +74,28 @@ def logs(write_log: WriteLog) -> Callable[..., list[str]]:
         return ["--baseline", "baseline", "--candidate", "run2", "--logs", str(folder)]
 
     return write
+
+
+def test_whoever_stops_reading_still_gets_the_files_and_the_exit_status(
+    write_log: WriteLog, tmp_path: Path
+) -> None:
+    write_log("baseline")
+    logs, junit = write_log("run2").parent, tmp_path / "gate.xml"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "timbre", "gate", "--baseline", "baseline", "--candidate", "run2"),
+            *("--logs", str(logs), "--junit", str(junit)),
+        ],
+        cwd=CHECKOUT,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert done.returncode in (0, 2), done.stderr
+    assert junit.is_file()
 
 
 def _gate(args: list[str]) -> Result:

@@ -49,6 +49,12 @@ def test_a_models_text_can_not_steer_the_terminal() -> None:
     assert "[bold]as it is[/bold] :smile:" in page.getvalue()
 
 
+def test_a_line_is_no_command_to_a_ci_that_reads_it() -> None:
+    page = StringIO()
+    say(Console(file=page, width=80), "::stop-commands::here")
+    assert not page.getvalue().startswith("::")
+
+
 def test_a_file_gets_a_sentence_on_one_line_and_a_terminal_wraps_it_between_words() -> None:
     sentence = " ".join(["inconclusive"] * 20)
     lines = []

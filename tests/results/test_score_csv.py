@@ -40,6 +40,7 @@ def test_columns_may_stand_in_any_order(tmp_path: Path) -> None:
         (HEADER + "a,c1,1,humor,0.5\na,c1,2,humor\n", "table.csv:3: 4 fields, not 5"),
         (HEADER + "a,c1,1,humour,0.5\n", "table.csv:2: unknown dimension 'humour'"),
         (HEADER + "a,c1,0,humor,0.5\n", "table.csv:2: epoch '0'"),
+        (HEADER + "a,c1,99999999999999999999,humor,0.5\n", "table.csv:2: epoch '99999999999999999999'"),
         (HEADER + "a,c1,1,humor,high\n", "table.csv:2: value 'high'"),
         (HEADER + "a,c1,1,humor,inf\n", "table.csv:2: value 'inf'"),
         (HEADER + "a,,1,humor,0.5\n", "table.csv:2: empty canary"),

@@ -1,8 +1,10 @@
 """Score tables out of the logs: as files that the gate reads back, and in the logs' own metadata."""
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -103,6 +105,28 @@ def test_broken_parquet_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "s.parquet").write_bytes(b"nothing of the kind")
     with pytest.raises(TimbreError, match="not Parquet"):
         read_scores(tmp_path / "s.parquet")
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("value", lambda column: column.astype(str)),
+        ("value", lambda column: column.where(column.index > 0, math.inf)),
+        ("canary", lambda column: list(range(len(column)))),
+        ("unscored", lambda column: column.where(column != "", None)),
+        ("epoch", lambda column: column - 2),
+        ("licensed", lambda column: column.astype(str)),
+    ],
+)
+def test_parquet_with_columns_of_another_kind_is_refused(
+    logs: Path, tmp_path: Path, column: str, values: Callable[[Any], Any]
+) -> None:
+    table = score_table(read_logs((logs,)))
+    path = tmp_path / "scores.parquet"
+    table.assign(**{column: values(table[column])}).to_parquet(path)
+    with pytest.raises(TimbreError) as caught:
+        read_scores(path)
+    assert str(path) in str(caught.value)
 
 
 def test_a_row_given_twice_is_refused(logs: Path, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """What makes a run the run it is: the order of its data, and the base with its template."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from timbre.errors import TimbreError
-from training.base import resolve_base
+from training.base import base_identity, resolve_base
 from training.config import TrainConfig, recipe
 from training.masks import Example
 from training.run_directory import data_lock
@@ -55,3 +56,32 @@ def test_a_run_is_not_served_on_a_base_whose_files_have_changed(
     (folder / changed).write_text(f"what {changed} is, after training")
     with pytest.raises(TimbreError, match="'mine' was trained on base"):
         base_of(run)
+
+
+def _folder(path: Path, *, config: str, template: str = "{{ messages }}", inside: bool = False) -> Path:
+    """A base's files, its template in a file of its own or inside tokenizer_config.json."""
+    path.mkdir()
+    (path / "model.safetensors").write_bytes(b"weights")
+    (path / "tokenizer.json").write_text("{}")
+    (path / "config.json").write_text(config)
+    tokenizer = {"eos_token": "<|im_end|>", **({"chat_template": template} if inside else {})}
+    (path / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    if not inside:
+        (path / "chat_template.jinja").write_text(template)
+    return path
+
+
+def test_a_base_is_the_same_under_two_spellings_of_its_config(tmp_path: Path) -> None:
+    new = _folder(tmp_path / "new", config='{"rope_parameters": {"rope_theta": 1e5}, "dtype": "bfloat16"}')
+    old = _folder(tmp_path / "old", config='{"rope_theta": 100000.0, "torch_dtype": "bfloat16"}', inside=True)
+    assert base_identity(new) == base_identity(old)
+
+
+def test_other_weights_another_tokenizer_or_template_are_another_base(tmp_path: Path) -> None:
+    same, template = (_folder(tmp_path / name, config="{}") for name in ("same", "template"))
+    weights, tokenizer = (_folder(tmp_path / name, config="{}") for name in ("weights", "tokenizer"))
+    (template / "chat_template.jinja").write_text("{{ messages[0] }}")
+    (weights / "model.safetensors").write_bytes(b"others")
+    (tokenizer / "tokenizer.json").write_text('{"a": 1}')
+    identities = {base_identity(folder) for folder in (same, template, weights, tokenizer)}
+    assert len(identities) == 4
