@@ -48,8 +48,8 @@ SOFT_LEVEL = 0.025
 SEED = 20_240_501
 _CHUNK = 4_000_000
 """Numbers held at once by the bootstrap: 32 MB."""
-_KEPT = 30_000_000
-"""Counts that are kept, a byte each: those of 3,000 canaries."""
+_KEPT = 50_000_000
+"""Counts that are kept, a byte each: those of 5,000 canaries."""
 
 
 NO_INTERVAL = Interval(math.nan, math.nan, math.nan)
@@ -143,7 +143,7 @@ def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([counts.astype(np.float64) @ values / n for counts in blocks])
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _kept_counts(n: int) -> tuple[NDArray[np.uint8], ...]:
     """The counts of ``n`` canaries, kept: a gate and a report ask for the same ones many times."""
     return tuple(_counts(n))
