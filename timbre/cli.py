@@ -4,6 +4,7 @@ A command's module is imported when it is called, so that ``timbre --help`` star
 """
 
 import importlib
+import os
 import sys
 
 import click
@@ -78,6 +79,10 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # Whoever read the output has enough: nothing more is written, not even by Python's own exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("timbre: interrupted", err=True)
         sys.exit(130)
