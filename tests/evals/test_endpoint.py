@@ -93,7 +93,7 @@ def test_a_run_trained_again_is_loaded_anew_and_the_old_name_keeps_its_weights(
     serve_run(place, run)
     (run.adapter / "adapter_model.safetensors").unlink()
     (run.adapter / "adapter_model.safetensors").write_text("second weights")
-    serve_run(place, replace(run, identity="b" * 64))
+    serve_run(place, run.model_copy(update={"identity": "b" * 64}))
     loads = [body for body in stand_in.bodies if "lora_name" in body]
     assert [body["lora_name"] for body in loads] == ["run2@aaaaaaaaaaaa", "run2@bbbbbbbbbbbb"]
     weights = [(Path(body["lora_path"]) / "adapter_model.safetensors").read_text() for body in loads]

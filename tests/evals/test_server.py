@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -21,7 +20,7 @@ from evals.server import Record, connect, folder_of, keep, living, read_record
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
 from training.base import Base
-from training.runs import Run
+from training.runs import LoraRecord, Run
 
 BASE = Base("stand-in", Path("/nowhere"), "a" * 64)
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
@@ -170,11 +169,9 @@ def test_a_run_with_other_layers_needs_another_server(tmp_path: Path) -> None:
         identity="",
         base="b",
         base_sha256="a",
-        rank=16,
-        target_modules=("q_proj",),
-        facts={},
+        lora=LoraRecord(rank=16, target_modules=("q_proj",)),
     )
-    more = replace(few, target_modules=("q_proj", "o_proj"))
+    more = few.model_copy(update={"lora": LoraRecord(rank=16, target_modules=("q_proj", "o_proj"))})
     assert server._missing(record, few) == ""
     assert server._missing(record, more) == "can't take the layers of r"
 
