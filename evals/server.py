@@ -446,7 +446,7 @@ def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint:
 
 def _died(folder: Path) -> TimbreError:
     return TimbreError(
-        f"vLLM died or was stopped while starting; the end of its log:\n{log_tail(folder)}",
+        f"vLLM died while starting, or was stopped; the end of its log:\n{log_tail(folder)}",
         where=str(folder / "log"),
         do="mend what the log says and try again",
     )
