@@ -4,7 +4,6 @@ pandas, scipy and inspect_ai load only when one runs, so that ``timbre --help`` 
 """
 
 import dataclasses
-import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import click
 
 from results.conditions import CONDITIONS
 from results.options import FILE, Sources, print_json, reading
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, stop_writing
 from timbre.paths import logs_dir, results_dir, runs_dir
 
 ERROR = 3
@@ -182,7 +181,7 @@ def gate(
             show_gate(result)
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stop_writing()
     if failure is not None:
         raise failure
     if result.overall == "ERROR":

@@ -6,6 +6,7 @@ from itertools import groupby
 from results.grid import Grid
 from results.markdown import bullets
 from results.next_steps import OTHER_MODEL, parity_of
+from results.report_tables import loss_text
 from results.story import Story
 from training.runs import EpochRecord, Run
 
@@ -103,21 +104,18 @@ def _training(facts: Run) -> str:
 def losses_grid(facts: Run) -> Grid:
     """Losses and gradient norm by training epoch."""
     rows = tuple(
-        (str(e.epoch), _loss(e.train_loss), _loss(e.val_loss), _loss(e.grad_norm)) for e in facts.epochs
+        (str(e.epoch), loss_text(e.train_loss), loss_text(e.val_loss), loss_text(e.grad_norm))
+        for e in facts.epochs
     )
     headings = ("epoch", "training loss", "validation loss", "grad norm")
     return Grid("Losses by training epoch, nats a token", headings, rows)
 
 
-def _loss(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
 def losses_against(facts: Run, parent: Run) -> str:
     """The losses of a run beside its parent's, as a sentence."""
     text = (
-        f"First-epoch training loss {_loss(parent.epochs[0].train_loss)} ({parent.name}) → "
-        f"{_loss(facts.epochs[0].train_loss)} ({facts.name}); validation {_course(parent.epochs)} "
+        f"First-epoch training loss {loss_text(parent.epochs[0].train_loss)} ({parent.name}) → "
+        f"{loss_text(facts.epochs[0].train_loss)} ({facts.name}); validation {_course(parent.epochs)} "
         f"({parent.name}) and {_course(facts.epochs)} ({facts.name})."
     )
     if facts.config.get("collator") != parent.config.get("collator"):
@@ -126,4 +124,4 @@ def losses_against(facts: Run, parent: Run) -> str:
 
 
 def _course(epochs: Sequence[EpochRecord]) -> str:
-    return f"{_loss(epochs[0].val_loss)}→{_loss(epochs[-1].val_loss)}"
+    return f"{loss_text(epochs[0].val_loss)}→{loss_text(epochs[-1].val_loss)}"

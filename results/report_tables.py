@@ -173,7 +173,9 @@ def licences_table(table: ScoreTable, gates: Sequence[GateResult]) -> Grid:
 def losses_table(facts: Sequence[Run]) -> Grid | None:
     """Losses by training epoch; None where no run recorded any."""
     rows = tuple(
-        (f.name, str(e.epoch), _loss(e.train_loss), _loss(e.val_loss)) for f in facts for e in f.epochs
+        (f.name, str(e.epoch), loss_text(e.train_loss), loss_text(e.val_loss))
+        for f in facts
+        for e in f.epochs
     )
     headings = ("run", "epoch", "training loss", "validation loss")
     return Grid("Loss by training epoch, nats a token", headings, rows) if rows else None
@@ -216,5 +218,6 @@ def _by_dimension(scored: Sequence[RunScore]) -> list[tuple[str, dict[str, RunSc
     return [(key, {s.run: s for s in group}) for key, group in groups]
 
 
-def _loss(loss: float | None) -> str:
+def loss_text(loss: float | None) -> str:
+    """A loss with three decimals, a dash for none."""
     return "-" if loss is None else f"{loss:.3f}"

@@ -4,13 +4,12 @@ A command's module is imported when it is called, so that ``timbre --help`` star
 """
 
 import importlib
-import os
 import sys
 
 import click
 
 from timbre import __version__
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, stop_writing
 
 _COMMANDS = {
     "init": "training.commands:init",
@@ -80,8 +79,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # Whoever read the output has enough: nothing more is written, not even by Python's own exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        stop_writing()
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("timbre: interrupted", err=True)

@@ -1,4 +1,7 @@
-"""The one exception a user can cause."""
+"""The one exception a user can cause, and what to do when nobody reads the output any more."""
+
+import os
+import sys
 
 
 class TimbreError(Exception):
@@ -31,3 +34,8 @@ class TimbreError(Exception):
     def __str__(self) -> str:
         located = f"{self.where}: {self.what}" if self.where else self.what
         return f"{located}; {self.do}" if self.do else located
+
+
+def stop_writing() -> None:
+    """Send stdout nowhere: whoever read it has enough, and Python's own exit must not write to it either."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,7 +1,7 @@
 """The gate's decisions on simulated tables: both risks, and what it says when it can't tell."""
 
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.gate import LOSSES
 from results.comparison import DimensionVerdict, apply_holm, faults_p, hard_verdict, soft_verdict
 from results.gate import gate, gate_logs
 from results.logs import read_logs
@@ -56,16 +57,6 @@ def _arm(rng: np.random.Generator, n: int, level: float = 0.5, spread: float = 0
 
 
 # What a non-inferiority gate is for: a true loss of one margin seldom passes.
-
-LOSSES: Mapping[str, Callable[[np.random.Generator, int, float], Array]] = {
-    "normal": lambda rng, n, loss: rng.normal(-loss, 0.2, n),
-    "skewed": lambda rng, n, loss: 0.15 - loss - rng.exponential(0.15, n),
-    "steps of a quarter": lambda rng, n, loss: (
-        rng.choice([-0.25, 0.0, 0.25], n) - 0.25 * (rng.random(n) < 4 * loss)
-    ),
-    "a share collapses": lambda rng, n, loss: rng.normal(0, 0.05, n) - (rng.random(n) < loss),
-    "half of it collapses": lambda rng, n, loss: rng.normal(-loss / 2, 0.05, n) - (rng.random(n) < loss / 2),
-}
 
 
 @pytest.mark.parametrize("n", [8, 12, 20, 30, 60, 169])
