@@ -25,9 +25,8 @@ from judges.text import EMPTY, CleanText, clean, is_blank
 from judges.types import DIMENSIONS, FAULT_AT, MARKED_UP, Answer, Evidence, JudgeIdentity, Judgement, unscored
 
 NO_GRADER = "no grader: name a model for the role 'grader'"
-
+# Judges that were fitted on English or list English phrases; a text in another language is unscored.
 ENGLISH_ONLY = ("relevance", "humor", "provocativeness", "self_insertion", "hashtag_slop", "specificity")
-"""Judges that were fitted on English or list English phrases; a text in another language is unscored."""
 
 _VERSIONS = {
     "integrity": integrity.VERSION,
@@ -42,6 +41,7 @@ _VERSIONS = {
     "memorization": memorization.VERSION,
     **dict.fromkeys((*readability.COUNTS, *readability.INDICES), readability.VERSION),
 }
+# Dimensions whose judge reads with stored weights, which are a part of its identity.
 _READ_BY = {
     "integrity": encoder.TUNED,
     "relevance": encoder.UNTUNED,
@@ -50,7 +50,6 @@ _READ_BY = {
     "self_insertion": encoder.TUNED,
     "specificity": encoder.TUNED,
 }
-"""Dimensions whose judge reads with stored weights, which are a part of its identity."""
 
 
 class Panel:

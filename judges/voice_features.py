@@ -11,19 +11,14 @@ from numpy.typing import NDArray
 
 from judges.text import clean, prose, words
 
+# Tokens in a window. Texts are fitted and scored in equal windows of about this length and the log-odds
+# averaged, so that a long answer is worth what its parts are.
 WINDOW = 60
-"""Tokens in a window. Texts are fitted and scored in equal windows of about this length and the log-odds
-averaged, so that a long answer is worth what its parts are."""
-
+# Lengths of the n-grams of tokens (words and marks, with their case), `benchmarks/voice_match.py`.
 NGRAMS = (1, 2)
-"""Lengths of the n-grams of tokens (words and marks, with their case), ``benchmarks/voice_match.py``."""
-
-MIN_COUNT = 3
-"""Windows of the reference in which an n-gram must stand to be a feature."""
-
+MIN_COUNT = 3  # windows of the reference in which an n-gram must stand to be a feature
+# Registers in which a word that is never written small must stand, or it is taken for a name.
 KNOWN_REGISTERS = 3
-"""Registers in which a word that is never written small must stand, or it is taken for a name."""
-
 NAME, NUMBER = "X", "0"
 _QUOTES = str.maketrans("\u2018\u2019“”", "''\"\"")
 Vector = NDArray[np.float64]

@@ -19,46 +19,26 @@ from judges.types import Answer, Judgement, unscored
 from judges.voice_features import Features, Vector, common_words, masked, tokens_of, windows_of
 
 VERSION = 2
-
-PENALTY = 10.0
-"""Inverse strength of the L2 penalty of the logistic regression (scikit-learn's ``C``)."""
-
-FOLDS = 10
-"""Parts of the cross-fitting. Every source of the writer and every impostor lies in one part only."""
-
+PENALTY = 10.0  # inverse strength of the L2 penalty of the logistic regression (scikit-learn's `C`)
+FOLDS = 10  # parts of the cross-fitting. Every source of the writer and every impostor lies in one part only.
+# Most frequent tokens of the writer, and of all others, that stand for themselves when the order of words is
+# judged; any other token is `_RARE`.
 TAGS = 150
-"""Most frequent tokens of the writer, and of all others, that stand for themselves when the order of words
-is judged; any other token is ``_RARE``."""
-
+# Weight of the unigram in the bigram model of word order, in occurrences (Dirichlet prior). With it the order
+# of 30 tokens parts a writer's unseen text from the same one shuffled with an AUC above .99.
 SMOOTHING = 50.0
-"""Weight of the unigram in the bigram model of word order, in occurrences (Dirichlet prior). With it the
-order of 30 tokens parts a writer's unseen text from the same one shuffled with an AUC above .99."""
-
+# Share of the median order of the writer's own unseen texts from which an answer is orderly enough; one with no
+# more order than chance has the value 0.
 ORDERLY = 0.25
-"""Share of the median order of the writer's own unseen texts from which an answer is orderly enough; one
-with no more order than chance has the value 0."""
-
+# Share of the least variety, and of the least known words, among the writer's own unseen texts at which an
+# answer is strange altogether: a loop, another language, noise.
 STRANGE = 0.7
-"""Share of the least variety, and of the least known words, among the writer's own unseen texts at which an
-answer is strange altogether: a loop, another language, noise."""
-
-MIN_TEXTS = 5
-"""Fewest texts of the writer's on which a voice is fitted."""
-
-MIN_FLOOR = 2
-"""Fewest answers of the base model's."""
-
-MIN_WORDS = 10
-"""Fewest words of an answer in which a voice can be heard."""
-
-ADVISORY_UNDER = 0.70
-"""Lower end of the AUC's interval under which the dimension is advisory."""
-
-LENGTHS = (120, 50)
-"""Lengths in words at which the judge measures itself."""
-
+MIN_TEXTS = 5  # fewest texts of the writer's on which a voice is fitted
+MIN_FLOOR = 2  # fewest answers of the base model's
+MIN_WORDS = 10  # fewest words of an answer in which a voice can be heard
+ADVISORY_UNDER = 0.70  # lower end of the AUC's interval under which the dimension is advisory
+LENGTHS = (120, 50)  # lengths in words at which the judge measures itself
 RESAMPLES = 2000
-
 _RARE = "-"
 
 
