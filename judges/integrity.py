@@ -3,33 +3,19 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice, pairwise
+from itertools import groupby, islice
 
-from judges.language import (
-    are_different,
-    is_english,
-    is_no_language,
-    language,
-    prompt_language,
-    word_order,
-    zipf,
-)
+from judges.language import are_different, is_english, is_no_language, language, prompt_language, zipf
 from judges.pattern_files import load_patterns
 from judges.text import Span, all_words, fold, folded_words, is_blank, is_unspaced, sentences, words
 from judges.types import Answer, Evidence, Judgement
 
-VERSION = 2
+VERSION = 3
 FOREIGN_SHARE = 0.3  # share of an answer's pieces in another language that is a fault; less is a quotation
 # Words in a piece, characters being half a word where there are no spaces; pieces looked at.
 PIECE, MOST_PIECES = 30, 12
 RARE_WORDS = 0.3  # share of words that no corpus of the language has, from which a text is gibberish
-FLUENT = 0.1  # probability of fluent prose (a fitted encoder's) under which a text is word salad
-# Probability of fluent prose from which an odd order of words is none: toasts and lists repeat their openings.
-FLUENT_AFTER_ALL = 0.5
-MIN_ORDER_WORDS = 20  # words under which their order is not looked at
-# Salad is a mean association of neighbouring words under `ORDER - ORDER_SHORT / sqrt(words)`: the mean of a
-# short text strays further. Real notes have .15 to .30, their shuffled words -.4.
-ORDER, ORDER_SHORT = -0.05, 0.65
+FLUENT = 0.3  # probability of fluent prose (a fitted encoder's) under which a text is word salad
 # Words that must come back in the same order to count as repeated; in scripts without spaces, twice as many.
 LOOP_RUN = 6
 LOOP_SHARE = 0.25  # share of repeated words that is a loop; refrains that people write stay under it
@@ -60,20 +46,18 @@ _P = load_patterns("integrity")
 def integrity(answer: Answer, fluency: float | None = None) -> Judgement:
     """1 for an answer with a fault, else 0; ``answer.text`` and ``answer.prompt`` are clean texts.
 
-    Args:
-        answer: Any text with its prompt; a rule of a language applies only where the text is in it.
-        fluency: Probability that the text is fluent prose, by an encoder, if there is one.
+    ``fluency`` is the probability, by an encoder, that the text is fluent prose.
 
     Returns:
-        Every fault as evidence, ``why`` naming it; ``details`` names them too, since an empty answer has
-        nothing to quote. Names: empty, refusal, loop, gibberish, salad, language, markup, reasoning, draft, echo,
-        wrapper, cut_off, placeholder.
+        Every fault as evidence, ``why`` naming it; ``details`` names them too, since an empty answer has nothing to
+        quote. Names: empty, salad and those of ``_RULES``.
     """
     if is_blank(answer.text) or not any(c.isalnum() for c in answer.text) or not _has_content(answer.text):
         return _judgement(answer.text, {"empty": [(0, len(answer.text))]})
     faults = {name: list(rule(answer)) for name, rule in _RULES}
-    if not any(faults.values()) and (salad := _salad(answer.text, fluency)):
-        faults["salad"] = salad
+    is_salad = fluency is not None and fluency < FLUENT and is_english(answer.text)
+    if is_salad and not any(faults.values()):
+        faults["salad"] = [_opening(answer.text)]
     return _judgement(answer.text, {name: spans for name, spans in faults.items() if spans})
 
 
@@ -92,10 +76,8 @@ def _has_content(text: str) -> bool:
 
 
 def _opening(text: str, limit: int = 160) -> tuple[int, int]:
-    first = sentences(text)
-    return (
-        (first[0].start, min(first[0].end, first[0].start + limit)) if first else (0, min(len(text), limit))
-    )
+    start, end = next(((s.start, s.end) for s in sentences(text)), (0, len(text)))
+    return start, min(end, start + limit)
 
 
 def _unquoted(text: str) -> str:
@@ -158,8 +140,8 @@ def _echoes(answer: Answer) -> Iterator[tuple[int, int]]:
         if len(run) < (MIN_ECHO if number == 0 else 2 * MIN_ECHO):
             continue
         before, echoed, _ = whole.partition(_joined(run))
-        at = before.count("\x1f") if echoed else None
-        if at is not None:
+        if echoed:
+            at = before.count("\x1f")
             yield spans[at].start, spans[at + len(run) - 1].end
             return
 
@@ -190,21 +172,13 @@ def _loops(answer: Answer) -> Iterator[tuple[int, int]]:
         return
     for at in range(0, max(1, len(tokens) - LOOP_WINDOW + 1), LOOP_WINDOW // 2):
         window = tokens[at : at + LOOP_WINDOW]
-        longest = _longest_stutter(window)
+        longest = max(len(list(same)) for _, same in groupby(window))
         is_round = len(window) == LOOP_WINDOW and len(set(window)) < LOOP_DISTINCT * LOOP_WINDOW
         if (longest >= STUTTER and 2 * longest >= len(window)) or (is_round and not unspaced):
             yield spans[at].start, spans[at + min(len(window), 10) - 1].end
             return
     if m := re.search(r"([^\W\d_]{1,8}?)\1{19,}", answer.text):
         yield m.start(), min(m.end(), m.start() + 80)
-
-
-def _longest_stutter(tokens: list[str]) -> int:
-    best = count = 1
-    for before, token in pairwise(tokens):
-        count = count + 1 if token == before else 1
-        best = max(best, count)
-    return best
 
 
 def _foreign(answer: Answer) -> Iterator[tuple[int, int]]:
@@ -217,11 +191,8 @@ def _foreign(answer: Answer) -> Iterator[tuple[int, int]]:
     size = 2 * PIECE if is_unspaced(found[0].text) else PIECE
     step = max(size, len(found) // MOST_PIECES)
     pieces = [found[i : i + size] for i in range(0, max(1, len(found) - size // 2), step)]
-    foreign = []
-    for piece in pieces:
-        name = language(answer.text[piece[0].start : piece[-1].end])
-        if name and are_different(name, asked):
-            foreign.append((piece, name))
+    named = [(piece, language(answer.text[piece[0].start : piece[-1].end])) for piece in pieces]
+    foreign = [(piece, name) for piece, name in named if name and are_different(name, asked)]
     if foreign and len(foreign) >= FOREIGN_SHARE * len(pieces):
         piece, name = foreign[0]
         if not (_P["asks_language"].search(answer.prompt) or name.lower() in answer.prompt.lower()):
@@ -240,16 +211,6 @@ def _is_made_of_rare_words(answer: Answer) -> bool:
         return False
     tokens = [w.text for w in words(answer.text) if w.text.isalpha()]
     return len(tokens) >= STUTTER and sum(zipf(t) < RARE for t in tokens) >= RARE_WORDS * len(tokens)
-
-
-def _salad(text: str, fluency: float | None) -> list[tuple[int, int]]:
-    if not is_english(text):
-        return []
-    count = len(words(text))
-    is_salad = fluency is not None and fluency < FLUENT
-    if count >= MIN_ORDER_WORDS and (fluency is None or fluency < FLUENT_AFTER_ALL):
-        is_salad |= word_order(text) < ORDER - ORDER_SHORT / count**0.5
-    return [_opening(text)] if is_salad else []
 
 
 def _cuts(answer: Answer) -> Iterator[tuple[int, int]]:

@@ -1,19 +1,14 @@
-"""Which language a text is in, and how English words and their order are spread.
+"""Which language a text is in, and how frequent English words are.
 
 The language is py3langid's. Of English pieces by people it misnamed 2 of 388 of 15 to 24 words and none of 1,308 of
 25 words and more; lingua misnamed 1 and none, and takes seven times as long and 96 MB instead of 5
 (``benchmarks/integrity.py --languages``).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from judges.text import Span, fold, is_unspaced, words
+from judges.text import Span, is_unspaced, words
 
 # Fewer words name no language: at 5 to 9 words the detector still errs on 3 % of English.
 MIN_LANGUAGE_WORDS = 8
@@ -110,12 +105,6 @@ def zipf(word: str) -> float:
     return float(zipf_frequency(word, "en"))
 
 
-def word_order(text: str) -> float:
-    """Mean association of neighbouring English words: .15 to .30 for prose, -.4 for its words shuffled."""
-    tokens = [fold(w.text) for w in words(text)]
-    return _order().score(tokens) if len(tokens) > 1 else 0.0
-
-
 def _joined(found: tuple[Span, ...]) -> str:
     space = "" if sum(is_unspaced(w.text) for w in found) > len(found) / 2 else " "
     return space.join(w.text for w in found[:MOST_LANGUAGE_WORDS])
@@ -132,34 +121,3 @@ def _identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-
-
-@dataclass(frozen=True)
-class _Order:
-    """How strongly two neighbouring words belong together in English, by their classes."""
-
-    classes: Mapping[str, int]  # common words, each a class
-    suffixes: tuple[str, ...]  # further classes, by the end of the word
-    association: "np.ndarray[Any, np.dtype[np.float32]]"  # (class, class) -> log of seen over expected
-
-    def score(self, tokens: list[str]) -> float:
-        """Mean association of neighbours in ``tokens``."""
-        numbers = [self._class(t) for t in tokens]
-        return float(self.association[numbers[:-1], numbers[1:]].mean())
-
-    def _class(self, token: str) -> int:
-        number = self.classes.get(token)
-        if number is not None:
-            return number
-        other = len(self.classes)
-        if not token[0].isalpha():
-            return other
-        return next((other + 1 + i for i, s in enumerate(self.suffixes) if token.endswith(s)), -1)
-
-
-@lru_cache(maxsize=1)
-def _order() -> _Order:
-    with np.load(Path(__file__).with_name("fitted") / "word_order.npz") as stored:
-        common, suffixes = (str(stored[name]).split() for name in ("common", "suffixes"))
-        table = stored["association"].astype(np.float32) / float(stored["scale"])
-    return _Order({w: i for i, w in enumerate(common)}, tuple(suffixes), table)
