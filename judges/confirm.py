@@ -24,15 +24,15 @@ from random import Random
 from judges.grading import (
     MAX_PROMPT,
     MAX_QUOTE_WORDS,
+    Form,
     Material,
     find_quote,
     grader_prompt,
-    object_schema,
-    questions_example,
-    questions_schema,
+    questions_form,
     questions_text,
     read_answer,
     read_object,
+    reply_schema,
 )
 from judges.rubric import RUBRICS, Rubric, parse_rubric
 from judges.text import is_blank, sentences
@@ -139,13 +139,16 @@ Answer both questions about each passage with yes or no. Read the text for who i
         'For each passage and question give "quote", the words of the passage that decide it, copied exactly '
         f'and at most {MAX_QUOTE_WORDS} words long (empty for a no to "claims"), and "answer", "yes" or "no":'
     )
-    example = {key: questions_example(questions().items) for key in _keys(passages)}
-    return grader_prompt(task, material, reply, example)
+    return grader_prompt(task, material, reply, _form(passages))
 
 
 def confirm_schema(passages: Sequence[Passage]) -> dict[str, object]:
     """JSON schema of the reply."""
-    return object_schema({key: questions_schema(questions().items) for key in _keys(passages)})
+    return reply_schema(_form(passages))
+
+
+def _form(passages: Sequence[Passage]) -> Form:
+    return {key: questions_form(questions().items) for key in _keys(passages)}
 
 
 def parse_confirmation(reply: str, answer: Answer, passages: Sequence[Passage]) -> tuple[Reading, ...] | str:

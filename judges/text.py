@@ -220,17 +220,15 @@ def titles(text: str) -> tuple[Span, ...]:
 def prose(text: str) -> str:
     r"""The running text: markup, code blocks, URLs, HTML tags and hashtags blanked, length kept.
 
-    Cached, since every judge of one answer asks for it.
-
-    Returns:
-        A string of ``len(text)``. A ``"\n"`` in it parts two blocks (paragraphs, list items,
-        headings); a line break inside a paragraph has become a space. An answer that is wholly
-        inside a code fence is taken for prose, since some models wrap a note so.
+    A ``"\n"`` in it parts two blocks (paragraphs, list items, headings); a line break inside a paragraph has become
+    a space. An answer that is wholly inside a code fence is taken for prose, since some models wrap a note so.
     """
     shown = _without_fences(text)
     if not _WORD.search(shown):
         shown = _without_fences(text, keep_code=True)
-    shown = _P["link"].sub(_keep_label, shown)
+    shown = _P["link"].sub(
+        lambda m: " " * (m.start(1) - m.start()) + m[1] + " " * (m.end() - m.end(1)), shown
+    )
     for hidden in (_P["address"], _P["template"], _P["entity"]):
         shown = hidden.sub(_spaces, shown)
     shown = _P["block_tag"].sub(lambda tag: "\n" + " " * (len(tag.group()) - 1), _joined_blocks(shown))
@@ -287,12 +285,9 @@ def _cuts(shown: str) -> list[int]:
 
 def _ends_sentence(shown: str, mark: regex.Match[str]) -> bool:
     following = shown[mark.end() : mark.end() + 40].lstrip()[:1]
-    if following.islower() and (
-        mark.group() != mark.group().rstrip("\"'”\u2019»)]…") or "..." in mark.group()
-    ):
-        return False
     if mark.group() != ".":
-        return True
+        is_trailing = mark.group() != mark.group().rstrip("\"'”\u2019»)]…") or "..." in mark.group()
+        return not (is_trailing and following.islower())
     before = re.search(r"\S*$", shown[max(0, mark.start() - 30) : mark.start()])
     token = before.group().strip("\"'“\u2018«([") if before else ""
     if token.replace(".", "").lower() in _ABBREVIATIONS or (token == "No" and following.isdigit()):
@@ -306,36 +301,20 @@ def _spaces(found: re.Match[str] | regex.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", found.group())
 
 
-def _keep_label(found: re.Match[str]) -> str:
-    before = found.start(1) - found.start()
-    after = found.end() - found.end(1)
-    return " " * before + found.group(1) + " " * after
-
-
-def _fence_lines(lines: list[str]) -> list[tuple[bool, bool]]:
-    """For each line: whether it is a fence's own line, and whether it is code inside one."""
-    marks = []
-    fence = ""
-    is_code = False
-    for line in lines:
-        found = _P["fence_line"].match(line)
-        closes = bool(fence and found and found.group(1).startswith(fence) and not found.group(2))
-        opens = bool(not fence and found)
-        if opens and found:
-            fence, is_code = found.group(1), found.group(2).lower() not in _PROSE_FENCES
-        marks.append((opens or closes, bool(fence) and is_code and not (opens or closes)))
-        if closes:
-            fence = ""
-    return marks
-
-
 def _without_fences(text: str, *, keep_code: bool = False) -> str:
-    lines = text.split("\n")
-    marks = _fence_lines(lines)
-    return "\n".join(
-        " " * len(line) if is_fence or (is_code and not keep_code) else line
-        for line, (is_fence, is_code) in zip(lines, marks, strict=True)
-    )
+    """``text`` with code fences, and what is code between them, blanked."""
+    shown, fence, is_code = [], "", False
+    for line in text.split("\n"):
+        found = _P["fence_line"].match(line)
+        if found and not fence:
+            fence, is_code = found[1], found[2].lower() not in _PROSE_FENCES
+            is_hidden = True
+        elif found and found[1].startswith(fence) and not found[2]:
+            fence, is_hidden = "", True
+        else:
+            is_hidden = bool(fence) and is_code and not keep_code
+        shown.append(" " * len(line) if is_hidden else line)
+    return "\n".join(shown)
 
 
 def _joined_blocks(text: str) -> str:
