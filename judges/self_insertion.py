@@ -1,6 +1,6 @@
 """`self_insertion`: does an answer's teller claim a past of their own that no licence covers?
 
-The fitted encoder reads every sentence (``judges.encoder.claims``); twenty patterns, each of one kind of claim, raise
+The fitted encoder reads every sentence (``judges.encoder.claims``); six patterns, each of one kind of claim, raise
 what it gives, and judge alone where there is no encoder. Reading a book or seeing a film is no claim. Quotations,
 speakers' lines, titles, placeholders, reported speech, hypotheticals, wishes and denials are somebody else's words or
 nobody's claim: they are blanked with ``MASK``, one for one, so that offsets stay.
@@ -14,7 +14,7 @@ from judges.pattern_files import load_patterns
 from judges.text import sentences
 from judges.types import FAULT_AT, Answer, Evidence, Judgement
 
-VERSION = 3  # raise it when a constant, a mask or a pattern below changes what a text is given
+VERSION = 4  # raise it when a constant, a mask or a pattern below changes what a text is given
 PATTERN = 0.9  # least value of a sentence that a pattern matches
 CLAIM = "claim"  # rule name of evidence that only the encoder gave
 LICENSED = "licensed"  # rule name of a claim that the prompt's licence covers
