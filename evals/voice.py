@@ -15,7 +15,15 @@ from inspect_ai.model import GenerateConfig, get_model
 from canaries.contamination import TrainedText, check_contamination
 from canaries.suite import load_suite
 from canaries.types import Canary
-from evals.asking import answer_canary, eval_facts, facts_version, find_arm
+from evals.asking import (
+    MAX_TOKENS,
+    TEMPERATURE,
+    TOP_P,
+    answer_canary,
+    eval_facts,
+    facts_version,
+    find_arm,
+)
 from evals.graders import grader_names
 from evals.inspect_internals import prerequisite
 from evals.judging import judged_against
@@ -35,9 +43,9 @@ def voice(
     voice: str = str(DEFAULT_VOICE.relative_to(CHECKOUT)),
     shots: int = 0,
     epochs: int = 2,
-    temperature: float = 0.7,
-    top_p: float = 0.95,
-    max_tokens: int = 512,
+    temperature: float = TEMPERATURE,
+    top_p: float = TOP_P,
+    max_tokens: int = MAX_TOKENS,
     seed: int = 1234,
     impostors: str = "",
     model: str = "",
