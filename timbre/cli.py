@@ -18,7 +18,7 @@ _COMMANDS = {
     "import": ("training.commands:import_data", "pairs out of a data set"),
     "data": ("training.commands:data", "look the pairs over"),
     "train": ("training.commands:train", "train a run"),
-    "runs": ("training.run_commands:runs", "list, verify or compare runs"),
+    "runs": ("timbre.runs_command:runs", "list, verify or compare runs"),
     "serve": ("evals.command:serve", "start, find or stop the server"),
     "ask": ("evals.ask_command:ask", "ask runs one prompt"),
     "epochs": ("timbre.epochs_command:epochs", "which epoch of a run to serve"),
