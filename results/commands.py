@@ -366,7 +366,7 @@ def report(runs: tuple[str, ...], out: Path | None, sources: Sources, as_json: b
     out = out or results_dir() / "report.html"
     logs = sources.logs(runs)
     policy = sources.policy()
-    write_report(logs, policy, out, sources.licences(), runs=runs_dir(), voice=sources.voice)
+    write_report(logs, policy, out, sources.licences(), runs=runs_dir(), voice=sources.voice_of(logs[0]))
     if as_json:
         print_json({"report": str(out), "runs": [log.run for log in logs]})
     else:
