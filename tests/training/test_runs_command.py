@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
-from training.run_commands import push, runs
+from timbre.runs_command import runs
+from training.run_commands import push
 from training.runs import adapter_checksums, find_run, run_identity, sha256_of
 
 Write = Callable[..., Path]
