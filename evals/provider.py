@@ -38,8 +38,9 @@ from evals.endpoint import Endpoint, is_loopback, serve_base, serve_run
 from evals.inspect_internals import prerequisite
 from evals.server import capacity, connect, release, tell
 from timbre.errors import TimbreError
+from training.adapters import checked_base
 from training.base import Base, default_base, resolve_base
-from training.runs import BASELINE, Run, base_of, find_run
+from training.runs import BASELINE, Run, find_run
 
 TIMEOUT = Timeout(1800, connect=30)
 """An answer waits for all that were asked before it: on two cores, for minutes."""
@@ -91,12 +92,12 @@ def find_subject(name: str, base: str | None = None) -> Subject:
         base: Base of the baseline; ``TIMBRE_BASE`` or the embedded one by default.
 
     Raises:
-        TimbreError: no such run (lists the known ones), or its base has changed since.
+        TimbreError: no such run (lists the known ones), its base has changed since, or its adapter isn't fit to load.
     """
     if name == BASELINE:
         return Subject(name, None, resolve_base(base or default_base()))
     run = find_run(name)
-    return Subject(name, run, base_of(run))
+    return Subject(name, run, checked_base(run))
 
 
 @dataclass(frozen=True)
