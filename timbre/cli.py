@@ -24,6 +24,7 @@ _COMMANDS = {
     "epochs": "timbre.epochs_command:epochs",
     "serve": "evals.command:serve",
     "score": "judges.command:score",
+    "label": "results.labelling.command:label",
     "calibrate": "timbre.calibrate_command:calibrate",
     "compare": "results.commands:compare",
     "pairwise": "timbre.pairwise_command:pairwise",
