@@ -1,8 +1,6 @@
 """``timbre label``; heavy imports wait, so that ``--help`` is quick."""
 
-import getpass
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +35,7 @@ EXAMPLE_GRADER = "openai/gpt-5"
     help="What is rated, such as humor.",
 )
 @click.option("--pairs", is_flag=True, help="Show two runs' answers at a time: which has more of it?")
-@click.option("--rater", metavar="NAME", help="Who rates.  [default: the user's name]")
+@click.option("--rater", metavar="NAME", default="me", show_default=True, help="Who rates.")
 @click.option(
     "--texts",
     metavar="N",
@@ -62,7 +60,7 @@ def label(
     runs: tuple[str, ...],
     dimension: str,
     pairs: bool,
-    rater: str | None,
+    rater: str,
     texts: int | None,
     port: int,
     out: Path | None,
@@ -98,20 +96,23 @@ def label(
         raise click.UsageError("give one of --import, --from-logs and --out")
     if bool(runs) == bool(imported):
         raise click.UsageError("--import names no runs" if runs else "name the runs whose answers are rated")
-    if pairs and not imported and len(set(runs)) < 2:
-        raise click.UsageError("--pairs compares runs: name two or more")
+    if pairs and (from_logs or (runs and len(set(runs)) < 2)):
+        raise click.UsageError("--pairs compares two runs or more, in the page alone")
     policy, folder, name = sources.policy(), results_dir() / "labels", session_name(dimension, pairs)
     scale, logs = scale_of(dimension, pairs), sources.logs(runs) if runs else []
     if imported or from_logs:
-        from results.labelling.imports import human_scores, import_labels
+        from results.labelling.imports import human_scores, import_labels, keep_page
 
         asked = question or dimension
-        labels = human_scores(logs, dimension) if from_logs else import_labels(imported, asked, pairs)
-        scale = scale if pairs else _seen(labels)
+        if imported and all(path.suffix == ".json" for path in imported):
+            for path in imported:
+                keep_page(path, folder, name)
+            labels = all_ratings(folder, name)
+        else:
+            labels = human_scores(logs, dimension) if from_logs else import_labels(imported, asked)
+            scale = _seen(labels)
     else:
-        user = re.sub(r"[^A-Za-z0-9_-]+", "-", getpass.getuser()).strip("-")
-        known = all_ratings(folder, name) if out is None else []
-        session = _session(logs, dimension, pairs, rater or user or "rater", known, texts, policy)
+        session = _session(logs, dimension, pairs, rater, all_ratings(folder, name), texts, policy)
         for line in [*_needs(session, policy), *_judge_fails(session, policy, sources.licences())]:
             click.echo(line, err=True)
         if out is not None:
@@ -199,7 +200,7 @@ def _needs(session: "Session", policy: "Policy") -> list[str]:
     """What the policy asks of a licence, and whether there is enough to rate for one."""
     from results.licences import demands
 
-    lines = [f"A licence lets {session.dimension} block if its judge shows:"]
+    lines = [f"What lets {session.dimension} block:"]
     lines += [f"  {demand}" for demand in demands(session.dimension, policy)]
     lines.append(f"{len(session.items)} {'pairs' if session.pairs else 'texts'} are to be rated.")
     if len(session.items) < session.asked:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from results.labelling.items import Item, item_id, item_of
-from results.labelling.ratings import Rating, ratings_of
+from results.labelling.ratings import Rating, RatingFile, rating_path, ratings_of
 from results.logs import SCORER
 from results.records import RunLog
 from timbre.errors import TimbreError
@@ -29,13 +29,12 @@ _ENTRY = re.compile(r"'([^']*)'|\"([^\"]*)\"|([^\s,\[\]]+)")
 Row = Mapping[str, str]
 
 
-def import_labels(paths: Sequence[Path], question: str, pairs: bool = False) -> list[Rating]:
+def import_labels(paths: Sequence[Path], question: str) -> list[Rating]:
     """The labels in some exported files, of whatever tools they are.
 
     Args:
-        paths: Files; the traces and the scores of Langfuse belong together.
+        paths: CSV files; the traces and the scores of Langfuse belong together.
         question: What the labels answer, as the tool calls it: a dimension, unless it was named otherwise.
-        pairs: Whether pairs are wanted, which only pages of ``timbre label --out`` hold.
 
     Raises:
         TimbreError: a file can't be read, is no export that is known, or has no label of the question.
@@ -45,9 +44,6 @@ def import_labels(paths: Sequence[Path], question: str, pairs: bool = False) -> 
     scores: dict[str, list[Row]] = {}
     for path in paths:
         data, where = _read(path), str(path)
-        if data.lstrip().startswith("{"):
-            ratings += _page_labels(data, where)
-            continue
         rows: list[Row] = list(csv.DictReader(io.StringIO(data, newline="")))
         columns = set(rows[0]) if rows else set()
         if any(name.endswith(".responses") for name in columns):
@@ -63,12 +59,36 @@ def import_labels(paths: Sequence[Path], question: str, pairs: bool = False) -> 
             raise TimbreError(what, where=where, do="export CSV from Argilla, Label Studio or Langfuse")
     for where, rows in scores.items():
         ratings += _langfuse(rows, question, texts, where)
-    ratings = [r for r in ratings if bool(r.item.other_text) == pairs]
+    where = ", ".join(map(str, paths))
+    if texts and not scores:
+        raise TimbreError(
+            "who gave the scores isn't in it", where=where, do="give the export of the scores too"
+        )
     if not ratings:
-        kind = "pairs" if pairs else "texts"
-        what = f"no label of {question!r} on {kind}"
-        raise TimbreError(what, where=", ".join(map(str, paths)), do="name the question with --question")
+        raise TimbreError(f"no label of {question!r}", where=where, do="name the question with --question")
     return ratings
+
+
+def keep_page(path: Path, folder: Path, session: str) -> None:
+    """Put what a page of ``timbre label --out`` saved to the labels of the other raters.
+
+    Raises:
+        TimbreError: it isn't that, or is of another session.
+    """
+    try:
+        content = json.loads(_read(path))
+        rater, records = re.sub(r"[^A-Za-z0-9_-]+", "-", content["rater"]).strip("-"), list(content["labels"])
+        given = content["session"]
+    except (ValueError, KeyError, TypeError) as error:
+        what = "not the labels of a page that `timbre label --out` wrote"
+        raise TimbreError(what, where=str(path), do="give the file that its button saves") from error
+    if given != session:
+        do = "name its --dimension, and --pairs for pairs"
+        raise TimbreError(f"labels of {given}, not of {session}", where=str(path), do=do)
+    ratings = ratings_of(enumerate(records, start=1), rater or "rater", str(path))
+    with RatingFile(rating_path(folder, session, rater or "rater"), rater) as file:
+        for rating in ratings:
+            file.add(rating.item, rating.value, rating.again)
 
 
 def human_scores(logs: Sequence[RunLog], dimension: str) -> list[Rating]:
@@ -102,16 +122,6 @@ def human_scores(logs: Sequence[RunLog], dimension: str) -> list[Rating]:
         do = "edit scores in `inspect view`, or rate with `timbre label`"
         raise TimbreError(f"nobody edited {dimension}", where=", ".join(log.path for log in logs), do=do)
     return list(ratings.values())
-
-
-def _page_labels(data: str, where: str) -> list[Rating]:
-    try:
-        content = json.loads(data)
-        rater, records = " ".join(str(content["rater"]).split()), list(content["labels"])
-    except (ValueError, KeyError, TypeError) as error:
-        what = "not the labels of a page that `timbre label --out` wrote"
-        raise TimbreError(what, where=where, do="give the file that its button saves") from error
-    return ratings_of(enumerate(records, start=1), rater or "rater", where)
 
 
 def _argilla(rows: Sequence[Row], question: str, where: str) -> list[Rating]:
