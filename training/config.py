@@ -137,7 +137,7 @@ def is_judge(path: Path) -> bool:
     """Whether a preset is one of the judges' encoder (``kind = "judge"``) and not of a voice."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8")).get("kind") == "judge"
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (OSError, ValueError, RecursionError):
         return False  # load_config reports what is wrong with it
 
 
@@ -162,7 +162,7 @@ def load_config(path: Path, **changes: str) -> TrainConfig:
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise TimbreError(f"not TOML: {error}", where=str(path), do="mend the file") from error
     if table.get("base", EMBEDDED) == EMBEDDED:
         table.setdefault("quantization", "none")

@@ -36,6 +36,7 @@ def load_base(config: TrainConfig, base: Base) -> Any:
     capped = getattr(text_config, "attn_logit_softcapping", None) is not None
     model = AutoModelForCausalLM.from_pretrained(
         base.path,
+        use_safetensors=True,
         dtype=dtype,
         quantization_config=quantization,
         device_map=device_map(),

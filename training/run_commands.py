@@ -1,19 +1,15 @@
-"""``timbre runs``, ``merge`` and ``push``: what there is, whether it is whole, how two differ, and sharing it.
+"""Whether a run is whole, in what two differ, and ``timbre merge`` and ``push``, which share one.
 
 torch loads inside ``merge`` alone.
 """
 
-import dataclasses
 import json
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from timbre.errors import TimbreError
 from training.runs import Run, loss_text, sha256_of
 
 _NO_SETTING = ("data", "parent", "phase", "base")
@@ -73,86 +69,6 @@ def _losses(run: Run, at: int) -> str:
     if at >= len(run.epochs):
         return "-"
     return f"{loss_text(run.epochs[at].train_loss)}, {loss_text(run.epochs[at].val_loss)}"
-
-
-@click.command()
-@click.argument("names", nargs=-1, metavar="[RUN ...]")
-@click.option(
-    "--verify", "verifying", is_flag=True, help="Check every adapter's checksum; exit 1 if one differs."
-)
-@click.option("--compare", "comparing", is_flag=True, help="Show in what two runs differ.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def runs(names: tuple[str, ...], verifying: bool, comparing: bool, as_json: bool) -> None:
-    """List the completed runs (and the baseline, which is always there); verify or compare them.
-
-    \b
-    timbre runs
-    timbre runs --verify
-    timbre runs --compare run1 run2
-    """
-    from training.runs import find_run, list_runs
-
-    if verifying and comparing:
-        raise TimbreError("--verify and --compare exclude each other", where="timbre runs", do="give one")
-    chosen = [find_run(name) for name in names] if names else list_runs()
-    if verifying:
-        _verify(chosen, as_json)
-    elif comparing:
-        if len(chosen) != 2:
-            raise TimbreError(
-                f"{len(chosen)} runs to compare", where="--compare", do="name two: timbre runs --compare A B"
-            )
-        _compare(chosen, as_json)
-    else:
-        _list(chosen, as_json, with_baseline=not names)
-
-
-def _list(chosen: "Sequence[Run]", as_json: bool, *, with_baseline: bool) -> None:
-    from training.base import default_base
-    from training.runs import BASELINE, loss_text
-
-    if as_json:
-        click.echo(json.dumps([{**run.facts, "identity": run.identity} for run in chosen], indent=2))
-        return
-    if with_baseline:
-        click.echo(f"{BASELINE:<16} {'':12}  base {default_base()}, no adapter")
-    for run in chosen:
-        click.echo(
-            f"{run.name:<16} {run.identity[:12]}  base {run.base}, r {run.rank}, "
-            f"{len(run.epochs)} epochs, {run.train_pairs} pairs, "
-            f"train loss {loss_text(run.epochs[-1].train_loss)}"
-        )
-
-
-def _verify(chosen: "Sequence[Run]", as_json: bool) -> None:
-    checked = [verify(run) for run in chosen]
-    if as_json:
-        click.echo(json.dumps([{**dataclasses.asdict(v), "whole": v.whole} for v in checked], indent=2))
-    for v in [] if as_json else checked:
-        if not v.files:
-            click.echo(f"{v.run}: no checksums recorded (trained by an older version)")
-        elif v.whole:
-            click.echo(f"{v.run}: {v.files} adapters are as training wrote them")
-        else:
-            damage = [f"{name} changed" for name in v.changed] + [f"{name} is gone" for name in v.missing]
-            click.echo(f"{v.run}: {'; '.join(damage)}")
-    if not all(v.whole for v in checked):
-        sys.exit(1)
-
-
-def _compare(chosen: "Sequence[Run]", as_json: bool) -> None:
-    rows = run_differences(*chosen)
-    names = [run.name for run in chosen]
-    if as_json:
-        records = [{"what": what, names[0]: one, names[1]: other} for what, one, other in rows]
-        click.echo(json.dumps(records, indent=2))
-        return
-    if not rows:
-        click.echo(f"{names[0]} and {names[1]} are the same")
-    table: list[Any] = [("", *names), *rows] if rows else []
-    widths = [max((len(row[at]) for row in table), default=0) for at in range(2)]
-    for what, one, other in table:
-        click.echo(f"{what:<{widths[0]}}  {one:<{widths[1]}}  {other}")
 
 
 @click.command()

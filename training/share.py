@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from timbre.errors import TimbreError
+from training.adapters import checked_base
 from training.base import Base, resolve_base
-from training.runs import Run, base_of
+from training.runs import Run
 
 FILES = ("README.md", "adapter_config.json", "adapter_model.safetensors")
 """What is sent: the adapter and its card. No pairs, no losses, no optimizer."""
@@ -46,7 +47,7 @@ def merge(run: Run, target: Path) -> Base:
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise TimbreError("is there already and not empty", where=str(target), do="name another folder")
-    base = base_of(run, verify=True)
+    base = checked_base(run, verify=True)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -106,7 +107,7 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     stored = json.loads((base.path / "config.json").read_text(encoding="utf-8"))
     kept = str(stored.get("dtype") or stored.get("torch_dtype") or "float32")
     # Added in float32 and rounded once: bfloat16 sums would lose small updates.
-    model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(base.path, use_safetensors=True, dtype=torch.float32)
     merged = PeftModel.from_pretrained(model, str(run.adapter)).merge_and_unload()
     merged.to(getattr(torch, kept)).save_pretrained(partial)
     AutoTokenizer.from_pretrained(base.path, local_files_only=True).save_pretrained(partial)
