@@ -19,6 +19,7 @@ from judges import (
     tone,
     voice_match,
 )
+from judges.conversation import judge_conversation
 from judges.language import language as language_of
 from judges.reference import VoiceReference
 from judges.stock_learning import stock_against
@@ -83,6 +84,11 @@ class Panel:
         An answer with a fault scores 0 on every dimension marked up, with the fault as evidence (contract C4).
         Warmth, which only a grader judges, is unscored. Evidence spans are those of ``answer.text`` as given.
         """
+        judged = judge_conversation(answer, self._text) if answer.user_spans else self._text(answer)
+        return judged | _worst(judged) if (judged["integrity"].value or 0.0) >= FAULT_AT else judged
+
+    def _text(self, answer: Answer) -> dict[str, Judgement]:
+        """The judgements of a text by itself, whether it has a fault or not."""
         text = clean(answer.text)
         shown = replace(answer, text=text.text, prompt=clean(answer.prompt).text)
         return {key: _finished(judged, text, answer) for key, judged in self._judged(shown).items()}
@@ -91,7 +97,7 @@ class Panel:
         if is_blank(answer.text):
             fault = integrity.integrity(answer)
             rest = {key: unscored(key, EMPTY) for key in DIMENSIONS}
-            return rest | {"integrity": fault} | _worst(fault)
+            return rest | {"integrity": fault}
         language = language_of(answer.text)
         foreign = language if language != "English" else None
         if foreign:
@@ -107,8 +113,6 @@ class Panel:
                 judgements[key] = unscored(key, f"written in {foreign}")
             else:
                 judgements[key] = judge(answer)
-        if fault.value is not None and fault.value >= FAULT_AT:
-            judgements |= _worst(fault)
         return {key: judgements[key] for key in DIMENSIONS}
 
     def _judges(self) -> dict[str, Callable[[Answer], Judgement]]:
@@ -125,9 +129,13 @@ class Panel:
         }
 
 
-def _worst(fault: Judgement) -> dict[str, Judgement]:
+def _worst(judged: Mapping[str, Judgement]) -> dict[str, Judgement]:
     """Every dimension marked up at 0, for an answer with a fault."""
-    return {key: Judgement(key, 0.0, fault.evidence, details={"fault": 1.0}) for key in MARKED_UP}
+    evidence = judged["integrity"].evidence
+    return {
+        key: Judgement(key, 0.0, evidence, details={"fault": 1.0}, judge=judged[key].judge)
+        for key in MARKED_UP
+    }
 
 
 def _finished(judgement: Judgement, text: CleanText, answer: Answer) -> Judgement:

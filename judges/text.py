@@ -44,6 +44,9 @@ _UNSPACED_LETTER = regex.compile(rf"[{_UNSPACED}]")
 _MARK = re.compile("[\u0300-\u036f]")
 _APOSTROPHE = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2011": "-"})
 
+_REPEATED = re.compile(r"(?<!\w)(\S.{11,300}?)(?:\s{0,20}+\1){2,}", re.DOTALL)
+"""A passage of 12 to 301 characters that comes three times or more in a row."""
+
 _DIRT = re.compile(
     r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});"
     r"|\r\n?|[\x0b\x0c\x85\u2028\u2029]"
@@ -336,3 +339,22 @@ def _joined_blocks(text: str) -> str:
         out.append(line)
         was_block = is_block
     return "".join(out)
+
+
+class Repeat(NamedTuple):
+    """A passage that comes three times or more in a row."""
+
+    start: int  # first character of its first time
+    end: int  # one past the last of its first time
+    stop: int  # one past the last of its last time
+    count: int
+
+
+def find_repeats(text: str) -> list[Repeat]:
+    """Loops of ``text``, in order; a page shows each passage once and folds the rest."""
+    return [Repeat(m.start(), m.end(1), m.end(), m.group().count(m[1])) for m in _REPEATED.finditer(text)]
+
+
+def fold_repeats(text: str) -> str:
+    """``text`` with every loop's passage once and how often it comes: ``It rains. [… repeats 14 times]``."""
+    return _REPEATED.sub(lambda m: f"{m[1]} [… repeats {m[0].count(m[1])} times]", text)

@@ -60,6 +60,7 @@ class Answer:
     subjects: tuple[str, ...] = ()  # third parties that the prompt is about, as it names them
     first_person_licensed: bool = False  # the prompt invites the teller's own past; else that is an invention
     target_words: tuple[int, int] | None = None  # inclusive band of words asked for, if any
+    user_spans: tuple[tuple[int, int], ...] = ()  # of ``text``: the user's further messages in a conversation
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from judges.types import Answer
 from timbre.errors import TimbreError
 
 COLUMNS = ("id", "prompt", "text", "label")
-OPTIONAL = ("subjects", "first_person_licensed", "target_words")  # as a canary has them; never a rater's
+OPTIONAL = ("subjects", "first_person_licensed", "target_words", "other_text")  # never a rater's
 YES_OR_NO = {"": False, "false": False, "0": False, "true": True, "1": True}  # cells, in lower case
 MIN_ROWS = 20  # fewer rows say nothing of agreement; what a gate asks for is in its policy
 
@@ -33,6 +33,7 @@ class Labels:
     labels: Array  # shape (rows,), within the scale
     ratings: Array  # shape (rows, raters), NaN where a rater gave none
     raters: tuple[str, ...]  # names of the further columns
+    others: tuple[str, ...]  # the text that each was held against; empty unless the file holds pairs
     columns: tuple[str, ...]  # those of OPTIONAL that there are
     scale: tuple[float, float]  # least and greatest label possible
     yes_from: float  # label from which a text counts as a yes
@@ -55,9 +56,10 @@ def read_labels(
 ) -> Labels:
     """Read a CSV file with the columns id, prompt, text and label; each further column is a rater's.
 
-    Three further columns are no rater's: ``subjects`` (names separated by semicolons),
+    Four further columns are no rater's: ``subjects`` (names separated by semicolons),
     ``first_person_licensed`` (true or false) and ``target_words`` (a band, such as 40-80). An empty cell
-    there, in ``prompt`` or in a rater's column means that nothing is given.
+    there, in ``prompt`` or in a rater's column means that nothing is given. With ``other_text`` each row is a
+    pair: its label is 1 where ``text`` is the better one, 0 where the other is, .5 for a tie.
 
     Args:
         path: The file.
@@ -80,7 +82,8 @@ def read_labels(
     ids = rows["id"].str.strip()
     refuse(ids, ids == "", "is empty", "name the row")
     refuse(ids, ids.duplicated(), "is used twice", "give each id once")
-    refuse(rows["text"], rows["text"].map(is_blank), "is empty", "fill it in or drop the row")
+    for name in (name for name in ("text", "other_text") if name in rows.columns):
+        refuse(rows[name], rows[name].map(is_blank), "is empty", "fill it in or drop the row")
     raters = [name for name in rows.columns if name not in (*COLUMNS, *OPTIONAL)]
     numbers = rows[["label", *raters]].apply(pd.to_numeric, errors="coerce").astype(float)
     for name in numbers.columns:
@@ -115,6 +118,7 @@ def read_labels(
         labels=labels,
         ratings=numbers[raters].to_numpy(),
         raters=tuple(raters),
+        others=tuple(rows["other_text"]) if "other_text" in rows.columns else (),
         columns=tuple(name for name in OPTIONAL if name in rows.columns),
         scale=(low, high),
         yes_from=cut,
@@ -159,7 +163,7 @@ def _refuse(path: str, cells: "pd.Series[Any]", wrong: "pd.Series[Any]", problem
 
 
 def _answer(row: "pd.Series[Any]", where: str) -> Answer:
-    subjects, licensed, words = (str(row.get(name, "")).strip() for name in OPTIONAL)
+    subjects, licensed, words = (str(row.get(name, "")).strip() for name in OPTIONAL[:3])
     if licensed.lower() not in YES_OR_NO:
         raise TimbreError(f"first_person_licensed {licensed!r}", where=where, do="write true or false")
     band = _BAND.fullmatch(words)
