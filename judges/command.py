@@ -12,16 +12,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from judges.types import DIMENSIONS, Answer, Judgement
 from timbre.errors import TimbreError
 from timbre.paths import DEFAULT_FLOOR, DEFAULT_VOICE
-
-if TYPE_CHECKING:
-    from judges.reference import VoiceReference
 
 # Keys of a line that mean something; others are ignored, unless they look like one of these misspelt.
 KEYS = ("id", "prompt", "text", "subjects", "first_person_licensed", "target_words")
@@ -60,9 +56,13 @@ def score(file: str, as_json: bool, voice: Path | None, floor: Path | None) -> N
       timbre score answers.jsonl --json | jq '.scores.self_insertion.evidence'
     """
     from judges.panel import Panel
+    from judges.reference import load_reference
 
     answers = read_answers(_read(file), "<stdin>" if file == "-" else file)
-    panel = Panel(_reference(voice, floor), topics=_topics([answer.prompt for answer in answers]))
+    floor = floor or (DEFAULT_FLOOR if DEFAULT_FLOOR.is_file() else None)
+    has_voice = voice is not None or DEFAULT_VOICE.is_file()
+    reference = load_reference(voice or DEFAULT_VOICE, floor) if has_voice else None
+    panel = Panel(reference, topics=_topics([answer.prompt for answer in answers]))
     panel.judge(answers[0])  # loads and fits once, before there are threads
     pool = ThreadPoolExecutor(os.cpu_count() or 1)  # the encoder runs outside of Python's lock
     try:
@@ -93,16 +93,6 @@ def _read(file: str) -> bytes:
         return Path(file).read_bytes()
     except OSError as error:
         raise TimbreError(f"can't read it ({error.strerror})", where=file, do="check the path") from error
-
-
-def _reference(voice: Path | None, floor: Path | None) -> "VoiceReference | None":
-    from judges.reference import load_reference
-
-    if floor is None and DEFAULT_FLOOR.is_file():
-        floor = DEFAULT_FLOOR
-    if voice is None and not DEFAULT_VOICE.is_file():
-        return None
-    return load_reference(voice or DEFAULT_VOICE, floor)
 
 
 def read_answers(data: bytes, name: str) -> list[Answer]:

@@ -1,6 +1,6 @@
 """`self_insertion`: does an answer's teller claim a past of their own that no licence covers?
 
-The fitted encoder reads every sentence (``judges.encoder.claims``); six patterns, each of one kind of claim, raise
+The fitted encoder reads every sentence (``judges.encoder.claims``); seven patterns, each of one kind of claim, raise
 what it gives, and judge alone where there is no encoder. Reading a book or seeing a film is no claim. Quotations,
 speakers' lines, titles, placeholders, reported speech, hypotheticals, wishes and denials are somebody else's words or
 nobody's claim: they are blanked with ``MASK``, one for one, so that offsets stay.
@@ -36,10 +36,6 @@ def self_insertion(answer: Answer, claims: Claims | None = None) -> Judgement:
     """The highest probability among the sentences that the answer's teller claims a past of their own, in [0, 1].
 
     A prompt that asks for the first person in its own words licenses it as the mark does: then the value is 0.
-
-    Args:
-        answer: Any text with its prompt.
-        claims: The fitted encoder; without it the patterns judge alone.
 
     Returns:
         Sentences of at least ``FAULT_AT`` as evidence, marked ``LICENSED`` where the licence covers them; details
@@ -89,12 +85,8 @@ def is_labelled_fiction(prompt: str, text: str) -> bool:
 def asserted(text: str, known: str = "") -> str:
     """``text``, of equal length, with all that its teller does not assert masked.
 
-    Emphasis marks become spaces and typographic apostrophes straight ones, so patterns need not know them.
-    Quotation marks around the whole answer, as a model puts them, mask nothing.
-
-    Args:
-        text: An answer.
-        known: The prompt, say; a line labelled with a name that is in it is that person's.
+    Emphasis marks become spaces and typographic apostrophes straight ones, so patterns need not know them. Quotation
+    marks around the whole answer mask nothing. A line labelled with a name that is in ``known`` is that person's.
     """
     shown = _masked(text.translate(_FLAT), _marked_spans(text, known))
     return _masked(

@@ -59,6 +59,9 @@ CLAIMS = [
     ("done_to_me", "On Sundays Truman gave me a list."),
     ("done_by_me", "I told Nelle not to go."),
     ("done_by_me", "I typed for him, badly."),
+    ("as_a", "As a midwife I have stopped believing in quiet nights."),
+    ("as_a", "As someone who lived there, I can describe the smell."),
+    ("as_a", "As a fellow exile I know the temptation."),
     ("of_us", "The three of us never spoke of it again."),
     ("of_us", "Those of us who knew her brought cigarettes."),
 ]
@@ -71,8 +74,8 @@ def test_a_pattern_finds_its_kind_of_claim_without_an_encoder(pattern: str, text
     assert [(e.why, e.text) for e in found.evidence] == [(pattern, text)]
 
 
-def test_there_are_six_patterns_and_each_has_a_claim() -> None:
-    assert len(PATTERNS) == 6 and set(PATTERNS) == {pattern for pattern, _ in CLAIMS}
+def test_there_are_seven_patterns_and_each_has_a_claim() -> None:
+    assert len(PATTERNS) == 7 and set(PATTERNS) == {pattern for pattern, _ in CLAIMS}
 
 
 NO_CLAIMS = [
@@ -346,13 +349,14 @@ def answers(name: str) -> list[tuple[Answer, bool]]:
 
 
 GOLDEN: dict[str, int] = {
+    "as_a": 12,
     "childhood": 5,
     "done_by_me": 3,
     "done_to_me": 14,
     "kin": 38,
     "label 0, value 0.0": 417,
-    "label 1, value 0.0": 298,
-    "label 1, value 0.9": 73,
+    "label 1, value 0.0": 286,
+    "label 1, value 0.9": 85,
     "licensed": 31,
     "of_us": 9,
     "origin": 4,
