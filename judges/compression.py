@@ -44,7 +44,7 @@ def compression(answer: Answer) -> Judgement:
     if count > high:
         evidence.append(_evidence(answer.text, found[high:], "over_band"))
     evidence.sort(key=lambda e: e.start)
-    figures = {"words": count, "low": low, "high": high}
+    figures: dict[str, float] = {"words": count, "low": low, "high": high}
     figures |= {"band": band, "distinct_share": share, "density": density}
     details = {name: float(figure) for name, figure in figures.items()}
     return Judgement("compression", band * density, tuple(evidence), details=details)

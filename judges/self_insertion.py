@@ -9,6 +9,7 @@ nobody's claim: they are blanked with ``MASK``, one for one, so that offsets sta
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from judges.pattern_files import load_patterns
 from judges.text import sentences
@@ -54,6 +55,7 @@ def self_insertion(answer: Answer, claims: Claims | None = None) -> Judgement:
     return Judgement("self_insertion", 0.0 if is_licensed else highest, evidence, details=details)
 
 
+@lru_cache(maxsize=256)
 def is_lent_voice(prompt: str) -> bool:
     """Whether the prompt asks for the first person: a letter as Galileo, a toast for me, your childhood."""
     return bool(_P["lent_voice"].search(prompt[:1000].replace("\u2019", "'")))

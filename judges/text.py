@@ -329,7 +329,7 @@ class Repeat(NamedTuple):
     start: int  # first character of its first time
     end: int  # one past the last of its first time
     stop: int  # one past the last of its last time
-    count: int
+    times: int
 
 
 def find_repeats(text: str) -> list[Repeat]:

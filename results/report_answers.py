@@ -125,7 +125,7 @@ def folded(
     for loop in find_repeats(text):
         made += marked(text, evidence, new, at, loop.end)
         again = marked(text, evidence, new, loop.end, loop.stop)
-        made += Markup("<details><summary>… repeats {} times</summary>{}</details>").format(loop.count, again)
+        made += Markup("<details><summary>… repeats {} times</summary>{}</details>").format(loop.times, again)
         at = loop.stop
     return made + marked(text, evidence, new, at, len(text))
 
