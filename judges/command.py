@@ -1,4 +1,4 @@
-"""``timbre score FILE.jsonl``; heavy imports wait for the first text, so that ``--help`` is quick."""
+"""``timbre score FILE``; heavy imports wait for the first text, so that ``--help`` is quick."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(name="score")
-@click.argument("file", metavar="FILE.jsonl")
+@click.argument("file", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line a text, as soon as it is judged.")
 @click.option(
     "--voice",
@@ -30,27 +30,30 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="The base model's answers {prompt, text, base}. [default: judges/data/floor.jsonl, if there]",
 )
-def score(file: str, as_json: bool, voice: Path | None, floor: Path | None) -> None:
+@click.option("--prompt", default="", help="What a plain text answers, for relevance.")
+def score(file: str, as_json: bool, voice: Path | None, floor: Path | None, prompt: str) -> None:
     """Judge any texts with every judge that needs no grader.
 
-    FILE.jsonl has one text a line, "-" reads them from standard input:
+    FILE is a Markdown or plain text, a voice's pairs, or JSON Lines; "-" reads it from standard input:
 
     \b
       {"id": "a", "prompt": "A note on umbrellas.", "text": "Nobody owns one.",
        "subjects": [], "first_person_licensed": false, "target_words": [30, 90]}
 
-    on one line each; the last three keys may be left out. Out come values in [0, 1] for the judged
-    dimensions and plain figures for the counted ones, or the reason why there is none.
+    on one line each; the last three keys may be left out. In a writer's own text the first person is no fault.
+    Out come values in [0, 1] for the judged dimensions and plain figures for the counted ones, or the reason why
+    there is none.
 
     \b
-    Example:
-      timbre score answers.jsonl
-      timbre score answers.jsonl --json | jq '.scores.self_insertion.evidence'
+    timbre score essay.md
+    pbpaste | timbre score - --prompt "A note on umbrellas."
+    timbre score mine.jsonl --voice mine.jsonl
+    timbre score answers.jsonl --json | jq '.scores.self_insertion.evidence'
     """
     from judges.panel import Panel
-    from judges.score_file import read_answers, score_line, score_table
+    from judges.score_file import read_answers, score_line, score_page, score_table
 
-    answers = read_answers(_read(file), "<stdin>" if file == "-" else file)
+    answers = read_answers(_read(file), "<stdin>" if file == "-" else file, prompt)
     panel = Panel(_reference(voice, floor), topics=_topics([answer.prompt for answer in answers]))
     panel.judge(answers[0])  # loads and fits once, before there are threads
     pool = ThreadPoolExecutor(os.cpu_count() or 1)  # the encoder runs outside of Python's lock
@@ -60,7 +63,8 @@ def score(file: str, as_json: bool, voice: Path | None, floor: Path | None) -> N
             for answer, judgements in zip(answers, judged, strict=True):
                 click.echo(score_line(answer, judgements))
         else:
-            click.echo(score_table(list(judged)))
+            results = list(judged)
+            click.echo(score_page(results[0]) if len(results) == 1 else score_table(results))
     finally:
         pool.shutdown(cancel_futures=True)
 

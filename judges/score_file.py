@@ -1,7 +1,8 @@
-"""Judge a file of texts: lines in, lines out, or a table of what they come to."""
+"""Judge texts: JSON lines, a voice's pairs or one plain text in; lines, a page or a table out."""
 
 import difflib
 import json
+import re
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,17 +15,32 @@ KEYS = ("id", "prompt", "text", "subjects", "first_person_licensed", "target_wor
 """Keys of a line that mean something; others are ignored, unless they look like one of these misspelt."""
 
 
-def read_answers(data: bytes, name: str) -> list[Answer]:
-    """The answers in a JSON Lines file; ``name`` stands for it in errors.
+_FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1[ \t]*(?:\n|\Z)", re.DOTALL)
+
+
+def read_answers(data: bytes, name: str, prompt: str = "") -> list[Answer]:
+    """The answers in JSON Lines, or one answer that is a whole Markdown or plain text.
+
+    A line may be a pair of a voice's own file too, whose ``response`` is the text. Where the text is a writer's own
+    (a pair, or plain text), the first person is licensed.
+
+    Args:
+        data: Content of the file.
+        name: Stands for it in errors.
+        prompt: What a plain text answers.
 
     Raises:
-        TimbreError: With ``name:line``, for the first line that is not
-            ``{id, prompt, text, subjects?, first_person_licensed?, target_words?}``; or there is no line.
+        TimbreError: With ``name:line``, for the first line that is neither
+            ``{id, prompt, text, subjects?, first_person_licensed?, target_words?}`` nor a pair; or there is nothing.
     """
-    answers = [_answer(record, f"{name}:{number}") for number, record in parse_objects(data, name)]
-    if not answers:
-        raise TimbreError("no line to judge", where=name, do='write {"id", "prompt", "text"} lines')
-    return answers
+    stripped = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not stripped:
+        do = 'write {"id", "prompt", "text"} lines, pairs, or a text'
+        raise TimbreError("nothing to judge", where=name, do=do)
+    if not stripped.startswith(b"{"):
+        text = _FRONT_MATTER.sub("", stripped.decode("utf-8", "replace").replace("\r\n", "\n"))
+        return [Answer(name, prompt, text.strip(), first_person_licensed=True)]
+    return [_answer(record, name, number) for number, record in parse_objects(data, name)]
 
 
 def score_line(answer: Answer, judgements: Mapping[str, Judgement]) -> str:
@@ -46,6 +62,17 @@ def score_line(answer: Answer, judgements: Mapping[str, Judgement]) -> str:
     return json.dumps({"id": answer.id, "scores": scores}, allow_nan=False)
 
 
+def score_page(judgements: Mapping[str, Judgement]) -> str:
+    """One text: a line a dimension, with its value and its first evidence, or why there is none."""
+    lines = [f"{'dimension':<17}{'better':<8}{'value':>7}  why"]
+    for key, judgement in judgements.items():
+        value = "-" if judgement.value is None else f"{judgement.value:.2f}"
+        quotes = [f"{e.why}: {' '.join(e.text.split())[:60]}" for e in judgement.evidence[:1]]
+        why = judgement.unscored or "".join(quotes)
+        lines.append(f"{key:<17}{DIMENSIONS[key].direction:<8}{value:>7}  {why}".rstrip())
+    return "\n".join(lines)
+
+
 def score_table(results: Sequence[Mapping[str, Judgement]]) -> str:
     """A line a dimension: which way is better, scored, unscored and mostly why, mean and median."""
     lines = [f"{'dimension':<17}{'better':<8}{'n':>5}{'mean':>9}{'median':>9}{'unscored':>10}  why mostly"]
@@ -63,7 +90,11 @@ def score_table(results: Sequence[Mapping[str, Judgement]]) -> str:
     return "\n".join(lines)
 
 
-def _answer(record: Mapping[str, object], where: str) -> Answer:
+def _answer(record: Mapping[str, object], name: str, line: int) -> Answer:
+    where = f"{name}:{line}"
+    if "response" in record and "text" not in record:
+        texts = (text_field(record, key, where) for key in ("prompt", "response"))
+        return Answer(f"line {line}", *texts, first_person_licensed=True)
     for key in record:
         near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
         if key not in KEYS and near:
