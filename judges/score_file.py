@@ -93,8 +93,8 @@ def score_table(results: Sequence[Mapping[str, Judgement]]) -> str:
 def _answer(record: Mapping[str, object], name: str, line: int) -> Answer:
     where = f"{name}:{line}"
     if "response" in record and "text" not in record:
-        texts = (text_field(record, key, where) for key in ("prompt", "response"))
-        return Answer(f"line {line}", *texts, first_person_licensed=True)
+        prompt, response = (text_field(record, key, where) for key in ("prompt", "response"))
+        return Answer(f"line {line}", prompt, response, first_person_licensed=True)
     for key in record:
         near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
         if key not in KEYS and near:
