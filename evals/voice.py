@@ -148,13 +148,14 @@ def voice(
 def _sample(canary: Canary) -> Sample:
     return Sample(
         id=canary.id,
-        input=canary.prompt,
+        input=canary.turns[0],
         metadata={
             "kind": canary.kind,
             "subjects": list(canary.subjects),
             "first_person_licensed": canary.first_person_licensed,
             "facts": list(canary.facts),
             "target_words": list(canary.target_words),
+            **({"further_messages": list(canary.turns[1:])} if canary.turns[1:] else {}),
         },
     )
 

@@ -1,18 +1,32 @@
-"""``timbre score FILE``; heavy imports wait for the first text, so that ``--help`` is quick."""
+"""``timbre score FILE``: JSON lines, a voice's pairs or one plain text in; lines, a page or a table out.
 
+Heavy imports wait for the first text, so that ``--help`` is quick.
+"""
+
+import difflib
+import json
 import os
+import re
+import statistics
 import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from judges.types import DIMENSIONS, Answer, Judgement
 from timbre.errors import TimbreError
 from timbre.paths import DEFAULT_FLOOR, DEFAULT_VOICE
 
 if TYPE_CHECKING:
     from judges.reference import VoiceReference
+
+_FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1[ \t]*(?:\n|\Z)", re.DOTALL)
+# Keys of a line that mean something; others are ignored, unless they look like one of these misspelt.
+KEYS = ("id", "prompt", "text", "subjects", "first_person_licensed", "target_words")
 
 
 @click.command(name="score")
@@ -51,7 +65,6 @@ def score(file: str, as_json: bool, voice: Path | None, floor: Path | None, prom
     timbre score answers.jsonl --json | jq '.scores.self_insertion.evidence'
     """
     from judges.panel import Panel
-    from judges.score_file import read_answers, score_line, score_page, score_table
 
     answers = read_answers(_read(file), "<stdin>" if file == "-" else file, prompt)
     panel = Panel(_reference(voice, floor), topics=_topics([answer.prompt for answer in answers]))
@@ -71,7 +84,7 @@ def score(file: str, as_json: bool, voice: Path | None, floor: Path | None, prom
 
 def _topics(prompts: list[str]) -> dict[str, tuple[str, ...]]:
     """The file's prompts, and the shipped ones beside them where these are too few to compare with."""
-    from judges.json_lines import read_objects
+    from judges.reference import read_objects
     from judges.relevance import MIN_PROMPTS
 
     if len(set(prompts)) <= MIN_PROMPTS:
@@ -96,3 +109,111 @@ def _reference(voice: Path | None, floor: Path | None) -> "VoiceReference | None
     if voice is None and not DEFAULT_VOICE.is_file():
         return None
     return load_reference(voice or DEFAULT_VOICE, floor)
+
+
+def read_answers(data: bytes, name: str, prompt: str = "") -> list[Answer]:
+    """The answers in JSON Lines, or one answer that is a whole Markdown or plain text.
+
+    A line may be a pair of a voice's own file too, whose ``response`` is the text. Where the text is a writer's own
+    (a pair, or plain text), the first person is licensed.
+
+    Args:
+        data: Content of the file.
+        name: Stands for it in errors.
+        prompt: What a plain text answers.
+
+    Raises:
+        TimbreError: With ``name:line``, for the first line that is neither
+            ``{id, prompt, text, subjects?, first_person_licensed?, target_words?}`` nor a pair; or there is nothing.
+    """
+    from judges.reference import parse_objects
+
+    stripped = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not stripped:
+        do = 'write {"id", "prompt", "text"} lines, pairs, or a text'
+        raise TimbreError("nothing to judge", where=name, do=do)
+    if not stripped.startswith(b"{"):
+        text = _FRONT_MATTER.sub("", stripped.decode("utf-8", "replace").replace("\r\n", "\n"))
+        return [Answer(name, prompt, text.strip(), first_person_licensed=True)]
+    return [_answer(record, name, number) for number, record in parse_objects(data, name)]
+
+
+def score_line(answer: Answer, judgements: Mapping[str, Judgement]) -> str:
+    """One line of ``timbre score --json``: ``{id, scores: {dimension: {value, evidence, unscored}}}``.
+
+    ``value`` is null where ``unscored`` gives a reason, and the other way round. ASCII alone, for any locale.
+    """
+    scores = {
+        key: {
+            "value": judgement.value,
+            "evidence": [vars(e) for e in judgement.evidence],
+            "unscored": judgement.unscored,
+        }
+        for key, judgement in judgements.items()
+    }
+    return json.dumps({"id": answer.id, "scores": scores}, allow_nan=False)
+
+
+def score_page(judgements: Mapping[str, Judgement]) -> str:
+    """One text: a line a dimension, with its value and its first evidence, or why there is none."""
+    lines = [f"{'dimension':<17}{'better':<8}{'value':>7}  why"]
+    for key, judgement in judgements.items():
+        value = "-" if judgement.value is None else f"{judgement.value:.2f}"
+        quotes = [f"{e.why}: {' '.join(e.text.split())[:60]}" for e in judgement.evidence[:1]]
+        why = judgement.unscored or "".join(quotes)
+        lines.append(f"{key:<17}{DIMENSIONS[key].direction:<8}{value:>7}  {why}".rstrip())
+    return "\n".join(lines)
+
+
+def score_table(results: Sequence[Mapping[str, Judgement]]) -> str:
+    """A line a dimension: which way is better, scored, unscored and mostly why, mean and median."""
+    lines = [f"{'dimension':<17}{'better':<8}{'n':>5}{'mean':>9}{'median':>9}{'unscored':>10}  why mostly"]
+    for key, dimension in DIMENSIONS.items():
+        judged = [result[key] for result in results]
+        values = [j.value for j in judged if j.value is not None]
+        reasons = Counter(j.unscored for j in judged if j.unscored is not None)
+        mean = f"{statistics.fmean(values):.2f}" if values else "-"
+        median = f"{statistics.median(values):.2f}" if values else "-"
+        why = reasons.most_common(1)[0][0] if reasons else ""
+        lines.append(
+            f"{key:<17}{dimension.direction:<8}{len(values):>5}{mean:>9}{median:>9}"
+            f"{reasons.total():>10}  {why}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def _answer(record: Mapping[str, object], name: str, line: int) -> Answer:
+    from judges.reference import text_field
+
+    where = f"{name}:{line}"
+    if "response" in record and "text" not in record:
+        prompt, response = (text_field(record, key, where) for key in ("prompt", "response"))
+        return Answer(f"line {line}", prompt, response, first_person_licensed=True)
+    for key in record:
+        near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
+        if key not in KEYS and near:
+            raise TimbreError(f"unknown key '{key}'", where=where, do=f"write '{near[0]}'")
+    subjects = record.get("subjects") or []
+    if not isinstance(subjects, list) or not all(isinstance(s, str) and s.strip() for s in subjects):
+        raise TimbreError("subjects is not a list of names", where=where, do='write ["A. Name", ...]')
+    licensed = record.get("first_person_licensed", False)
+    if not isinstance(licensed, bool):
+        raise TimbreError("first_person_licensed is no truth value", where=where, do="write true or false")
+    return Answer(
+        id=text_field(record, "id", where),
+        prompt=text_field(record, "prompt", where),
+        text=text_field(record, "text", where),
+        subjects=tuple(subjects),
+        first_person_licensed=licensed,
+        target_words=_band(record.get("target_words"), where),
+    )
+
+
+def _band(given: object, where: str) -> tuple[int, int] | None:
+    if given is None:
+        return None
+    if isinstance(given, list) and len(given) == 2 and all(type(n) is int for n in given):
+        low, high = given
+        if 1 <= low <= high:
+            return low, high
+    raise TimbreError("target_words is not a band", where=where, do="write [low, high] with 1 <= low <= high")

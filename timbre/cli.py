@@ -31,6 +31,7 @@ _COMMANDS = {
     "report": ("results.commands:report", "one HTML page of all runs"),
     "scores": ("results.commands:scores", "the table of scores as a file"),
     "score": ("judges.command:score", "judge any text, without a server"),
+    "label": ("results.labelling.command:label", "rate answers blind, for a licence"),
     "calibrate": ("timbre.calibrate_command:calibrate", "license a judge with labels"),
     "stock": ("results.stock_command:stock", "learn a base's stock phrases"),
     "merge": ("training.run_commands:merge", "a run as a model of its own"),

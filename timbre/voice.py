@@ -68,7 +68,7 @@ def run_all() -> None:
     arms = [BASELINE, *RUNS]
     logs = logs_dir() / "voice"
     print(PLAN)
-    say("1/4  Training run1 and run2 (nf4 LoRA on the embedded base, about a minute each)")
+    say("1/4  Training run1 and run2 (LoRA on the embedded base, about a minute each)")
     for name, preset in RUNS.items():
         train(name, CHECKOUT / "training" / "presets" / preset)
         if not logs.exists():

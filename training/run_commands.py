@@ -74,27 +74,36 @@ def _losses(run: Run, at: int) -> str:
 @click.command()
 @click.argument("name", metavar="RUN")
 @click.option(
-    "-o", "--out", "target", type=click.Path(path_type=Path), required=True, help="Folder to write."
+    "-o", "--out", "target", type=click.Path(path_type=Path), required=True, help="Folder or file to write."
 )
+@click.option("--gguf", "as_gguf", is_flag=True, help="Write one GGUF file, for llama.cpp and Ollama.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
-def merge(name: str, target: Path, as_json: bool) -> None:
-    """Merge a run into its base: a folder of safetensors that needs no adapter.
+def merge(name: str, target: Path, as_gguf: bool, as_json: bool) -> None:
+    """Merge a run into its base: a folder of safetensors that needs no adapter, or one GGUF file.
 
     The folder is a base like any other, for vLLM, transformers, a preset's `base`, or a comparison of two
-    bases. The sums are made in float32 and stored in the base's own number type.
+    bases. The sums are made in float32 and stored in the base's own number type, in the GGUF file too.
 
     \b
     timbre merge run2 -o models/run2-merged
     TIMBRE_BASE=models/run2-merged inspect eval evals/voice.py --model baseline
+    timbre merge run2 --gguf -o run2.gguf && echo "FROM ./run2.gguf" > Modelfile && ollama create run2
     """
     from training.runs import find_run
     from training.share import merge as merged
+    from training.share import merge_gguf
 
-    base = merged(find_run(name), target)
-    if as_json:
-        click.echo(json.dumps({"run": name, "path": str(base.path), "sha256": base.sha256}))
+    run = find_run(name)
+    facts = {"run": name, "path": str(target)}
+    if as_gguf:
+        merge_gguf(run, target)
     else:
-        click.echo(f"wrote {name} merged to {base.path} (sha256 {base.sha256[:12]})")
+        facts["sha256"] = merged(run, target).sha256
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        digest = f" (sha256 {facts['sha256'][:12]})" if "sha256" in facts else ""
+        click.echo(f"wrote {name} merged to {target}{digest}")
 
 
 @click.command()
