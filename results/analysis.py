@@ -187,7 +187,7 @@ def _with_failures(text: str, failures: tuple[FailureMode, ...]) -> str:
     hard = [f for f in failures if f.name != "hashtag_slop"]
     if hard:
         worst = max(hard, key=lambda f: f.answers)
-        text += f"; {worst.answers} of {worst.of} answers fail by {worst.name}"
+        text += f"; {worst.clause}"
         inserted = next((f for f in hard if f.name == "self_insertion" and f is not worst), None)
         text += f", {inserted.answers} by self_insertion" if inserted else ""
     return f"{text}."
