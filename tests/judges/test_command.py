@@ -79,10 +79,11 @@ def test_a_text_and_a_voices_pairs_are_judged_as_they_are(given: str, answers: l
 
 
 def test_one_text_is_shown_by_its_values_and_evidence(pairs: Path) -> None:
-    output, error = _run(pairs, "-", "--prompt", "A note on herons.", given="A heron stood there. #birds")
+    output, error = _run(pairs, "-", given="A heron stood there. #birds")
     rows = {line.split()[0]: line for line in output.splitlines()}
     assert error is None and set(rows) == {"dimension", *DIMENSIONS}
     assert rows["hashtag_slop"].endswith("hashtag: #birds") and "nan" not in output
+    assert rows["relevance"].endswith("-  no prompt to belong to")
 
 
 @pytest.mark.parametrize(
