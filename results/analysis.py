@@ -22,7 +22,7 @@ from results.records import RunLog
 from results.statistics import SOFT_LEVEL, TOLERANCE, margin_p, mcnemar
 from results.story import Story
 from results.verdicts import GateResult, gain_sentence, interval
-from training.runs import BASELINE
+from training.runs import BASELINE, counted
 
 SHARE = 0.5
 """Share of the margin under which a proven gain is too small to count: half of what a loss may be."""
@@ -211,7 +211,7 @@ def _moved(story: Story) -> tuple[str, ...]:
         f"{canary}: {', '.join(text for *_, text in sorted(of_canary, reverse=True))}"
         for canary, of_canary in sorted(moves.items(), key=lambda item: max(item[1])[:2], reverse=True)
     ]
-    more = [f"and {len(lines) - MOVED} canaries more"] if len(lines) > MOVED else []
+    more = [f"and {counted(len(lines) - MOVED, 'canary')} more"] if len(lines) > MOVED else []
     return (*lines[:MOVED], *more)
 
 

@@ -77,7 +77,7 @@ def _train_voice(config: "TrainConfig", name: str, resume: bool, replace: bool, 
     from training.devices import is_first
     from training.pairs import read_pairs
     from training.qlora import train_voice
-    from training.runs import loss_text
+    from training.runs import counted, loss_text
 
     if is_first():
         for line in data_lines(read_pairs(config.data)):
@@ -97,7 +97,7 @@ def _train_voice(config: "TrainConfig", name: str, resume: bool, replace: bool, 
         return
     losses = [loss_text(epoch.train_loss) for epoch in run.epochs]
     click.echo(
-        f"{run.name}: {len(losses)} epochs, train loss {losses[0]} -> {losses[-1]}, "
+        f"{run.name}: {counted(len(losses), 'epoch')}, train loss {losses[0]} -> {losses[-1]}, "
         f"identity {run.identity[:12]}, {run.path}\n"
         f"next: inspect eval evals/voice.py --model baseline,{run.name} && "
         f"timbre gate --baseline baseline --candidate {run.name}"
