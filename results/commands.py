@@ -108,6 +108,8 @@ def compare(
     for kind, of_kind in kinds.items():
         say(console, f"Only canaries of kind {kind or '(none)'}:")
         show_runs(names, of_kind if counted else without_counted(of_kind))
+    if len(names) > 1:
+        say(console, f"next: timbre gate --baseline {names[0]} --candidate {names[-1]}")
 
 
 @click.command(cls=GateCommand)
@@ -334,7 +336,7 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
         ]
         print_json(rows[0] if len(rows) == 1 else rows)
     elif not check:
-        click.echo(f"wrote the section of {', '.join(runs)} to {page}")
+        click.echo(f"wrote the section of {', '.join(runs)} to {page}\nnext: timbre report")
     elif not stale:
         click.echo(f"{page} is what the runs show")
     for run, difference in stale.items():

@@ -205,6 +205,14 @@ def test_results_read_the_logs_and_export_the_run(
     assert gate.returncode in (1, 2), gate.stderr
 
 
+def test_a_run_and_the_base_are_asked_by_hand(logs: dict[str, EvalLog], workspace: Workspace) -> None:
+    options = ("--temperature", "0", "--max-tokens", "12", "--json")
+    done = workspace.run("timbre", "ask", f"{RUN},baseline", PROBE_PROMPTS[0], *options)
+    own, base = json.loads(done.stdout)["replies"]
+    assert (own["run"], base["run"]) == (RUN, "baseline")
+    assert own["text"] and base["text"] and base["is_cut_off"]
+
+
 def test_an_endpoint_that_is_dead_fails_the_eval_and_is_named(trained: Path, workspace: Workspace) -> None:
     dead = "http://127.0.0.1:9/v1"
     done = workspace.run("inspect", "eval", "evals/voice.py", "--model", RUN, *SHORT, TIMBRE_VLLM_URL=dead)
