@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,7 +80,7 @@ def read_records(source: str) -> Records:
     if source.startswith(HUB):
         return _from_datasets(source, _load_hub(source))
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):  # pathlib's own raises on a name that is too long
         return _from_datasets(source, _load_folder(path))
     data = _bytes(path)
     digest = hashlib.sha256(data).hexdigest()
