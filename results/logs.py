@@ -1,8 +1,10 @@
 """Inspect logs of the voice task, read into plain records; inspect_ai is imported only when a log is read."""
 
 import difflib
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -173,6 +175,11 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
     if log.eval.task.rsplit("/", 1)[-1] != "voice":
         return None
     facts = (log.eval.metadata or {}).get("timbre")
+    with _shape_reported(path):
+        return _header_of(path, log, facts)
+
+
+def _header_of(path: str, log: "EvalLog", facts: Any) -> _Header:
     if not isinstance(facts, dict) or not {"run", "identity", "suite"} <= facts.keys():
         raise _error("the log does not say which run answered", path, "evaluate with this version of Timbre")
     shots = int(facts.get("shots") or 0)
@@ -194,6 +201,16 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
         str(facts.get("base")),
         conditions,
     )
+
+
+@contextmanager
+def _shape_reported(path: str) -> Iterator[None]:
+    """A log that somebody else wrote or changed may hold anything where Timbre writes its records."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        what = f"a record in the log has another shape ({type(error).__name__}: {error})"
+        raise _error(what, path, "evaluate again with this version of Timbre") from error
 
 
 def _decoding(log: "EvalLog") -> str:
@@ -268,6 +285,11 @@ def _read(header: _Header) -> RunLog:
             f"the eval has status {header.status!r}", header.path, "finish it with `inspect eval-retry`"
         )
     log = _open(read_eval_log, header.path, exclude_fields=_BULKY)
+    with _shape_reported(header.path):
+        return _run_log(header, log)
+
+
+def _run_log(header: _Header, log: "EvalLog") -> RunLog:
     samples = log.samples or []
     expected = log.results.total_samples if log.results else len(samples)
     scored = [s for s in samples if SCORER in (s.scores or {})]
@@ -350,7 +372,7 @@ def _judgement(key: str, recorded: Mapping[str, Any] | None, value: Any, missing
     """What the scorer recorded in full; else its bare value, where NaN and None mean unscored."""
     recorded = {"value": value} if recorded is None else recorded
     number = recorded.get("value")
-    number = float(number) if isinstance(number, int | float) and number == number else None
+    number = float(number) if isinstance(number, int | float) and math.isfinite(number) else None
     reason = None if number is not None else str(recorded.get("unscored") or missing)
     evidence = (Evidence(e["text"], e["start"], e["end"], e["why"]) for e in recorded.get("evidence") or ())
     details, judge = recorded.get("details") or {}, str(recorded.get("judge") or "")
