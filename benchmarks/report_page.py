@@ -79,6 +79,7 @@ def made_logs(suite: str, arms: int, takes: int) -> list[RunLog]:
                     Sample(
                         *(canary.id, canary.kind, take, canary.prompt, text, False),
                         *(canary.first_person_licensed, panel.judge(answer)),
+                        target_words=canary.target_words,
                     )
                 )
         logs.append(RunLog(name, name, suite, conditions, "2026-01-01T00:00:00", "made", tuple(samples)))

@@ -136,8 +136,7 @@ def _view(run: str, sample: Sample, first: Sample | None, known: dict[str, Answe
         for e in judgement.evidence
         if 0 <= e.start < e.end <= len(sample.text) and (key == "integrity" or e not in faults)
     ]
-    details = sample.judgements["compression"].details
-    band = f" of {details['low']:.0f} to {details['high']:.0f}" if details.get("high") else ""
+    band = " of {} to {}".format(*sample.target_words) if sample.target_words else ""
     view = AnswerView(
         id=_id(sample.canary, run, str(sample.epoch)),
         run=run,
