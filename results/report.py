@@ -108,7 +108,8 @@ def write_report(
     scored = side_by_side(table, names, policy)
     anchors, note = _anchors(logs, voice)
     levels = {key: mean.estimate for key, mean in anchors.writer.items()}
-    facts = [f for name in names if (f := read_run(name.partition("+")[0], runs)) is not None]
+    folders = dict.fromkeys(name.partition("+")[0] for name in names)
+    facts = [f for name in folders if (f := read_run(name, runs)) is not None]
     pairs = [(names[0], name) for name in names[1:]]
     pairs += [(f.parent, f.name) for f in facts if f.parent in names[1:] and f.name in names]
     results = [
@@ -121,6 +122,7 @@ def write_report(
     ]
     comparisons = _comparisons(results, names)
     keys = [k for k in dict.fromkeys(s.dimension for s in scored if s.n) if DIMENSIONS[k].unit == "share"]
+    keys = keys or ["integrity"]
     goals = [k for k, rule in policy.dimensions.items() if rule.goal == "gain" and k in keys]
     keys.sort(key=lambda key: key not in goals)
     canaries = canary_views(logs, keys)
