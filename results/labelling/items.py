@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from judges.rubric import RUBRICS, load_rubric
 from judges.text import is_blank
-from judges.types import DIMENSIONS
+from judges.types import DIMENSIONS, Answer
 from results.duels import duels_between
 from results.log_answers import LOOP
 from results.records import RunLog, Sample
@@ -44,6 +44,12 @@ class Item:
     first_person_licensed: bool = False
     target_words: tuple[int, int] | None = None
     loops: bool = False  # was judged to repeat itself: what repeats is folded
+
+    @property
+    def answer(self) -> Answer:
+        """As judges take it."""
+        own = (self.subjects, self.first_person_licensed, self.target_words)
+        return Answer(self.id, self.prompt, self.text, *own)
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ def session_name(dimension: str, pairs: bool) -> str:
 def scale_of(dimension: str, pairs: bool) -> Scale:
     """0 to 4 for a quality, yes or no for a fault, and who wins for a pair."""
     if pairs:
-        return Scale((1, 0.5, 0), ("the left one", "neither", "the right one"), 1)
+        return Scale((1, 0.5, 0), ("the first", "neither", "the second"), 1)
     if DIMENSIONS[dimension].hard:
         return Scale((0, 1), ("no", "yes"), 1)
     return Scale((0, 1, 2, 3, 4), ("not at all", "hardly", "somewhat", "clearly", "very"), 2)

@@ -209,7 +209,7 @@ def test_on_a_phone_nothing_sticks_out_and_every_control_has_a_name(
     ):
         page = opened.page
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert page.inner_text("article summary").startswith("… repeats it, 14 times")
+        assert page.inner_text("article summary").startswith("… 14 times in a row")
         assert "<b>" in page.inner_text("article") and page.locator("article b").count() == 0
         named = "e => (e.labels?.[0]?.textContent || e.textContent || e.ariaLabel).trim()"
         assert all(control.evaluate(named) for control in page.locator("button, input, progress").all())
