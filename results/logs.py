@@ -328,7 +328,7 @@ def _sample(sample: Any) -> Sample:
         kind=str(sample.metadata.get("kind", "")),
         epoch=int(sample.epoch),
         prompt=prompt,
-        text=sample.output.completion,
+        text=(score and score.answer) or sample.output.completion,  # a conversation's is the whole of it
         truncated=sample.output.stop_reason == "max_tokens",
         licensed=bool(sample.metadata.get("first_person_licensed", False)),
         judgements={
