@@ -18,9 +18,9 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
-from judges.json_lines import parse_objects
 from judges.licensing.calibrate import NEEDS
 from judges.licensing.labels import COLUMNS, OPTIONAL
+from judges.reference import parse_objects
 from results.labelling.items import Item, Scale
 from timbre.errors import TimbreError
 

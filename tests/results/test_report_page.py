@@ -1,31 +1,17 @@
 """The report in a real browser: headless Chromium, driven by Playwright; skipped where there is none."""
 
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from results.commands import report
+from tests.made_browser import Opened, needs_browser, opened_page
 
 WriteLog = Callable[..., Path]
 WORDS = ("kettle", "ferry", "lamp", "winter", "bread", "river")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
-)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on the path")
-
-
-@dataclass
-class Opened:
-    """The page in a browser, with what it complained of and what it asked for."""
-
-    page: Any
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
+pytestmark = needs_browser
 
 
 @pytest.fixture
@@ -36,8 +22,6 @@ def opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Opened]:
     """A report of two runs over six canaries, opened in the light scheme on a desktop."""
-    from playwright.sync_api import sync_playwright
-
     monkeypatch.setenv("TIMBRE_RUNS", str(write_run("run2", [(2.81, 3.41), (2.6, 3.4)])))
     sentence = "We shared a desk."
     fault = {"value": 1.0, "evidence": [{"text": sentence, "start": 0, "end": len(sentence), "why": "of_us"}]}
@@ -50,19 +34,8 @@ def opened(
     ).parent
     out = tmp_path / "report.html"
     assert CliRunner().invoke(report, ["--logs", str(logs), "--out", str(out)]).exit_code == 0
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
-        found = Opened(page)
-        page.on(
-            "console", lambda m: found.complaints.append(m.text) if m.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        page.on("request", lambda request: found.requests.append(request.url))
-        page.goto(out.as_uri())
+    with opened_page(out.as_uri()) as found:
         yield found
-        browser.close()
 
 
 def test_it_opens_without_a_complaint_and_fetches_nothing_but_itself(opened: Opened) -> None:
