@@ -1,55 +1,25 @@
 """The report in a real browser: headless Chromium, driven by Playwright; skipped where there is none."""
 
-import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from results.commands import report
+from tests.made_browser import Opened, chromium, needs_browser, open_tab
 from tests.results.conftest import log_writer, run_writer
 
 WORDS = ("kettle", "ferry", "lamp", "winter", "bread", "river")
 GAINS = (0.1, 0.0, -0.2, 0.2, -0.1, 0.3)
 """Of the second run in specificity, by canary."""
 HOSTILE = "[click](javascript:alert(1)) </div></article><script>document.title = 'taken'</script>"
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
-)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on the path")
-
-
-@dataclass
-class Opened:
-    """A browser with the report, what it complained of and what it asked for."""
-
-    browser: Any
-    address: str
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def tab(self, width: int = 1280, **context: Any) -> Any:
-        """The report, opened anew."""
-        page = self.browser.new_context(
-            viewport={"width": width, "height": 900}, **{"color_scheme": "light", **context}
-        ).new_page()
-        page.on(
-            "console",
-            lambda m: self.complaints.append(m.text) if m.type in ("error", "warning") else None,
-        )
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("request", lambda request: self.requests.append(request.url))
-        page.goto(self.address)
-        return page
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
-    """A report of three runs over six canaries."""
-    from playwright.sync_api import sync_playwright
-
+def open_report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Opened]]:
+    """Opens a report of three runs over six canaries in a tab of its own."""
     folder = tmp_path_factory.mktemp("page")
     write_log, write_run = log_writer(folder), run_writer(folder)
     write_run("run1", [(3.15, 3.60), (2.9, 3.5)])
@@ -68,33 +38,35 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         ),
     )
     out = folder / "report.html"
-    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIMBRE_RUNS", str(runs))
         done = CliRunner().invoke(report, ["--logs", str(folder / "logs"), "--out", str(out)])
-        assert done.exit_code == 0, done.output
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield Opened(browser, out.as_uri())
-        browser.close()
+    assert done.exit_code == 0, done.output
+    with chromium() as browser:
+        yield lambda fragment="", **options: open_tab(browser, out.as_uri() + fragment, **options)
 
 
 @pytest.fixture
-def page(opened: Opened) -> Iterator[Any]:
-    """The report in a tab of its own; a complaint of the browser fails the test."""
-    opened.complaints.clear()
-    opened.requests.clear()
-    tab = opened.tab()
+def opened(open_report: Callable[..., Opened]) -> Iterator[Opened]:
+    """The report on a desktop; a complaint of the browser fails the test."""
+    tab = open_report()
     yield tab
-    tab.context.close()
-    assert opened.complaints == []
+    tab.page.close()
+    assert tab.complaints == []
+
+
+@pytest.fixture
+def page(opened: Opened) -> Any:
+    """Its page."""
+    return opened.page
 
 
 def _names(page: Any) -> list[str]:
     return [str(name) for name in page.locator(".canary h3 a").all_text_contents()]
 
 
-def test_it_fetches_nothing_but_itself(opened: Opened, page: Any) -> None:
-    assert opened.requests == [opened.address]
+def test_it_fetches_nothing_but_itself(opened: Opened) -> None:
+    assert len(opened.requests) == 1 and opened.requests[0].startswith("file://")
 
 
 def test_hostile_text_stays_text(page: Any) -> None:
@@ -103,14 +75,13 @@ def test_hostile_text_stays_text(page: Any) -> None:
     assert page.locator("a[href^=javascript]").count() == 0
 
 
-def test_it_is_whole_without_a_script(opened: Opened) -> None:
-    page = opened.tab(java_script_enabled=False)
+def test_it_is_whole_without_a_script(open_report: Callable[..., Opened]) -> None:
+    page = open_report("#c02-run2-2", java_script_enabled=False).page
     assert page.locator(".card:visible").count() == 3
     assert page.locator(".canary:visible").count() == 6 and page.locator(".plot:visible").count() > 30
     assert page.locator("#bar:visible, #theme:visible").count() == 0
-    page.goto(f"{opened.address}#c02-run2-2")
     assert page.locator("#c02-run2-2").is_visible()
-    page.context.close()
+    page.close()
 
 
 def test_a_click_turns_the_page_dark_and_the_plots_with_it(page: Any) -> None:
@@ -165,10 +136,10 @@ def test_the_link_of_a_cell_leads_to_the_answer(page: Any) -> None:
     assert 0 <= top < 900
 
 
-def test_an_address_opens_the_take_that_it_names(opened: Opened, page: Any) -> None:
-    page.goto(f"{opened.address}#c02-run2-2")
-    page.reload()
+def test_an_address_opens_the_take_that_it_names(open_report: Callable[..., Opened]) -> None:
+    page = open_report("#c02-run2-2").page
     assert page.locator("#c02-run2-2").is_visible() and not page.locator("#c02-run2-1").is_visible()
+    page.close()
 
 
 def test_takes_are_switched_by_keyboard(page: Any) -> None:
@@ -213,11 +184,11 @@ def test_keys_move_between_canaries_and_into_the_search(page: Any) -> None:
     assert page.input_value("#text") == "jk"
 
 
-def test_on_a_phone_nothing_sticks_out_sideways(opened: Opened) -> None:
-    page = opened.tab(width=390)
+def test_on_a_phone_nothing_sticks_out_sideways(open_report: Callable[..., Opened]) -> None:
+    page = open_report(viewport={"width": 390, "height": 844}).page
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.context.close()
+    page.close()
 
 
 def test_print_shows_every_take(page: Any) -> None:
