@@ -26,6 +26,11 @@ class Anchors:
     writer: Mapping[str, Interval] = field(default_factory=dict)  # of held-out texts
     others: Mapping[str, float] = field(default_factory=dict)
 
+    def levels(self, key: str) -> dict[str, float]:
+        """The level of the writer and of other writers on one dimension, as far as they are known."""
+        writer = {"writer": self.writer[key].estimate} if key in self.writer else {}
+        return writer | ({"other writers": self.others[key]} if key in self.others else {})
+
 
 def ceiling(voice: Path) -> dict[str, Interval]:
     """Mean over the writer's validation responses, with its 95 % interval, by dimension.

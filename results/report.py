@@ -27,7 +27,7 @@ from results.markdown import write_whole
 from results.policy import Policy
 from results.records import RunLog
 from results.report_answers import FAULTS, STEPS, CanaryView, canary_views
-from results.verdicts import GateResult, interval, summary_sentence
+from results.verdicts import GateResult, interval, number, summary_sentence
 from training.runs import read_run
 
 MEANING = {
@@ -143,6 +143,7 @@ def write_report(
         flips=report_tables.flips_table,
         levels=_levels(names, scored, anchors),
         reported=report_tables.reported_table(names, scored, anchors),
+        anchors={k: ", ".join(f"{n} {number(v)}" for n, v in anchors.levels(k).items()) for k in keys},
         anchors_note=note,
         licences=report_tables.licences_table(table, [c.result for c in comparisons]),
         losses=report_tables.losses_table(facts),
@@ -188,10 +189,7 @@ def _levels(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) 
     rows = []
     for key in (row[0] for row in grid.rows):
         marks = [(names.index(s.run), f"{s.run}, {key}", s.mean) for s in scored if s.dimension == key]
-        lines = {"writer": anchors.writer[key].estimate} if key in anchors.writer else {}
-        rows.append(
-            (marks, lines | ({"other writers": anchors.others[key]} if key in anchors.others else {}))
-        )
+        rows.append((marks, anchors.levels(key)))
     return grid.html(report_plots.level_plots(rows))
 
 

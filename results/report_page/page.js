@@ -38,6 +38,8 @@ function heat() {
     }
   }
   byId("heat").caption.querySelector("b").textContent = byId("dimension").value;
+  const anchors = byId("heat").caption.querySelector("span");
+  if (anchors) anchors.textContent = byId("dimension").selectedOptions[0].dataset.anchors || "no writer's figure";
   byId("heat").caption.querySelector("i").textContent = heads[reference() + 1].textContent;
 }
 function chips() {

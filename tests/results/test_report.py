@@ -81,6 +81,16 @@ def test_each_run_has_a_card_with_verdict_gain_and_loss(page: str) -> None:
     assert all("Next: " in card and card.count("</strong> ") >= 4 for _, card in cards)
 
 
+def test_runs_that_cant_be_compared_have_a_card_that_says_why(write_log: WriteLog, tmp_path: Path) -> None:
+    write_log("baseline", canaries=3)
+    logs = write_log("run2", canaries=3, scores=lambda c, e: {"integrity": None}).parent
+    out = tmp_path / "report.html"
+    done = CliRunner().invoke(report, ["--logs", str(logs), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    card = re.search('<article class="card ERROR">(.*?)</article>', out.read_text(), re.DOTALL)
+    assert card and "<p>run2 is not scored on integrity" in card[1]
+
+
 def test_a_run_is_held_against_its_parent_with_the_same_plot(page: str) -> None:
     part = page[page.index("run2 against its parent run1") :]
     assert "<title>run2, voice_match: -0.50 [-0.50, -0.50]</title>" in part
