@@ -29,6 +29,9 @@ from training.pairs import load_pairs
 from training.runs import Run
 from training.types import Pair
 
+TEMPERATURE, TOP_P, MAX_TOKENS = 0.7, 0.95, 512
+"""How answers are sampled unless the task's arguments or Inspect's options say otherwise."""
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -54,22 +57,27 @@ def find_arm(model: Model) -> Arm:
         base = subject.base
         request_parameters(requested_config())
         served = served_by(base)
-        if (
-            subject.run
-            and subject.run.config.get("chat_template")
-            and "--chat-template" not in (served.args or ())
-        ):
-            raise TimbreError(
-                f"run {subject.name!r} was trained with a chat template of its own, and the server has the base's",
-                where=str(subject.run.path / "chat_template.jinja"),
-                do='start the server with TIMBRE_VLLM_ARGS="--chat-template FILE"',
-            )
+        check_template(subject.run, served)
         return Arm(subject.name, subject.identity, subject.run, base.name, base.sha256, served)
     name = str(model)
     settings = [name, model.config.model_dump(mode="json", exclude_none=True), model.model_args]
     identity = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
     base = resolve_base(default_base())
     return Arm(name, identity, None, name, base.sha256, Served(name, "unknown", None, url_is_outside=True))
+
+
+def check_template(run: Run | None, served: Served) -> None:
+    """Refuse a run with a chat template of its own on a server that has the base's.
+
+    Raises:
+        TimbreError: it would be asked in another form than it was trained in.
+    """
+    if run and run.config.get("chat_template") and "--chat-template" not in (served.args or ()):
+        raise TimbreError(
+            f"run {run.name!r} was trained with a chat template of its own, and the server has the base's",
+            where=str(run.path / "chat_template.jinja"),
+            do='start the server with TIMBRE_VLLM_ARGS="--chat-template FILE"',
+        )
 
 
 def eval_facts(

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
+from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import TaskState
 
 from evals.graders import grade, grader_names
@@ -21,12 +21,12 @@ from judges.types import Answer, Judgement
 
 @metric
 def mean_scored() -> Metric:
-    """Mean over the answers that have a value; NaN, never 0, where none has."""
+    """Mean over the answers that have a value; where none has, n = 0 in its place, and never NaN."""
 
-    def compute(scores: list[SampleScore]) -> float:
+    def compute(scores: list[SampleScore]) -> Value:
         values = [s.score.as_float() for s in scores]
         known = [v for v in values if not math.isnan(v)]
-        return sum(known) / len(known) if known else math.nan
+        return sum(known) / len(known) if known else {"n": 0}
 
     return compute
 

@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
+from types import ModuleType
 
 from judges import (
     compression,
@@ -26,32 +27,29 @@ from judges.text import EMPTY, CleanText, clean, is_blank
 from judges.types import DIMENSIONS, FAULT_AT, MARKED_UP, Answer, Evidence, JudgeIdentity, Judgement, unscored
 
 NO_GRADER = "no grader: name a model for the role 'grader'"
-
+# Judges that were fitted on English or list English phrases; a text in another language is unscored.
 ENGLISH_ONLY = ("relevance", "humor", "provocativeness", "self_insertion", "hashtag_slop", "specificity")
-"""Judges that were fitted on English or list English phrases; a text in another language is unscored."""
 
-_VERSIONS = {
-    "integrity": integrity.VERSION,
-    "relevance": relevance.VERSION,
-    "compression": compression.VERSION,
-    "humor": tone.VERSION,
-    "provocativeness": tone.VERSION,
-    "self_insertion": self_insertion.VERSION,
-    "hashtag_slop": slop.VERSION,
-    "specificity": specificity.VERSION,
-    "voice_match": voice_match.VERSION,
-    "memorization": memorization.VERSION,
-    **dict.fromkeys((*readability.COUNTS, *readability.INDICES), readability.VERSION),
+_JUDGES: Mapping[str, ModuleType] = {
+    "integrity": integrity,
+    "relevance": relevance,
+    "compression": compression,
+    "humor": tone,
+    "provocativeness": tone,
+    "self_insertion": self_insertion,
+    "hashtag_slop": slop,
+    "specificity": specificity,
+    "voice_match": voice_match,
+    "memorization": memorization,
+    **dict.fromkeys((*readability.COUNTS, *readability.INDICES), readability),
 }
-_READ_BY = {
-    "integrity": encoder.TUNED,
+# Stored weights that a judge reads with, which are a part of its identity.
+_WEIGHTS = {
     "relevance": encoder.UNTUNED,
-    "humor": encoder.TUNED,
-    "provocativeness": encoder.TUNED,
-    "self_insertion": encoder.TUNED,
-    "specificity": encoder.TUNED,
+    **dict.fromkeys(
+        ("integrity", "humor", "provocativeness", "self_insertion", "specificity"), encoder.TUNED
+    ),
 }
-"""Dimensions whose judge reads with stored weights, which are a part of its identity."""
 
 
 class Panel:
@@ -67,9 +65,9 @@ class Panel:
         """Set up the panel; nothing is fitted until the first answer.
 
         Args:
-            reference: The writer's texts, or None: then ``voice_match`` is unscored.
+            reference: The writer's texts; without them ``voice_match`` is unscored.
             training_responses: Further responses that may not be copied, beside ``reference.train``.
-            topics: The prompts of the suite, each with its facts; None leaves ``relevance`` unscored.
+            topics: The prompts of the suite, each with its facts; without them ``relevance`` is unscored.
             base_sha256: Identity of the base that answered, whose learned phrases count as slop.
         """
         self.reference = reference
@@ -146,8 +144,7 @@ def _finished(judgement: Judgement, text: CleanText, answer: Answer) -> Judgemen
     for e in judgement.evidence:
         start, end = text.original(e.start, e.end)
         evidence.append(Evidence(answer.text[start:end], start, end, e.why))
-    identity = judge_identities().get(judgement.dimension)
-    return replace(judgement, evidence=tuple(evidence), judge=str(identity) if identity else "")
+    return replace(judgement, evidence=tuple(evidence), judge=_judge_name(judgement.dimension))
 
 
 def panel_judge(key: str) -> Callable[[Answer], Judgement]:
@@ -159,18 +156,19 @@ def panel_judge(key: str) -> Callable[[Answer], Judgement]:
     return lambda answer: panel.judge(answer)[key]
 
 
-@lru_cache(maxsize=1)
+@cache
 def judge_identities() -> Mapping[str, JudgeIdentity]:
     """Who judges each dimension without a grader: a name, an integer and the sha256 of stored weights."""
-    return {key: _identity(key) for key in _VERSIONS}
+    identities = {key: JudgeIdentity(key, key, module.VERSION) for key, module in _JUDGES.items()}
+    for key, weights in _WEIGHTS.items():
+        parts = {"weights": encoder.weights_sha256(weights), "reading": str(encoder.VERSION)}
+        identities[key] = replace(identities[key], name=f"encoder/{key}", parts=parts)
+    return identities
 
 
-def _identity(key: str) -> JudgeIdentity:
-    weights = _READ_BY.get(key)
-    if weights is None:
-        return JudgeIdentity(key, key, _VERSIONS[key])
-    parts = {"weights": encoder.weights_sha256(weights), "reading": str(encoder.VERSION)}
-    return JudgeIdentity(f"encoder/{key}", key, _VERSIONS[key], parts)
+@cache
+def _judge_name(key: str) -> str:
+    return str(judge_identities().get(key, ""))
 
 
 def judges_version() -> str:
