@@ -23,7 +23,8 @@ MIN_REPEATED = 6
 """Fewest words of such a reply; "Yes." may come twice."""
 
 TOLD = 0.5
-"""Share of a claim's content words that the user told the model of itself, from which it is no invention."""
+"""Share of a claim's content words, and two at least if it has them, that the user told the model of itself, from
+which it is no invention."""
 
 FRAME_WORD = 6.0
 """Zipf frequency of English words from which a word has no content ("have", "time")."""
@@ -111,7 +112,7 @@ def _without_told(judgement: Judgement, messages: Sequence[str]) -> Judgement:
 
 def _is_told(claim: str, told: frozenset[str]) -> bool:
     content = {word for word in folded_words(claim) if zipf(word) < FRAME_WORD}
-    return len(content & told) >= max(1.0, TOLD * len(content))
+    return bool(content) and len(content & told) >= min(len(content), max(2, TOLD * len(content)))
 
 
 def _combined(judgements: Sequence[Judgement], combine: Callable[[Sequence[float]], float]) -> Judgement:
