@@ -20,11 +20,11 @@ from results.conditions import differences
 from results.gate import gate_logs
 from results.gate_pages import next_command
 from results.licences import named_table
-from results.markdown import write_whole
 from results.policy import Policy
 from results.records import RunLog
 from results.report_answers import SHOWN, canary_views
 from results.verdicts import GateResult, summary_sentence
+from timbre.files import write_whole
 from timbre.stats import Interval
 from training.runs import read_run
 
