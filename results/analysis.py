@@ -173,6 +173,8 @@ def _takeaway(
         text = f"Against {result.baseline}, {run} became {_listed([WORDS[d.dimension] for d in learned])}"
     else:
         text = f"No gain of {run} over {result.baseline} is proven"
+        if any(d.goal and d.gain_is_proven for d in result.dimensions):
+            text += " once all dimensions are tested together"
     beyond = [d.dimension for d in worse if d.verdict == "REGRESSED"]
     within = [d.dimension for d in worse if d.verdict != "REGRESSED"]
     if beyond:
