@@ -158,7 +158,7 @@ def tallies(ratings: Sequence[Rating], scale: Scale) -> list[Tally]:
         second = {r.item.id: r.value for r in ratings if r.rater == rater and r.again}
         apart = [abs(first[key] - value) for key, value in second.items() if key in first]
         yes = sum(value >= scale.yes_from for value in first.values())
-        ties = sum(v == 0.5 for v in first.values()) if 0.5 in scale.values else None
+        ties = sum(v == 0.5 for v in first.values()) if any(r.item.other_text for r in ratings) else None
         same, near = (sum(a <= most for a in apart) for most in (0, step))
         made.append(Tally(rater, len(first), yes, ties, len(apart), same, near))
     return made
