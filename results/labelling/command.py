@@ -94,7 +94,7 @@ def label(
     from results.grid import say, stdout_console
     from results.labelling.items import scale_of, session_name
     from results.labelling.ratings import all_ratings, labels_table, tallies
-    from results.markdown import write_whole
+    from timbre.files import write_whole
 
     if sum((bool(imported), from_logs, out is not None)) > 1:
         raise click.UsageError("give one of --import, --from-logs and --out")
@@ -179,7 +179,7 @@ def _session(
 def _write_page(session: "Session", out: Path) -> str:
     """Write the offline page; the command that takes what it saves."""
     from results.labelling.page import page
-    from results.markdown import write_whole
+    from timbre.files import write_whole
 
     write_whole(out, page(session, (), served=False)[0])
     pairs = " --pairs" if session.pairs else ""
