@@ -91,10 +91,21 @@ class RatingFile:
         self._lock.release()
 
     def add(self, item: Item, value: float | None, again: bool) -> None:
-        """Append one label, or take one back with None; on disk when this returns."""
+        """Append one label, or take one back with None; on disk when this returns.
+
+        Raises:
+            TimbreError: the disk is full; the file is as it was.
+        """
         record = {**dataclasses.asdict(item), "value": value, "again": again}
-        os.write(self._file, (json.dumps(record) + "\n").encode())
-        os.fsync(self._file)
+        before = os.fstat(self._file).st_size
+        try:
+            with os.fdopen(self._file, "ab", closefd=False) as file:
+                file.write((json.dumps(record) + "\n").encode())
+            os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, before)
+            what = f"can't be written ({error.strerror})"
+            raise TimbreError(what, where=str(self.path), do="make room") from error
 
     def ratings(self) -> list[Rating]:
         """What stands, oldest first."""
