@@ -149,7 +149,7 @@ def label(
         say(console, f"- {tally}")
     if lacks:
         say(console, f"What a licence takes and these labels lack: {'; '.join(lacks)}.")
-    click.echo("The same command goes on; for what there is:" if lacks and not imported else "Next:")
+    click.echo("With what there is:" if lacks else "Next:")
     for command in commands:
         click.echo(f"  {command}")
 
