@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from timbre.errors import TimbreError
+from timbre.files import write_whole
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
@@ -228,7 +229,7 @@ def import_data(source: str, out: Path, as_json: bool) -> None:
     if out.exists():
         raise TimbreError("is there already", where=str(out), do="name another file")
     pairs = read_pairs(data_place(source, Path.cwd()))
-    write_text(out, "".join(f"{long_form(pair)}\n" for pair in pairs.pairs))
+    write_whole(out, "".join(f"{long_form(pair)}\n" for pair in pairs.pairs))
     sides = {side: sum(pair.split == side for pair in pairs.pairs) for side in ("train", "val")}
     if as_json:
         click.echo(json.dumps({"out": str(out), **sides, "notes": pairs.notes}))
@@ -252,26 +253,13 @@ def init(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TimbreError("is there already and not empty", where=str(folder), do="name another folder")
     for name, content in STARTER.items():
-        write_text(folder / name, content)
+        write_whole(folder / name, content)
     click.echo(
         f"{folder}/: preset.toml, pairs.jsonl, canaries.yaml\n"
         f"next: put your pairs in place of those, or: timbre augment ESSAYS -o {folder}/mine.jsonl\n"
         f"then: timbre train {folder}/preset.toml --name mine && inspect eval evals/voice.py "
         f"--model baseline,mine -T suite={folder}/canaries.yaml"
     )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file and the folders above it.
-
-    Raises:
-        TimbreError: there is no room, or no right to.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise TimbreError(f"can't be written ({error.strerror})", where=str(path), do="make room") from error
 
 
 _STARTER_PAIRS = (

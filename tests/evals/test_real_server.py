@@ -17,6 +17,7 @@ from evals import endpoint as endpoints
 from evals.endpoint import PROBE_PROMPTS, Endpoint, Served, serve_base, serve_run
 from evals.vllm_command import STILL
 from judges.types import DIMENSIONS
+from results.logs import read_logs
 from tests.conftest import RUN, Workspace
 from training.runs import Run, read_run
 
@@ -115,6 +116,24 @@ def test_answers_cut_off_by_the_limit_are_marked(logs: dict[str, EvalLog]) -> No
     cut = [s for s in logs["baseline"].samples or [] if s.output.stop_reason == "max_tokens"]
     assert cut
     assert all(((s.scores or {})["voice"].metadata or {})["truncated"] for s in cut)
+
+
+def test_a_conversation_is_held_with_the_server_and_read_whole(workspace: Workspace, tmp_path: Path) -> None:
+    suite = tmp_path / "talk.yaml"
+    suite.write_text(
+        "canaries:\n  - {id: talk, kind: explainer, turns: [Explain the spoon., Say more about its handle.],"
+        " subjects: [], first_person_licensed: false, facts: [], target_words: [5, 40]}\n"
+    )
+    settings = ("-T", f"suite={suite}", "-T", "max_tokens=24", "-T", "epochs=1", "--display", "plain")
+    done = workspace.run(
+        "inspect", "eval", "evals/voice.py", "--model", "baseline", *settings, "--log-dir", str(tmp_path)
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    log = read_eval_log(list_eval_logs(str(tmp_path))[0])
+    assert log.samples
+    said = [message.text for message in log.samples[0].messages]
+    assert len(said) == 4 and said[2] == "Say more about its handle."
+    assert read_logs([tmp_path])[0].samples[0].text == f"{said[1]}\n\n> {said[2]}\n\n{said[3]}"
 
 
 def test_the_key_file_is_the_users_alone(endpoint: Endpoint) -> None:
