@@ -207,6 +207,6 @@ def test_means_stand_between_the_floor_and_the_writers() -> None:
 
 @pytest.mark.parametrize("losses", [[], [(3.0, None)], [(3.0, 3.0), (3.0, 3.0)], [(3.0, 3.5), (2.0, 3.4)]])
 def test_any_losses_can_be_drawn(losses: list[tuple[float, float | None]]) -> None:
-    svg = loss_curves([made_run("run1", list(losses))])
+    svg = loss_curves([(1, made_run("run1", list(losses)))])
     assert svg.count("<title>run1, ") == sum(v is not None for pair in losses for v in pair)
     assert "nan" not in svg
