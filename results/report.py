@@ -23,11 +23,11 @@ from results.conditions import differences
 from results.gate import gate_logs
 from results.gate_pages import next_command
 from results.licences import named_table
-from results.markdown import write_whole
 from results.policy import Policy
 from results.records import RunLog
 from results.report_answers import FAULTS, STEPS, CanaryView, canary_views
 from results.verdicts import GateResult, interval, number, summary_sentence
+from timbre.files import write_whole
 from training.runs import read_run
 
 MEANING = {

@@ -215,7 +215,7 @@ def _folded_loops(text: str, evidence: Sequence[Span], start: int, end: int) -> 
             made += marked(text, evidence, at, loop.end)
             again = marked(text, evidence, loop.end, loop.stop)
             made += Markup("<details><summary>… repeats {} times</summary>{}</details>").format(
-                loop.count, again
+                loop.times, again
             )
             at = loop.stop
     return made + marked(text, evidence, at, end)

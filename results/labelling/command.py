@@ -91,7 +91,7 @@ def label(
     """
     from results.labelling.items import scale_of, session_name
     from results.labelling.ratings import all_ratings, labels_table, tallies
-    from results.markdown import write_whole
+    from timbre.files import write_whole
 
     if sum((bool(imported), from_logs, out is not None)) > 1:
         raise click.UsageError("give one of --import, --from-logs and --out")
@@ -117,13 +117,18 @@ def label(
         click.echo(_needs(session, policy), err=True)
         click.echo(_judge_fails(session, policy, sources.licences()), err=True)
         if out is not None:
-            _write_page(session, out)
+            next_command = _write_page(session, out)
+            if as_json:
+                print_json({"page": str(out), "next": [next_command]})
+            else:
+                click.echo(
+                    f"wrote {out}: open it anywhere, rate, save the labels; then here\n  {next_command}"
+                )
             return
         _serve(session, folder, port)
         labels = all_ratings(folder, name)
     if not labels:
-        click.echo("nothing was rated")
-        return
+        raise TimbreError("nothing was rated", where=str(folder), do="give the same command again")
     table = table or folder / f"{name}.csv"
     write_whole(table, labels_table(labels, dimension))
     counted = tallies(labels, scale)
@@ -165,16 +170,14 @@ def _session(
     return Session(dimension, pairs, rater, items, least, MIN_OF_EACH)
 
 
-def _write_page(session: "Session", out: Path) -> None:
+def _write_page(session: "Session", out: Path) -> str:
+    """Write the offline page; the command that takes what it saves."""
     from results.labelling.page import page
-    from results.markdown import write_whole
+    from timbre.files import write_whole
 
     write_whole(out, page(session, (), served=False)[0])
     pairs = " --pairs" if session.pairs else ""
-    click.echo(f"wrote {out}: open it anywhere, rate, save the labels; then here")
-    click.echo(
-        f"  timbre label --dimension {session.dimension}{pairs} --import {session.name}.{session.rater}.json"
-    )
+    return f"timbre label --dimension {session.dimension}{pairs} --import {session.name}.{session.rater}.json"
 
 
 def _serve(session: "Session", folder: Path, port: int) -> None:
