@@ -80,7 +80,7 @@ def gain_plots(
     for d in dimensions:
         margin = {} if d.margin is None else {"margin": -d.margin}
         rows.append(_row(scale, [(at, f"{run}, {d.dimension}", d.gain)], margin))
-    return Plots(_axis(scale), tuple(rows))
+    return Plots(_axis(scale, 6), tuple(rows))
 
 
 def level_plots(rows: Sequence[tuple[Marks, Mapping[str, float]]]) -> Plots:
@@ -148,8 +148,8 @@ def _row(scale: _Scale, marks: Marks, anchors: Mapping[str, float]) -> Markup:
     return _figure(height, parts)
 
 
-def _axis(scale: _Scale) -> Markup:
-    ticks = scale.ticks(4)
+def _axis(scale: _Scale, about: int = 4) -> Markup:
+    ticks = scale.ticks(about)
     shown = [_text(scale(t), 12, f"{t:g}", "middle") for t in ticks]
     return _figure(_AXIS, shown + [_line(scale(t), scale(t), 15, _AXIS, "zero") for t in ticks])
 
