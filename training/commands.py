@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, visible
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
@@ -68,7 +68,7 @@ def train(
 
         prepared = prepare(config)
         labels = pairs_as_delivered(config, prepared)
-        click.echo(render(prepared.examples, labels, prepared.tokenizer), nl=False)
+        click.echo(visible(render(prepared.examples, labels, prepared.tokenizer)), nl=False)
     if name is not None:
         _train_voice(config, name, resume, replace, as_json)
 
@@ -158,8 +158,8 @@ def data(source: str, as_json: bool) -> None:
         click.echo(json.dumps({**dataclasses.asdict(report), "notes": pairs.notes, **voice}, indent=2))
         return
     for note in pairs.notes:
-        click.echo(note)
-    click.echo(data_page(report))
+        click.echo(visible(note))
+    click.echo(visible(data_page(report)))
     click.echo(separation + (f"\n  advisory: {reason}" if reason else ""))
 
 

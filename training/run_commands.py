@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, visible
 from training.runs import Run, loss_text, sha256_of
 
 _NO_SETTING = ("data", "parent", "phase", "base")
@@ -66,7 +66,7 @@ def run_differences(one: Run, other: Run) -> list[tuple[str, str, str]]:
 def _cell(value: Any) -> str:
     if value is None:
         return "-"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return visible(", ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
 def _losses(run: Run, at: int) -> str:
@@ -118,7 +118,7 @@ def _list(chosen: "Sequence[Run]", as_json: bool, *, with_baseline: bool) -> Non
         click.echo(f"{BASELINE:<16} {'':12}  base {default_base()}, no adapter")
     for run in chosen:
         click.echo(
-            f"{run.name:<16} {run.identity[:12]}  base {run.base}, r {run.rank}, "
+            f"{run.name:<16} {run.identity[:12]}  base {visible(run.base)}, r {run.rank}, "
             f"{len(run.epochs)} epochs, {run.train_pairs} pairs, "
             f"train loss {loss_text(run.epochs[-1].train_loss)}"
         )
@@ -214,7 +214,7 @@ def push(name: str, repo: str, base_id: str | None, public: bool, yes: bool, as_
     for file, size in sizes.items():
         click.echo(f"{size:>12,}  {file}")
     if commit is None:
-        click.echo(parcel.files["README.md"].decode("utf-8"))
+        click.echo(visible(parcel.files["README.md"].decode("utf-8", "replace")))
         kind = "private" if parcel.private else "public"
         click.echo(f"dry run: nothing was sent to {repo} ({kind}); add --yes to send it")
     else:
