@@ -7,39 +7,29 @@ from judges.text import EMPTY, Span, all_words, clean, folded_words, is_blank, i
 from judges.types import Answer, Evidence, Judgement, unscored
 
 VERSION = 2
-
+# Words in the same order that may be part of a passage. With one word in five changed, four are left between.
 SEED = 4
-"""Words in the same order that may be part of a passage. With one word in five changed, four are left
-between."""
-
-GAP = 2
-"""Changed, added or left out words that a passage may hold between two shared runs, on either side."""
-
+GAP = 2  # changed, added or left out words that a passage may hold between two shared runs, on either side
+# Shared words from which a passage counts. Two writers share five by habit ("at the end of the").
 MIN_PASSAGE = 6
-"""Shared words from which a passage counts. Two writers share five by habit ("at the end of the")."""
-
+# Shared words at which the value is 1. Thirty words are two sentences, or half a note of 60: nobody calls that
+# style. (The 50 tokens of Carlini et al. 2022 are meant for corpora of books, not of notes.)
 FULL_PASSAGE = 30
-"""Shared words at which the value is 1. Thirty words are two sentences, or half a note of 60: nobody calls
-that style. (The 50 tokens of Carlini et al. 2022 are meant for corpora of books, not of notes.)"""
-
+# Words that the shorter text counts at least, so that six common ones ("that is not what I meant"), even if
+# they are a whole response, stay under one half, which is a fault.
 SHORT_TEXT = 13
-"""Words that the shorter text counts at least, so that six common ones ("that is not what I meant"), even if
-they are a whole response, stay under one half, which is a fault."""
-
-UNSPACED_WEIGHT = 0.5
-"""Words that a character counts in a script without spaces; most Chinese words have two."""
-
-MAX_PLACES = 64
-"""Places in all responses from which a run of ``SEED`` words is common and begins no passage."""
+UNSPACED_WEIGHT = 0.5  # words that a character counts in a script without spaces; most Chinese words have two
+MAX_PLACES = 64  # places in all responses from which a run of `SEED` words is common and begins no passage
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Passage:
     """Shared words of an answer and one response, ``answer[start:end]`` with the gaps."""
 
     source: int
     start: int
     end: int
+    place: int  # one past its last word in the response
     weight: float  # shared words, a character of a script without spaces counting less
 
 
@@ -54,89 +44,60 @@ class MemorizationIndex:
         """Index ``responses``; ``name`` says in evidence where they are from (counted from 1)."""
         self.name = name
         self._responses = [folded_words(clean(r).text) for r in responses]
-        self._weights = [sum(map(_weight, response)) for response in self._responses]
+        self.weights = [sum(map(_weight, response)) for response in self._responses]  # words of each
         self._places: dict[tuple[str, ...], list[tuple[int, int]]] = {}
         for source, tokens in enumerate(self._responses):
             for at in range(len(tokens) - SEED + 1):
                 self._places.setdefault(tokens[at : at + SEED], []).append((source, at))
 
-    def __len__(self) -> int:
-        """How many responses are indexed."""
-        return len(self._responses)
-
-    def weight_of(self, source: int) -> float:
-        """Words of response ``source``, counted from 0."""
-        return self._weights[source]
-
     def passages(self, tokens: tuple[str, ...]) -> list[_Passage]:
         """Every passage of at least ``MIN_PASSAGE`` words that ``tokens`` shares with a response."""
-        open_passages: dict[int, list[tuple[_Passage, int]]] = {}
+        found: dict[int, list[_Passage]] = {}
         reached: dict[tuple[int, int], int] = {}
-        found: list[_Passage] = []
         for at in range(len(tokens) - SEED + 1):
             places = self._places.get(tokens[at : at + SEED], ())
-            if len(places) > MAX_PLACES:
-                continue
-            for source, place in places:
+            for source, place in places if len(places) <= MAX_PLACES else ():
                 if at < reached.get((source, at - place), 0):
                     continue
-                length = self._run(tokens, at, source, place)
+                response = self._responses[source]
+                limit = min(len(tokens) - at, len(response) - place)
+                rest = range(SEED, limit)
+                length = next((n for n in rest if tokens[at + n] != response[place + n]), limit)
                 reached[source, at - place] = at + length
-                self._join(open_passages.setdefault(source, []), tokens, (source, at, place, length), found)
-        found += [passage for kept in open_passages.values() for passage, _ in kept]
-        return [p for p in found if p.weight >= MIN_PASSAGE]
+                weight = sum(map(_weight, tokens[at : at + length]))
+                _join(found.setdefault(source, []), _Passage(source, at, at + length, place + length, weight))
+        return [p for passages in found.values() for p in passages if p.weight >= MIN_PASSAGE]
 
-    def _run(self, tokens: Sequence[str], at: int, source: int, place: int) -> int:
-        response = self._responses[source]
-        length, limit = SEED, min(len(tokens) - at, len(response) - place)
-        while length < limit and tokens[at + length] == response[place + length]:
-            length += 1
-        return length
 
-    @staticmethod
-    def _join(
-        kept: list[tuple[_Passage, int]],
-        tokens: Sequence[str],
-        run: tuple[int, int, int, int],
-        found: list[_Passage],
-    ) -> None:
-        """Add a run to the passage of its response that ends shortly before it, or begin one."""
-        source, at, place, length = run
-        weight = sum(map(_weight, tokens[at : at + length]))
-        passage = _Passage(source, at, at + length, weight)
-        for number, (before, ended) in enumerate(kept):
-            if 0 <= at - before.end <= GAP and 0 <= place - ended <= GAP:
-                passage = _Passage(source, before.start, at + length, before.weight + weight)
-                kept[number] = passage, place + length
-                return
-        stale = [entry for entry in kept if at - entry[0].end > GAP]
-        found += [entry[0] for entry in stale]
-        kept[:] = [entry for entry in kept if at - entry[0].end <= GAP][-MAX_PLACES:]
-        kept.append((passage, place + length))
+def _join(passages: list[_Passage], run: _Passage) -> None:
+    """Add a run to the passage of its response that ends shortly before it, or as a new one."""
+    begins = run.place - (run.end - run.start)
+    for passage in passages[-MAX_PLACES:]:
+        if 0 <= run.start - passage.end <= GAP and 0 <= begins - passage.place <= GAP:
+            passage.end, passage.place = run.end, run.place
+            passage.weight += run.weight
+            return
+    passages.append(run)
 
 
 def memorization(answer: Answer, index: MemorizationIndex | None) -> Judgement:
     """How much of the answer is a training response's: its longest shared passage, or all passages together.
 
-    Words are compared without case, accents and punctuation. A passage is runs of at least ``SEED`` shared
-    words with at most ``GAP`` others between them, so that a copy with every fifth word changed is one
-    passage. ``value`` in [0, 1] is the greater of
+    Words are compared without case, accents and punctuation. A passage is runs of at least ``SEED`` shared words with
+    at most ``GAP`` others between them, so that a copy with every fifth word changed is one. ``value`` in [0, 1] is
+    the greater of
 
-    - the longest passage's shared words over ``min(FULL_PASSAGE, words of the answer, words of the
-      response)``, the last two counting ``SHORT_TEXT`` at least: thirty words copied are the maximum
-      whatever surrounds them, and so is an answer, or a training response, that is copied whole and has
-      fewer;
-    - the share of the answer's words in passages of any response, for an answer of ``SHORT_TEXT`` words or
-    more.
+    - the longest passage's words over ``min(FULL_PASSAGE, words of the answer, words of the response)``, the last
+      two counting ``SHORT_TEXT`` at least;
+    - the share of the answer's words in passages of any response, for ``SHORT_TEXT`` words or more.
 
     Returns:
-        The longest passage as evidence, or all where together they count more, with the response's number in
-        ``why``; unscored without training responses. Details: ``passage_words``, ``coverage``,
-        ``answer_words``.
+        The longest passage as evidence, or all where together they count more, with the response's number in ``why``;
+        unscored without training responses. Details: ``passage_words``, ``coverage``, ``answer_words``.
     """
     if is_blank(answer.text):
         return unscored("memorization", EMPTY)
-    if index is None or not len(index):
+    if index is None or not index.weights:
         return unscored("memorization", "no training responses to compare with")
     spans = all_words(answer.text)
     if not spans:
@@ -145,12 +106,11 @@ def memorization(answer: Answer, index: MemorizationIndex | None) -> Judgement:
     passages = index.passages(tokens)
     total = sum(map(_weight, tokens))
     if not passages:
-        return Judgement(
-            "memorization", 0.0, details={"answer_words": total, "passage_words": 0.0, "coverage": 0.0}
-        )
+        details = {"answer_words": total, "passage_words": 0.0, "coverage": 0.0}
+        return Judgement("memorization", 0.0, details=details)
 
     def share(passage: _Passage) -> float:
-        whole = min(max(SHORT_TEXT, total), max(SHORT_TEXT, index.weight_of(passage.source)))
+        whole = min(max(SHORT_TEXT, total), max(SHORT_TEXT, index.weights[passage.source]))
         return min(1.0, passage.weight / min(FULL_PASSAGE, whole))
 
     longest = max(passages, key=lambda p: (share(p), p.weight))

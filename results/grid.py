@@ -1,20 +1,25 @@
 """One table for every page: a ``Grid`` of text cells, shown in a terminal, in Markdown or in HTML.
 
-A terminal cuts nothing: where the table needs more columns than there are, every row becomes a block of lines.
+A terminal cuts nothing: a table that is wider is shown as blocks of columns, and a cell that is wider wraps.
 """
 
+import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from results.markdown import clean, inline, table
+
+if TYPE_CHECKING:
+    from results.report_plots import Plots
 
 STYLES = {
     "PASS": "green",
@@ -45,51 +50,71 @@ class Grid:
         return replace(self, headings=self.headings[:at] + self.headings[at + 1 :], rows=rows)
 
     def show(self, console: Console) -> None:
-        """Print caption and table; where the table is too wide, a block for each row."""
+        """Print caption and table; one that is too wide in blocks of columns, each with the rows' names."""
         say(console, self.caption)
-        made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-        for heading in self.headings:
-            made.add_column(Text(_line(heading)), no_wrap=True)
-        styles = self.row_styles or ("",) * len(self.rows)
-        for row, style in zip(self.rows, styles, strict=True):
-            made.add_row(*(Text(_line(cell)) for cell in row), style=STYLES.get(style, ""))
-        needed = console.measure(made, options=console.options.update(max_width=_UNBOUNDED)).maximum
-        if needed <= console.width:
-            console.print(made)
-        else:
-            for row, style in zip(self.rows, styles, strict=True):
-                self._show_block(console, row, STYLES.get(style, ""))
+        columns = list(range(1, len(self.headings)))
+        while True:
+            shown = len(columns)
+            while shown > 1 and not self._fits(console, columns[:shown]):
+                shown -= 1
+            console.print(self._table(columns[:shown], wraps=not self._fits(console, columns[:shown])))
+            columns = columns[shown:]
+            if not columns:
+                return
+            console.print()
 
-    def _show_block(self, console: Console, row: tuple[str, ...], style: str) -> None:
-        """The row's name and its other cells with their headings, as many a line as fit."""
-        lines = [_line(row[0])]
-        for heading, cell in zip(self.headings[1:], row[1:], strict=True):
-            field = f"{_line(heading)}: {_line(cell)}"
-            fits = cell_len(f"{lines[-1]}   {field}") <= console.width
-            lines[-1:] = [f"{lines[-1]}   {field}"] if fits else [lines[-1], f"  {field}"]
-        for line in lines:
-            indent = "" if line is lines[0] else "  "
-            for part in Text(line.strip(), style=style).wrap(console, console.width - len(indent)):
-                console.print(Text(indent).append_text(part))
+    def fits(self, console: Console) -> bool:
+        """Whether the whole table stands side by side."""
+        return self._fits(console, range(1, len(self.headings)))
+
+    def _fits(self, console: Console, columns: Sequence[int]) -> bool:
+        table = self._table(columns, wraps=False)
+        return (
+            console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum
+            <= console.width
+        )
+
+    def _table(self, columns: Sequence[int], *, wraps: bool) -> Table:
+        made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        chosen = (0, *columns)
+        for at in chosen:
+            made.add_column(Text(_line(self.headings[at])), no_wrap=not wraps, overflow="fold")
+        for row, style in zip(self.rows, self.row_styles or ("",) * len(self.rows), strict=True):
+            made.add_row(*(Text(_line(row[at])) for at in chosen), style=STYLES.get(style, ""))
+        return made
 
     def markdown(self) -> str:
         """A pipe table without its caption."""
         return table([inline(heading) for heading in self.headings], self.rows)
 
-    def html(self) -> Markup:
-        """A table that scrolls sideways by itself; a row's verdict is its class."""
-        headings = Markup("").join(Markup('<th scope="col">{}</th>').format(h) for h in self.headings)
-        styles = self.row_styles or ("",) * len(self.rows)
-        rows = Markup("").join(
-            Markup('<tr class="{}"><th scope="row">{}</th>{}</tr>').format(
-                style, row[0], Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row[1:])
-            )
-            for row, style in zip(self.rows, styles, strict=True)
-        )
+    def html(self, plots: "Plots | None" = None) -> Markup:
+        """A table that scrolls sideways by itself; a row's verdict is its class, and that cell has a colour.
+
+        Args:
+            plots: A column of plots, put behind the second one.
+        """
+        at = 2 if plots else len(self.headings)
+        plot_heading = Markup('<th class="axis">{}</th>').format(plots.axis) if plots else ""
+        headings = [Markup('<th scope="col">{}</th>').format(clean(h)) for h in self.headings]
+        rows = []
+        for row_at, row in enumerate(self.rows):
+            plot = Markup("<td>{}</td>").format(plots.rows[row_at]) if plots else ""
+            cells = [Markup("<td{}>{}</td>").format(_verdict_class(cell), clean(cell)) for cell in row[1:]]
+            name = Markup('<th scope="row">{}</th>').format(clean(row[0]))
+            parts = [name, *cells[: at - 1], plot, *cells[at - 1 :]]
+            rows.append(Markup("<tr>{}</tr>").format(Markup("").join(parts)))
         return Markup(
             '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption>{0}</caption>'
             "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
-        ).format(self.caption, headings, rows)
+        ).format(
+            clean(self.caption),
+            Markup("").join([*headings[:at], plot_heading, *headings[at:]]),
+            Markup("").join(rows),
+        )
+
+
+def _verdict_class(cell: str) -> Markup:
+    return Markup(' class="{}"').format(cell) if cell in STYLES else Markup("")
 
 
 class _Stdout(Console):
@@ -100,8 +125,8 @@ class _Stdout(Console):
 
 
 def stdout_console() -> Console:
-    """A console for stdout that is as wide as the terminal, and without bounds for a file or pipe."""
-    width = None if sys.stdout.isatty() else _UNBOUNDED
+    """A console for stdout: as wide as the terminal or COLUMNS says, and without bounds for a file or pipe."""
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _UNBOUNDED
     return _Stdout(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
 
 

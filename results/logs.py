@@ -1,6 +1,8 @@
 """Inspect logs of the voice task, read into plain records; inspect_ai is imported only when a log is read."""
 
+import difflib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ from judges.run_faults import RunFault, run_faults
 from judges.types import DIMENSIONS, MARKED_UP, Evidence, Judgement, unscored
 from results.records import RunLog, Sample
 from timbre.errors import TimbreError
+from timbre.paths import logs_dir
 from training.runs import BASELINE
 
 if TYPE_CHECKING:
@@ -66,17 +69,19 @@ def read_logs(
         TimbreError: nothing there, a run without a log, a log that is unreadable, failed,
             cancelled or short of samples.
     """
+    searched = ", ".join(str(p) for p in places)
+    if tuple(places) == (logs_dir(),) and not logs_dir().exists():
+        raise _error("nothing was evaluated yet", searched, _to_evaluate(runs or (BASELINE, "RUN")))
     headers = _with_bases([h for place in places for h in _headers(place)])
     known = sorted({h.run for h in headers})
-    searched = ", ".join(str(p) for p in places)
     if not headers:
-        raise _error("no log of the voice task", searched, "run `inspect eval evals/voice.py --model NAME`")
+        raise _error("no log of the voice task", searched, _to_evaluate(runs or (BASELINE, "RUN")))
     wanted = list(runs) if runs is not None else _by_time(headers)
     for run in wanted:
         if run not in known:
-            raise _error(
-                f"no log of run {run!r}", searched, f"evaluate it first; there are {', '.join(known)}"
-            )
+            near = difflib.get_close_matches(run, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else _to_evaluate([run])
+            raise _error(f"no log of run {run!r}", searched, f"{hint}; there are {', '.join(known)}")
     if suite is None:
         suite = _shared_suite(headers, wanted)
     chosen = [
@@ -127,7 +132,9 @@ def _shared_suite(headers: Sequence[_Header], runs: Sequence[str]) -> str | None
 
 def _newest(headers: Sequence[_Header], run: str, suite: str | None) -> _Header:
     if not headers:
-        raise _error(f"run {run!r} has no log of suite {suite!r}", run, f"evaluate it with -T suite={suite}")
+        raise _error(
+            f"run {run!r} has no log of suite {suite!r}", run, f"{_to_evaluate([run])} -T suite={suite}"
+        )
     latest = max(headers, key=lambda h: h.created)
     good = [h for h in headers if h.status == "success" and h.identity == latest.identity]
     if not good:
@@ -343,18 +350,21 @@ def _sample(sample: Any) -> Sample:
     judgements = ((score.metadata or {}).get("judgements") or {}) if score else {}
     values = score.value if score and isinstance(score.value, dict) else {}
     missing = "no value in the log" if score else "the sample failed: no answer"
+    band = sample.metadata.get("target_words")
     prompt = sample.input if isinstance(sample.input, str) else "\n".join(m.text for m in sample.input)
     return Sample(
         canary=str(sample.id),
         kind=str(sample.metadata.get("kind", "")),
         epoch=int(sample.epoch),
         prompt=prompt,
-        text=sample.output.completion,
+        text=(score and score.answer) or sample.output.completion,  # a conversation's is the whole of it
         truncated=sample.output.stop_reason == "max_tokens",
         licensed=bool(sample.metadata.get("first_person_licensed", False)),
         judgements={
             key: _judgement(key, judgements.get(key), values.get(key), missing) for key in DIMENSIONS
         },
+        subjects=tuple(sample.metadata.get("subjects") or ()),
+        target_words=(int(band[0]), int(band[1])) if band else None,
     )
 
 
@@ -367,6 +377,13 @@ def _judgement(key: str, recorded: Mapping[str, Any] | None, value: Any, missing
     evidence = (Evidence(e["text"], e["start"], e["end"], e["why"]) for e in recorded.get("evidence") or ())
     details, judge = recorded.get("details") or {}, str(recorded.get("judge") or "")
     return Judgement(key, number, tuple(evidence), reason, details, judge)
+
+
+def _to_evaluate(runs: Sequence[str]) -> str:
+    shots = dict.fromkeys(re.findall(r"\+(\d+)shot", " ".join(runs)))
+    models = dict.fromkeys(run.partition("+")[0] for run in runs)
+    more = "".join(f" -T shots={count}" for count in shots)
+    return f"evaluate with: inspect eval evals/voice.py --model {','.join(models)}{more}"
 
 
 def _error(what: str, where: str, do: str) -> TimbreError:

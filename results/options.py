@@ -39,7 +39,7 @@ _OPTIONS = {
     ),
     "policy": click.option("--policy", type=FILE, help="Margins in TOML.  [default: results/policy.toml]"),
     "voice": click.option(
-        "--voice", type=FILE, default=DEFAULT_VOICE, help="The writer's pairs.  [default: the shipped]"
+        "--voice", type=FILE, help="The writer's pairs.  [default: those that the logs were judged with]"
     ),
 }
 
@@ -52,7 +52,7 @@ class Sources:
     suite: str | None
     policy_file: Path | None
     licences_folder: Path | None
-    voice: Path
+    voice: Path | None
 
     def logs(self, runs: Sequence[str] = ()) -> "list[RunLog]":
         """The latest log of each run; of all that have one, if none is named."""
@@ -72,23 +72,28 @@ class Sources:
 
         return self.licences_folder or LICENCES
 
+    def voice_of(self, log: "RunLog") -> Path:
+        """The file of ``--voice``; else the one that a log was judged with, as far as it is kept, or the shipped."""
+        from training.own_voice import kept_voice
+
+        return self.voice or kept_voice(log.conditions["voice"]) or DEFAULT_VOICE
+
     def ceilings(self, policy: "Policy", log: "RunLog") -> dict[str, float] | None:
         """The writer's own means, where a margin is a share of the way to them.
 
         Raises:
-            TimbreError: the run was judged with other texts than ``voice``.
+            TimbreError: the run was judged with other texts than those of ``voice_of``.
         """
         if all(rule.share_of_range is None for rule in policy.dimensions.values()):
             return None
         from results.ceiling import ceiling
 
-        digest = (
-            hashlib.sha256(self.voice.read_bytes()).hexdigest()[:12] if self.voice.is_file() else "absent"
-        )
+        voice = self.voice_of(log)
+        digest = hashlib.sha256(voice.read_bytes()).hexdigest()[:12] if voice.is_file() else "absent"
         if not log.conditions["voice"].endswith(digest):
             what = f"{log.run} was judged with the voice {log.conditions['voice']}, and this one is {digest}"
-            raise TimbreError(what, where=str(self.voice), do="give --voice the file that it was judged with")
-        return {key: mean.estimate for key, mean in ceiling(self.voice).items()}
+            raise TimbreError(what, where=str(voice), do="give --voice the file that it was judged with")
+        return {key: mean.estimate for key, mean in ceiling(voice).items()}
 
 
 def reading(*further: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -106,7 +111,7 @@ def reading(*further: str) -> Callable[[Callable[..., None]], Callable[..., None
             suite: str | None,
             policy: Path | None = None,
             licences: Path | None = None,
-            voice: Path = DEFAULT_VOICE,
+            voice: Path | None = None,
             **options: Any,
         ) -> None:
             function(*args, sources=Sources(places, suite, policy, licences, voice), **options)

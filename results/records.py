@@ -19,6 +19,8 @@ class Sample:
         truncated: Whether the token limit cut it off.
         licensed: Whether the prompt invited the writer's own life.
         judgements: One for every dimension of ``DIMENSIONS``.
+        subjects: Third parties that the prompt is about.
+        target_words: Inclusive band of words asked for, if any.
     """
 
     canary: str
@@ -29,6 +31,8 @@ class Sample:
     truncated: bool
     licensed: bool
     judgements: Mapping[str, Judgement]
+    subjects: tuple[str, ...] = ()
+    target_words: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ def _from_logs(places: tuple[Path, ...], suite: str | None) -> _Source:
 
 
 def _from_file(path: Path, sha256: str | None) -> _Source:
-    from judges.json_lines import read_objects, text_field
+    from judges.reference import read_objects, text_field
     from judges.stock_learning import PromptedText
 
     if sha256 is None or len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
@@ -128,7 +128,7 @@ def _from_file(path: Path, sha256: str | None) -> _Source:
 
 def _held_out_prompts(voice: Path) -> set[str]:
     """Prompts of the writer's val pairs: answers to them are left for measuring."""
-    from judges.json_lines import read_objects
+    from judges.reference import read_objects
 
     return {str(record.get("prompt")) for _, record in read_objects(voice) if record.get("split") == "val"}
 

@@ -41,6 +41,7 @@ def test_a_licence_is_written_and_found_by_the_judges_name(tmp_path: Path) -> No
     assert f"wrote {licence_path(IDENTITY.digest, folder)}" in done.stdout
     assert "sensitivity" in done.stdout
     assert "the shipped policy does not accept it: n 40, under 100" in done.stderr
+    assert "a grader may do better with the same labels: rubric/humor" in done.stderr
 
 
 def test_all_shortfalls_are_named_before_and_after_measuring(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def _unasked(answer: Answer) -> Judgement:
             ("labelled by people", "at least 100 of them", "95 % interval above 0.7", "5 % of attacks"),
         ),
         (("rubric/warmth",), ("the kind 'canary answers'", "within 10 points")),
-        (("pairwise/humor",), ("every n counts pairs: label twice as many",)),
+        (("pairwise/humor",), ("every n counts pairs: compare as many",)),
         (("confirm/self_insertion",), ("goes by the column subjects and first_person_licensed",)),
         (("compression",), ("a licence of compression is not needed: it counts", "column target_words")),
         (("words",), ("words is not in the policy",)),

@@ -129,8 +129,10 @@ def calibrate(
       a1,A note on umbrellas.,Nobody owns one.,1,1,1
       a2,A note on umbrellas.,An umbrella is a useful tool.,0,0,1
 
-    Three columns are no rater's. subjects (names separated by semicolons) and first_person_licensed (true or
-    false) are what self_insertion goes by. target_words (a band, such as 40-80) is what compression goes by.
+    `timbre label` writes such a file. Four columns are no rater's. subjects (names separated by semicolons) and
+    first_person_licensed (true or false) are what self_insertion goes by. target_words (a band, such as 40-80)
+    is what compression goes by. other_text makes each row a pair that people compared, for pairwise judges
+    alone: label 1 if text is the better one, 0 if the other is, .5 for a tie, which is left out.
 
     For pairwise judges, each text is paired at random with one of another label under the same prompt (under
     any prompt where that gives fewer than 20 pairs), once at most; every n of the licence counts pairs. The
@@ -146,12 +148,13 @@ def calibrate(
     \b
     Examples:
       timbre calibrate humor --needs
-      timbre calibrate humor labels.csv --scale 0-4 --yes-from 2 --labelled-by people
-      timbre calibrate rubric/humor labels.csv --labelled-by people --grader openai/gpt-5
+      timbre calibrate humor labels.csv --scale 0-4 --labelled-by people --domain 'canary answers'
+      timbre calibrate rubric/humor labels.csv --labelled-by people --domain 'canary answers' --grader openai/gpt-5
     """
     from judges.licensing import calibrate as calibration
     from judges.licensing.labels import read_labels
     from judges.licensing.licence import LICENCES, Basis, licence_page, refuse_weaker, write_licence
+    from judges.types import DIMENSIONS
     from results.licences import shortfalls
     from results.policy import load_policy
 
@@ -185,6 +188,10 @@ def calibrate(
     lacks = shortfalls(dimension, licence, policy) if rule and rule.needs_licence else ()
     for problem in lacks:
         click.echo(f"the shipped policy does not accept it: {problem}", err=True)
+    if lacks and not grader and DIMENSIONS[dimension].judged_by == "grader":
+        click.echo(
+            f"a grader may do better with the same labels: rubric/{dimension} --grader MODEL", err=True
+        )
     if as_json:
         content = json.loads(path.read_text(encoding="utf-8"))
         extra = {"digest": licence.identity.digest, "path": str(path), "shortfalls": lacks}
@@ -218,7 +225,9 @@ def _print_needs(
     for line in demands(dimension, load_policy()):
         click.echo(f"  {line}")
     if family == "pairwise":
-        click.echo("  every n counts pairs: label twice as many texts, several under each prompt")
+        click.echo(
+            "  every n counts pairs: compare as many (`timbre label --pairs`), or rate twice as many texts"
+        )
     if dimension in NEEDS:
         click.echo(f"The judge goes by the column {' and '.join(NEEDS[dimension])}.")
     if labels is not None:

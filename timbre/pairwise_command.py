@@ -66,7 +66,7 @@ def pairwise(
     logs = sources.logs(runs)
     names = [log.run for log in logs]
     duels, warnings = duels_between(logs), differences(logs, MATTERS)
-    own = _own_texts(sources.voice, logs) if "voice_match" in wanted else ()
+    own = _own_texts(sources.voice_of(logs[0]), logs) if "voice_match" in wanted else ()
     questions = 2 * len(duels) * len(wanted)
     click.echo(
         f"{len(duels)} pairs of answers, both orders, for {', '.join(wanted)}: up to {questions} questions",

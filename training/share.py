@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,37 @@ def merge(run: Run, target: Path) -> Base:
             f"can't be written ({error.strerror or error})", where=str(target), do="make room or name another"
         ) from error
     return resolve_base(str(target))
+
+
+def merge_gguf(run: Run, target: Path) -> Path:
+    """Merge a run into its base, as one GGUF file.
+
+    Args:
+        run: A completed run.
+        target: File to write; it must not exist. Written under another name and renamed.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        TimbreError: as ``merge`` and ``training.gguf_file.write_gguf``; nothing is left behind.
+    """
+    from training.gguf_file import write_gguf
+
+    if target.exists():
+        raise TimbreError("is there already", where=str(target), do="name another file")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        folder, partial = Path(scratch) / "merged", Path(scratch) / target.name
+        merge(run, folder)
+        try:
+            write_gguf(folder, partial, run.name)
+        except OSError as error:
+            raise TimbreError(
+                f"can't be written ({error.strerror or error})", where=str(target), do="make room"
+            ) from error
+        partial.rename(target)
+    return target
 
 
 def _write(run: Run, base: Base, partial: Path) -> None:
