@@ -187,10 +187,10 @@ def targets() -> Mapping[str, Target]:
     """Every kind of file that a user gives, by name."""
     from canaries.suite import load_suite
     from evals.server import read_record
+    from judges.command import read_answers
     from judges.licensing.labels import read_labels
     from judges.licensing.licence import read_licence
     from judges.reference import load_impostors, load_reference
-    from judges.score_file import read_answers
     from results.logs import read_logs
     from results.policy import load_policy
     from results.table import read_scores
