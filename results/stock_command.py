@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from results.options import logs_option
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, visible
 from timbre.paths import DEFAULT_VOICE, logs_dir
 from training.runs import BASELINE
 
@@ -141,6 +141,6 @@ def _show(learned: "StockList", path: Path) -> None:
         for p in learned.phrases:
             times = p.per_100_words / 100 / p.human
             click.echo(
-                f"{p.text:{width}}  {p.answers:7}  {p.per_100_words:13.3f}  {times:10.0f}+  {p.z_human:5.1f}"
+                f"{visible(p.text):{width}}  {p.answers:7}  {p.per_100_words:13.3f}  {times:10.0f}+  {p.z_human:5.1f}"
             )
     click.echo(f"\nwritten to {path}", err=True)

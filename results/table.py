@@ -57,6 +57,10 @@ LICENSED = "licensed"
 """A further column that a CSV may have: true or false."""
 
 
+_FORMULA = frozenset("=+-@\t\r\n")
+"""What begins a formula in a spreadsheet."""
+
+
 def score_table(logs: Iterable[RunLog]) -> ScoreTable:
     """The table of some logs."""
     return _frame(
@@ -88,9 +92,13 @@ def write_scores(table: ScoreTable, path: Path) -> None:
             ``.parquet`` for every column of a ``ScoreTable``: reasons, kinds and judges too.
 
     Raises:
-        TimbreError: another suffix, or the file can't be written.
+        TimbreError: another suffix, a name that a spreadsheet would compute, or the file can't be written.
     """
     if path.suffix == ".csv":
+        for name in {*table["run"], *table["canary"]}:
+            if name[:1] in _FORMULA:
+                what = f"the name {name!r} would be a formula to a spreadsheet"
+                raise _error(what, str(path), "name the table .parquet, or rename it in its log")
         write_whole(path, table[[*CSV_COLUMNS, LICENSED]].to_csv(index=False, lineterminator="\n"))
         return
     _known(path)

@@ -90,6 +90,39 @@ def test_stopping_ends_every_process_and_leaves_no_record_and_no_key(
     assert not {"server.json", "key"} & {path.name for path in endpoint.folder.iterdir()}
 
 
+def test_the_key_is_in_a_private_file_and_in_no_command_record_or_log(
+    processes: Callable[[], list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_planted")
+    endpoint = connect(BASE, progress=lambda line: None)
+    secrets = (endpoint.key, "hf_planted")
+    commands = [str(process.cmdline()) for process in (*processes(), psutil.Process())]
+    notes = {path.name: path.read_text() for path in endpoint.folder.iterdir() if path.name != "key"}
+    assert [text for text in (*commands, *notes.values()) for secret in secrets if secret in text] == []
+    assert [path.stat().st_mode & 0o077 for path in (endpoint.folder, endpoint.folder / "key")] == [0, 0]
+
+
+def test_an_adapter_is_loaded_for_whoever_has_the_key_and_for_nobody_else() -> None:
+    endpoint = connect(BASE, progress=lambda line: None)
+    body = {"lora_name": "planted", "lora_path": "/tmp/planted"}
+    load = endpoint.url + "/load_lora_adapter"
+    for headers in ({}, {"Authorization": "Bearer guessed"}):
+        assert httpx.post(load, json=body, headers=headers, trust_env=False).status_code == 401
+    assert endpoint.models() == ["stand-in"]
+    assert endpoint.ask("POST", "/v1/load_lora_adapter", body).status_code == 200
+
+
+def test_a_server_listens_on_loopback_whatever_its_base_and_has_no_key_among_its_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    (tmp_path / "config.json").write_text("{}")
+    command = vllm_command.command(tmp_path, "base", 8000, vllm_command.Adapters(16, ("q_proj",)))
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert not {"--api-key", "--trust-remote-code"} & set(command)
+    assert vllm_command.environment("secret")["VLLM_API_KEY"] == "secret"
+
+
 def test_the_record_names_host_processes_and_arguments(
     processes: Callable[[], list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
