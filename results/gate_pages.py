@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from results.comparison import DimensionVerdict
 from results.markdown import bullets, clean, folded, inline, write_whole
 from results.report_tables import gate_table
-from results.verdicts import Flip, GateResult, next_step, summary_sentence
+from results.verdicts import Flip, GateResult, next_step, shortened, summary_sentence
 from timbre.errors import TimbreError
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -37,12 +37,12 @@ def gate_markdown(result: GateResult) -> str:
     table = gate_table(result)
     command = next_command(result)
     parts = {
-        "verdict": f"<!-- voice-gate {names} -->\n### Voice gate: {inline(_short(pair))}",
-        "summary": inline(_short(summary_sentence(result), 4 * _LONGEST_ITEM)),
+        "verdict": f"<!-- voice-gate {names} -->\n### Voice gate: {inline(shortened(pair, _LONGEST_ITEM))}",
+        "summary": inline(shortened(summary_sentence(result), 4 * _LONGEST_ITEM)),
         "worst dimensions": _list("Worst dimensions", map(_dimension_line, result.worst_dimensions()), 3),
         "flips": _list(f"{len(result.flips)} flips, worst first", map(_flip_line, result.flips), _FLIPS),
         "evidence": _list("Faults, quoted", result.evidence, _ITEMS),
-        "next step": f"**Next.** {inline(_short(command))}" if command else "",
+        "next step": f"**Next.** {inline(shortened(command, _LONGEST_ITEM))}" if command else "",
         "notes": _list("Notes", result.notes, _ITEMS),
         "table": folded("All dimensions", f"{table.markdown()}\n\nFigures: {inline(table.caption)}\n")
         if result.dimensions
@@ -136,13 +136,9 @@ def _flip_line(flip: Flip) -> str:
 
 
 def _list(title: str, sentences: "Sequence[str] | map[str]", most: int) -> str:
-    lines = [_short(sentence) for sentence in sentences]
+    lines = [shortened(sentence, _LONGEST_ITEM) for sentence in sentences]
     more = [f"and {len(lines) - most} more"] if len(lines) > most else []
     return f"**{inline(title)}**\n\n{bullets([*lines[:most], *more])}" if lines else ""
-
-
-def _short(text: str, longest: int = _LONGEST_ITEM) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _xml(text: str) -> str:

@@ -50,8 +50,14 @@ def test_a_models_text_adds_no_markup_to_the_comment(text: str) -> None:
     assert _structure(gate_markdown(made_result(text=text))) == _structure(gate_markdown(made_result()))
 
 
-@pytest.mark.parametrize("call", ["@somebody", "see #12", "GH-7", "fixes !3", "owner/repo#5"])
-def test_a_models_text_calls_nobody_and_no_issue(call: str) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("@somebody", "see #12", "GH-7", "fixes !3", "owner/repo#5"),
+        *("https://evil.example/x", "HTTP://evil.example", "www.evil.example", "me@evil.example"),
+    ],
+)
+def test_a_models_text_calls_nobody_and_no_issue_and_is_no_link(call: str) -> None:
     assert call not in gate_markdown(made_result(text=call))
 
 
