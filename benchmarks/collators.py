@@ -15,7 +15,7 @@ from typing import Any
 from timbre.paths import CHECKOUT
 from training.config import load_config
 from training.examples import pairs_as_delivered, prepare
-from training.masks import Example, show_masks
+from training.masks import IGNORED, Example, show_masks
 from training.model import load_base
 from training.runs import find_run
 
@@ -23,15 +23,17 @@ PRESETS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}
 
 
 def mean_loss(model: Any, examples: Sequence[Example], labels: Sequence[Sequence[int]]) -> float:
-    """Mean over examples of the mean token loss, as the Trainer counts at batch size 1 (nats)."""
+    """Mean over the supervised tokens of all examples (nats), as ``run.json`` has it."""
     import torch
 
-    total = 0.0
+    total, tokens = 0.0, 0
     with torch.no_grad():
         for example, wanted in zip(examples, labels, strict=True):
+            supervised = sum(label != IGNORED for label in wanted)
             batch = {"input_ids": torch.tensor([example.input_ids]), "labels": torch.tensor([wanted])}
-            total += float(model(**batch).loss)
-    return total / len(examples) if examples else math.nan
+            total += supervised * float(model(**batch).loss)
+            tokens += supervised
+    return total / tokens if tokens else math.nan
 
 
 def main() -> None:

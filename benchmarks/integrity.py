@@ -3,9 +3,7 @@
     python benchmarks/integrity.py [--impostors FILE ...]    both tables, with 95 % Wilson intervals
     python benchmarks/integrity.py --languages     py3langid against lingua (not in the lock: pip install it)
 
-    python benchmarks/integrity.py --fit           counts word order again: judges/fitted/word_order.npz
-
-The table of word order is fitted on the sources marked A only. Patterns and thresholds were mended after looking at
+Patterns and thresholds were mended after looking at
 false alarms and misses in both halves, so no row here is held out from them. Sets under
 ../shared/data that are absent are skipped. Casual sets (tweets, comments) often end without a full stop.
 """
@@ -26,13 +24,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from judges.compression import compression  # noqa: E402
+from judges.encoder import read  # noqa: E402
 from judges.integrity import integrity  # noqa: E402
-from judges.text import clean, fold, sentences, words  # noqa: E402
-from judges.types import Answer  # noqa: E402
+from judges.language import language  # noqa: E402
+from judges.text import clean, sentences, words  # noqa: E402
+from judges.types import Answer, Judgement  # noqa: E402
 
 SHARED = ROOT.parent / "shared" / "data"
 TESTED = ROOT / "tests" / "judges" / "data"
-FITTED = ROOT / "judges" / "fitted" / "word_order.npz"
 PROMPT = "Write a short note on whatever is on your mind today."
 MIN_NOTE = 25  # words; a shorter piece is no note
 PER_SET = 600
@@ -48,30 +47,6 @@ SOURCES: tuple[tuple[str, str, str, dict[str, str]], ...] = (  # name, file, hal
     ("comments (casual)", "provocativeness/popquorn_offensiveness.csv", "B", {}),
     ("irony in posts (casual)", "humor/isarcasm_en_5votes.csv", "B", {}),
 )
-
-SUFFIXES = [
-    "ing",
-    "ed",
-    "ly",
-    "tion",
-    "ness",
-    "ment",
-    "able",
-    "ous",
-    "ful",
-    "ive",
-    "al",
-    "er",
-    "est",
-    "ity",
-    "'s",
-    "s",
-    "y",
-    "e",
-]
-COMMON_WORDS = 300
-SMOOTHING = 20
-SCALE = 24
 
 
 def human_sets(impostors: list[Path]) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
@@ -213,7 +188,7 @@ def measure(impostors: list[Path]) -> None:
         notes = [(_cleaned(p), _cleaned(t)) for p, t in texts]
         notes = [(p, t) for p, t in notes if len(words(t)) >= MIN_NOTE]
         notes = draw.sample(notes, min(PER_SET, len(notes)))
-        judged = [integrity(Answer("", p, t)) for p, t in notes]
+        judged = [_judged(p, t) for p, t in notes]
         why = Counter(name for j in judged for name in j.details)
         banded = (compression(Answer("", p, t, target_words=(0, 10_000))) for p, t in notes)
         shares = [j.details["distinct_share"] for j in banded]
@@ -235,8 +210,14 @@ def measure(impostors: list[Path]) -> None:
 
 
 def _print_found(kind: str, bad: list[tuple[str, str]]) -> None:
-    found = sum(bool(integrity(Answer("", _cleaned(p), _cleaned(t))).value) for p, t in bad)
+    found = sum(bool(_judged(_cleaned(p), _cleaned(t)).value) for p, t in bad)
     print(f"  {kind:28} {wilson(found, len(bad))}")
+
+
+def _judged(prompt: str, text: str) -> Judgement:
+    """As the panel judges: the encoder reads what is not in another language."""
+    fluency = read(text).least_fluent if language(text) in (None, "English") else None
+    return integrity(Answer("", prompt, text), fluency)
 
 
 def _cleaned(text: str) -> str:
@@ -270,46 +251,14 @@ def compare_languages(impostors: list[Path]) -> None:
             )
 
 
-def fit() -> None:
-    """Count which classes of English words stand side by side, on the sources A, and store the table."""
-    from wordfreq import top_n_list
-
-    common = {word: number for number, word in enumerate(top_n_list("en", COMMON_WORDS))}
-    size = len(common) + len(SUFFIXES) + 2
-    counts = np.zeros((size, size))
-
-    def class_of(word: str) -> int:
-        if word in common:
-            return common[word]
-        if not word[0].isalpha():
-            return len(common)
-        ends = (len(common) + 1 + i for i, suffix in enumerate(SUFFIXES) if word.endswith(suffix))
-        return next(ends, size - 1)
-
-    for _, half, texts in human_sets([]):
-        for _, text in texts if half == "A" else ():
-            numbers = [class_of(fold(w.text)) for w in words(_cleaned(text))]
-            np.add.at(counts, (numbers[:-1], numbers[1:]), 1)
-    expected = (counts.sum(axis=0) + 0.5) / (counts.sum() + 0.5 * size)
-    seen = (counts + SMOOTHING * expected) / (counts.sum(axis=1, keepdims=True) + SMOOTHING)
-    association = np.round(np.log(seen / expected) * SCALE).clip(-127, 127).astype(np.int8)
-    np.savez_compressed(
-        FITTED, association=association, scale=SCALE, common=" ".join(common), suffixes=" ".join(SUFFIXES)
-    )
-    print(f"{int(counts.sum())} pairs of words -> {FITTED}")
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--impostors", type=Path, nargs="*", default=[])
     parser.add_argument("--languages", action="store_true")
-    parser.add_argument("--fit", action="store_true")
     options = parser.parse_args()
-    if options.fit:
-        fit()
-    elif options.languages:
+    if options.languages:
         compare_languages(options.impostors)
     else:
         measure(options.impostors)

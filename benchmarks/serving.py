@@ -2,7 +2,7 @@
 
     python benchmarks/serving.py [--rounds 3]
 
-Both tasks ask the full suite twice over (338 answers of 110 words) through the same provider, in turn. Seconds are
+Both tasks ask the full suite twice over (answers of 110 words) through the same provider, in turn. Seconds are
 those of ``inspect eval`` beyond the same command with one canary, so start-up (and fitting the voice) stands apart.
 """
 
@@ -30,9 +30,10 @@ TASKS = {"plain": "benchmarks/serving.py@plain", "voice": "evals/voice.py@voice"
 
 @task
 def plain() -> Task:
-    """The same prompts with nothing judged."""
+    """As many requests of the same messages, with nothing judged."""
     canaries = load_suite("full").canaries
-    samples = [Sample(id=c.id, input=c.prompt, target="the") for c in canaries]
+    messages = [message for canary in canaries for message in canary.turns]
+    samples = [Sample(input=message, target="the") for message in messages]
     return Task(dataset=MemoryDataset(samples), solver=generate(), scorer=includes(), epochs=2)
 
 
@@ -70,9 +71,7 @@ def main() -> None:
                     short = seconds(file, url, logs, *suite, "--limit", "1", "--epochs", "1")
                     whole = seconds(file, url, logs, *suite)
                     found[name].append(whole - short)
-                    print(
-                        f"{name}: start-up {short:.1f} s, 338 answers {whole - short:.1f} s more", flush=True
-                    )
+                    print(f"{name}: start-up {short:.1f} s, the suite {whole - short:.1f} s more", flush=True)
     finally:
         server.terminate()
     medians = {name: statistics.median(times) for name, times in found.items()}

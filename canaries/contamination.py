@@ -83,6 +83,8 @@ def check_contamination(suite: Suite, trained: Sequence[TrainedText]) -> None:
     - ``RUN_WORDS`` words in a row of the canary's prompt, in the trained prompt or response;
     - a subject of the canary named in full in either. A surname alone is no match: too many share one.
 
+    The prompt of a conversation is its first message, and all its messages together.
+
     Args:
         suite: The canaries that are to be asked.
         trained: Every pair that is to be trained on, validation pairs included.
@@ -137,16 +139,17 @@ class _Finders:
     def __init__(self, canaries: Sequence[Canary]) -> None:
         self._canaries = canaries
         self._keys: dict[str, list[int]] = defaultdict(list)
-        self._sizes: list[int] = []
+        self._asked: list[tuple[int, int]] = []  # of each prompt the canary and the number of content grams
         self._by_gram: dict[str, list[int]] = defaultdict(list)
         self._by_run: dict[tuple[str, ...], list[int]] = defaultdict(list)
         self._by_name: dict[str, list[tuple[int, str, tuple[str, ...]]]] = defaultdict(list)
         for index, canary in enumerate(canaries):
-            self._keys[prompt_key(canary.prompt)].append(index)
-            grams = content_grams(canary.prompt)
-            self._sizes.append(len(grams))
-            for gram in grams:
-                self._by_gram[gram].append(index)
+            for prompt in dict.fromkeys((canary.turns[0], canary.prompt)):
+                self._keys[prompt_key(prompt)].append(index)
+                grams = content_grams(prompt)
+                for gram in grams:
+                    self._by_gram[gram].append(len(self._asked))
+                self._asked.append((index, len(grams)))
             for run in _runs(_read(canary.prompt).words):
                 if sum(not _is_frame(word) for word in run) >= RUN_CONTENT_WORDS:
                     self._by_run[run].append(index)
@@ -179,8 +182,9 @@ class _Finders:
 
     def _near(self, grams: frozenset[str]) -> Iterator[tuple[int, float]]:
         shared = Counter(index for gram in grams for index in self._by_gram.get(gram, ()))
-        for index, common in shared.items():
-            value = common / (len(grams) + self._sizes[index] - common)
+        for at, common in shared.items():
+            index, size = self._asked[at]
+            value = common / (len(grams) + size - common)
             if value >= NEAR_DUPLICATE:
                 yield index, value
 

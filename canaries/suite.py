@@ -1,7 +1,8 @@
 """Reads a suite of canaries, strictly: a suite that loads is one whose every value was meant.
 
 The file is a mapping with a list ``canaries`` and, if wanted, a ``description``; each canary gives every
-field of ``canaries.types.Canary`` and nothing else. YAML is read as nodes rather than as values, since
+field of ``canaries.types.Canary`` and nothing else: ``prompt`` where the user says one thing, ``turns`` (a list
+of two or more) where a conversation is held. YAML is read as nodes rather than as values, since
 nodes know their line and show a key that is written twice.
 """
 
@@ -26,7 +27,8 @@ MAX_WORDS = 2000
 """No note is longer; a higher bound is a slip of the finger."""
 
 _SUITE_KEYS = ("canaries", "description")
-_CANARY_KEYS = ("id", "kind", "prompt", "subjects", "first_person_licensed", "facts", "target_words")
+_CANARY_KEYS = ("id", "kind", "prompt", "turns", "subjects", "first_person_licensed", "facts", "target_words")
+_REQUIRED = tuple(key for key in _CANARY_KEYS if key not in ("prompt", "turns"))
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 # Eight digits: far beyond any band, and int() stays clear of its own limit on digits.
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,7})")
@@ -121,12 +123,14 @@ class _SuiteReader:
         prompts: dict[str, int] = {}
         found = []
         for node in nodes:
-            fields = self._mapping(node, "a canary", _CANARY_KEYS, required=_CANARY_KEYS)
+            fields = self._mapping(node, "a canary", _CANARY_KEYS, required=_REQUIRED)
+            if ("prompt" in fields) == ("turns" in fields):
+                has = "both 'prompt' and 'turns'" if "prompt" in fields else "neither 'prompt' nor 'turns'"
+                self._fail(fields.get("turns", node), f"a canary has {has}", "give one of the two")
             canary = self._canary(fields)
             self._unique(fields["id"], f"duplicate id {canary.id!r}", canary.id, ids)
-            self._unique(
-                fields["prompt"], f"duplicate prompt in {canary.id!r}", prompt_key(canary.prompt), prompts
-            )
+            asked = fields["turns" if "turns" in fields else "prompt"]
+            self._unique(asked, f"duplicate prompt in {canary.id!r}", prompt_key(canary.prompt), prompts)
             found.append(canary)
         return tuple(found)
 
@@ -140,12 +144,20 @@ class _SuiteReader:
         return Canary(
             id=name,
             kind=kind,
-            prompt=self._text(fields["prompt"], "prompt"),
+            turns=self._turns(fields),
             subjects=self._texts(fields["subjects"], "subjects"),
             first_person_licensed=self._flag(fields["first_person_licensed"], "first_person_licensed"),
             facts=self._texts(fields["facts"], "facts"),
             target_words=self._band(fields["target_words"]),
         )
+
+    def _turns(self, fields: Mapping[str, yaml.Node]) -> tuple[str, ...]:
+        if "prompt" in fields:
+            return (self._text(fields["prompt"], "prompt"),)
+        turns = self._texts(fields["turns"], "turns")
+        if len(turns) < 2:
+            self._fail(fields["turns"], f"turns has {len(turns)} entries", "give two or more, or 'prompt'")
+        return turns
 
     def _mapping(
         self, node: yaml.Node, what: str, known: tuple[str, ...], required: tuple[str, ...]

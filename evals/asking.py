@@ -29,6 +29,9 @@ from training.pairs import load_pairs
 from training.runs import Run
 from training.types import Pair
 
+TEMPERATURE, TOP_P, MAX_TOKENS = 0.7, 0.95, 512
+"""How answers are sampled unless the task's arguments or Inspect's options say otherwise."""
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -54,22 +57,27 @@ def find_arm(model: Model) -> Arm:
         base = subject.base
         request_parameters(requested_config())
         served = served_by(base)
-        if (
-            subject.run
-            and subject.run.config.get("chat_template")
-            and "--chat-template" not in (served.args or ())
-        ):
-            raise TimbreError(
-                f"run {subject.name!r} was trained with a chat template of its own, and the server has the base's",
-                where=str(subject.run.path / "chat_template.jinja"),
-                do='start the server with TIMBRE_VLLM_ARGS="--chat-template FILE"',
-            )
+        check_template(subject.run, served)
         return Arm(subject.name, subject.identity, subject.run, base.name, base.sha256, served)
     name = str(model)
     settings = [name, model.config.model_dump(mode="json", exclude_none=True), model.model_args]
     identity = hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
     base = resolve_base(default_base())
     return Arm(name, identity, None, name, base.sha256, Served(name, "unknown", None, url_is_outside=True))
+
+
+def check_template(run: Run | None, served: Served) -> None:
+    """Refuse a run with a chat template of its own on a server that has the base's.
+
+    Raises:
+        TimbreError: it would be asked in another form than it was trained in.
+    """
+    if run and run.config.get("chat_template") and "--chat-template" not in (served.args or ()):
+        raise TimbreError(
+            f"run {run.name!r} was trained with a chat template of its own, and the server has the base's",
+            where=str(run.path / "chat_template.jinja"),
+            do='start the server with TIMBRE_VLLM_ARGS="--chat-template FILE"',
+        )
 
 
 def eval_facts(
@@ -124,7 +132,7 @@ def facts_version(facts: Mapping[str, Any]) -> str:
 def answer_canary(
     voice: str, shots: int, identity: str, served: dict[str, Any], system: str | None = None
 ) -> Solver:
-    """Ask the canary once.
+    """Ask the canary once; of a conversation, each message with all that was said before it.
 
     Args:
         voice: The writer's pairs.
@@ -136,19 +144,24 @@ def answer_canary(
     turns = few_shot(load_pairs(Path(voice)), shots) if shots else []
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        config = requested_config()
+        config, canary = requested_config(), str(state.sample_id)
         if config.seed is not None:
-            state.metadata["seed"] = answer_seed(config.seed, str(state.sample_id), state.epoch)
+            state.metadata["seed"] = answer_seed(config.seed, canary, state.epoch)
         trained = [ChatMessageSystem(content=system)] if system and not config.system_message else []
         state.messages = [*trained, *turns, *state.messages]
         who = {"identity": identity, "server": json.dumps(served, sort_keys=True)}
-        state = await generate(state, cache=_scoped(config.cache, who), seed=state.metadata.get("seed"))
-        with prerequisite():
-            state.output.metadata = {
-                "identity": identity,
-                "server": served,
-                **_checked(state.output.metadata or {}, identity, served),
-            }
+        further = state.metadata.get("further_messages", [])
+        for turn in range(1 + len(further)):
+            if turn:
+                state.messages.append(ChatMessageUser(content=further[turn - 1]))
+            seed = None if config.seed is None else answer_seed(config.seed, canary, state.epoch, turn)
+            state = await generate(state, cache=_scoped(config.cache, who), seed=seed)
+            with prerequisite():
+                state.output.metadata = {
+                    "identity": identity,
+                    "server": served,
+                    **_checked(state.output.metadata or {}, identity, served),
+                }
         return state
 
     return solve
@@ -178,9 +191,9 @@ def _scoped(asked: bool | CachePolicy | None, who: Mapping[str, str]) -> CachePo
     return policy.model_copy(update={"scopes": {**policy.scopes, **who}})
 
 
-def answer_seed(seed: int, canary: str, epoch: int) -> int:
-    """The seed of one answer, in [0, 2**31): the same for every arm, another for every canary and epoch."""
-    digest = hashlib.sha256(f"{seed}/{canary}/{epoch}".encode()).digest()
+def answer_seed(seed: int, canary: str, epoch: int, turn: int = 0) -> int:
+    """The seed of one reply, in [0, 2**31): the same for every arm, another for every canary, epoch and turn."""
+    digest = hashlib.sha256(f"{seed}/{canary}/{epoch}{f'/{turn}' if turn else ''}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
 
 

@@ -21,15 +21,16 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
     TIMBRE_VLLM_ARGS passes more arguments to vLLM, such as --tensor-parallel-size 2.
     """
     from evals import server
+    from evals.server_record import folder_of, read_key, running
     from training.base import default_base, resolve_base
 
     if stop and status:
         raise TimbreError(
             "--stop and --status exclude each other", where="timbre serve", do="give one of them"
         )
-    found = server.running()
+    found = running()
     if base is not None and (stop or status):
-        wanted = server.folder_of(resolve_base(base))
+        wanted = folder_of(resolve_base(base))
         found = [(folder, record) for folder, record in found if folder == wanted]
     if stop:
         for folder, record in found:
@@ -50,7 +51,7 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
                 "server_pid": record.server_pid,
                 "dtype": record.dtype,
                 "args": record.args,
-                "ready": server.is_ready(record, server.read_key(folder)),
+                "ready": server.is_ready(record, read_key(folder)),
                 "key_file": str(folder / "key"),
                 "log": str(folder / "log"),
             }

@@ -15,7 +15,7 @@ from evals.vllm_command import STILL
 from timbre.errors import TimbreError
 from timbre.paths import home
 from training.base import Base
-from training.runs import Run
+from training.runs import WEIGHTS, Run, sha256_of
 
 PROBE_PROMPTS = (
     "Describe a spoon to somebody who has never eaten soup.",
@@ -188,13 +188,15 @@ def serve_run(endpoint: Endpoint, run: Run) -> str:
         The name to ask for: the run's name and identity.
 
     Raises:
-        TimbreError: the server does not take the adapter, or answers as the base does.
+        TimbreError: the adapter was changed since its training, the server does not take it, or answers as the base
+            does.
     """
     name, base = run.served_name, serve_base(endpoint)
     with FileLock(endpoint.folder / "adapters.lock"):
         if name not in endpoint.models():
-            outside = endpoint.served.url_is_outside
-            _load(endpoint, name, run.adapter if outside else _kept(endpoint, run))
+            adapter = run.adapter if endpoint.served.url_is_outside else _kept(endpoint, run)
+            _check_weights(run, adapter)
+            _load(endpoint, name, adapter)
         note = endpoint.folder / f"probe-{name}.json"
         if not note.is_file():
             found = probe(endpoint, base, name)
@@ -211,15 +213,24 @@ def serve_run(endpoint: Endpoint, run: Run) -> str:
 def _kept(endpoint: Endpoint, run: Run) -> Path:
     """The adapter's files under the server's own folder, so that the name stays with these weights.
 
-    The server reads an adapter again whenever it had to make room; by then the run may be another training.
+    The server reads an adapter again whenever it had to make room; by then the run's may be another training's, or
+    have been written over.
     """
     folder = endpoint.folder / "adapters" / run.served_name
     shutil.rmtree(folder, ignore_errors=True)
-    try:
-        shutil.copytree(run.adapter, folder, copy_function=os.link)
-    except (OSError, shutil.Error):  # another file system
-        shutil.copytree(run.adapter, folder, dirs_exist_ok=True)
+    shutil.copytree(run.adapter, folder)
     return folder
+
+
+def _check_weights(run: Run, adapter: Path) -> None:
+    """That an adapter's weights are those of the run's identity, by the sha256 that its training recorded."""
+    recorded = run.checksums.get((run.adapter / WEIGHTS).relative_to(run.path).as_posix())
+    if recorded and sha256_of(adapter / WEIGHTS) != recorded:
+        raise TimbreError(
+            f"the weights of run {run.name!r} are not those that its training wrote",
+            where=str(run.adapter / WEIGHTS),
+            do="restore them, or train the run again",
+        )
 
 
 def _load(endpoint: Endpoint, name: str, adapter: Path) -> None:

@@ -1,12 +1,13 @@
 """The only file that reaches into Inspect's private parts. Written for inspect_ai 0.3.285.
 
-Three things have no public way:
+Four things have no public way:
 
 * a model name without a slash (``--model run2``) matches only a provider whose unqualified registry name
   is None, so one is registered under a name whose ``split`` says so;
 * ``PrerequisiteError``, which Inspect prints without a traceback, is not exported;
 * the settings that the command line and the task ask for together, from which a solver makes each answer's seed
-  and its cache's scope.
+  and its cache's scope;
+* the models that a command evaluates side by side, and the logs that it goes on with: a task is made for one of them.
 
 Another version of Inspect is refused at import: these parts change without notice.
 """
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, SupportsIndex
 
+import click
 import inspect_ai
 from inspect_ai._util.error import PrerequisiteError
 from inspect_ai._util.registry import RegistryInfo, registry_add
@@ -23,7 +25,14 @@ from inspect_ai.model._generate_config import active_generate_config
 
 from timbre.errors import TimbreError
 
-__all__ = ["WRITTEN_FOR", "PrerequisiteError", "prerequisite", "register_for_bare_names", "requested_config"]
+__all__ = [
+    "WRITTEN_FOR",
+    "PrerequisiteError",
+    "prerequisite",
+    "register_for_bare_names",
+    "requested",
+    "requested_config",
+]
 
 WRITTEN_FOR = "0.3.285"
 
@@ -60,6 +69,13 @@ def register_for_bare_names(provider: Callable[..., ModelAPI], name: str) -> Non
 def requested_config() -> GenerateConfig:
     """The settings of this eval's own model: the task's, under what the command line says."""
     return active_generate_config()
+
+
+def requested(option: str) -> tuple[str, ...]:
+    """What the command line of `inspect` gave as ``model`` or ``log_files``; nothing outside of that command."""
+    context = click.get_current_context(silent=True)
+    given = context.params.get(option) if context else None
+    return tuple(given.split(",")) if isinstance(given, str) else tuple(given or ())
 
 
 @contextmanager

@@ -141,8 +141,8 @@ async def judge(answer: Answer, against: JudgedAgainst) -> Judged:
 _idle: "queue.LifoQueue[subprocess.Popen[bytes]]" = queue.LifoQueue()
 
 
-def _ask(answer: Answer, against: JudgedAgainst) -> Judged:
-    """Have an idle process judge, or a new one."""
+def _ask(answer: Answer, against: JudgedAgainst, attempts: int = 2) -> Judged:
+    """Have an idle process judge, or a new one; another one, where the first is killed."""
     try:
         process = _idle.get_nowait()
     except queue.Empty:
@@ -154,6 +154,8 @@ def _ask(answer: Answer, against: JudgedAgainst) -> Judged:
         reply = pickle.load(process.stdout)
     except (OSError, EOFError, pickle.UnpicklingError) as error:
         process.kill()
+        if attempts > 1:
+            return _ask(answer, against, attempts - 1)
         raise TimbreError(
             "a judging process died", where=str(answer.id), do="see its message above, and evaluate again"
         ) from error

@@ -25,6 +25,7 @@ from inspect_ai.util import display_counter
 from openai import (
     APIConnectionError,
     APIStatusError,
+    APITimeoutError,
     AsyncOpenAI,
     DefaultAsyncHttpxClient,
     Omit,
@@ -38,8 +39,9 @@ from evals.endpoint import Endpoint, is_loopback, serve_base, serve_run
 from evals.inspect_internals import prerequisite
 from evals.server import capacity, connect, release, tell
 from timbre.errors import TimbreError
+from training.adapters import checked_base
 from training.base import Base, default_base, resolve_base
-from training.runs import BASELINE, Run, base_of, find_run
+from training.runs import BASELINE, Run, find_run
 
 TIMEOUT = Timeout(1800, connect=30)
 """An answer waits for all that were asked before it: on two cores, for minutes."""
@@ -91,12 +93,12 @@ def find_subject(name: str, base: str | None = None) -> Subject:
         base: Base of the baseline; ``TIMBRE_BASE`` or the embedded one by default.
 
     Raises:
-        TimbreError: no such run (lists the known ones), or its base has changed since.
+        TimbreError: no such run (lists the known ones), its base has changed since, or its adapter isn't fit to load.
     """
     if name == BASELINE:
         return Subject(name, None, resolve_base(base or default_base()))
     run = find_run(name)
-    return Subject(name, run, base_of(run))
+    return Subject(name, run, checked_base(run))
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,9 @@ class VoiceAPI(ModelAPI):
                 # A run that needs more layers may have had the server started anew, at another port.
                 connection = await self.connected(lost=connection)
                 response = await _ask(connection, input, parameters, config.max_connections)
+            except anyio.get_cancelled_exc_class() as cancelled:
+                # Inspect renders the traceback of each sample that a Ctrl-C cancels: the client's part takes long.
+                raise cancelled.with_traceback(None) from None
         usage = response.usage
         # The name without the identity would make two trainings of one name look the same in the log.
         return ModelOutput(
@@ -189,10 +194,13 @@ class VoiceAPI(ModelAPI):
     async def connected(self, lost: Connection | None = None) -> Connection:
         """The connection, made by whoever asks first; ``lost`` is one that broke and is not given again."""
         async with self._connecting:
-            if lost is not None and self._connection is lost:
-                await self.aclose()
-            if self._connection is None:
-                self._connection = await in_daemon(self._connect)
+            if self._connection is None or self._connection is lost:
+                found = await in_daemon(self._connect)
+                if lost is not None and self._connection is lost and found.endpoint == lost.endpoint:
+                    await _close(found)  # the server lives, and others wait for its answers
+                else:
+                    await self.aclose()
+                    self._connection = found
             return self._connection
 
     def _connect(self) -> Connection:
@@ -204,15 +212,19 @@ class VoiceAPI(ModelAPI):
     async def aclose(self) -> None:
         """Let the client go; the server stays for the next process."""
         if self._connection is not None:
-            await self._connection.client.close()
-            release(self._connection.endpoint)
+            await _close(self._connection)
             self._connection = None
 
     def should_retry(self, ex: BaseException) -> bool:
-        """Retry what a busy server says; a server that is gone is an error."""
+        """Retry a busy server, a broken connection and an answer that is none, as often as the task allows.
+
+        A server that is gone for good is an error of ``connect``, which is not retried.
+        """
         if isinstance(ex, APIConnectionError):
-            return False
-        return isinstance(ex, RateLimitError) or (isinstance(ex, APIStatusError) and ex.status_code >= 500)
+            return not isinstance(ex, APITimeoutError)
+        if isinstance(ex, APIStatusError):
+            return isinstance(ex, RateLimitError) or ex.status_code >= 500
+        return isinstance(ex, UnreadableAnswerError)
 
     def connection_key(self) -> str:
         """All runs of one base share the server, and so its connections."""
@@ -240,20 +252,40 @@ def open_client(endpoint: Endpoint) -> AsyncOpenAI:
     )
 
 
+class UnreadableAnswerError(Exception):
+    """The server answered, and not with a chat completion."""
+
+
+async def _close(connection: Connection) -> None:
+    await connection.client.close()
+    release(connection.endpoint)
+
+
 async def _ask(
     connection: Connection, input: list[ChatMessage], parameters: dict[str, Any], asked_in_flight: int | None
 ) -> ChatCompletion:
-    """One request; no more at once than the server takes, or than was asked for."""
+    """One request; no more at once than the server takes, or than was asked for.
+
+    Raises:
+        UnreadableAnswerError: What came is no chat completion.
+    """
     url = connection.endpoint.url
     if url not in _limiters:
         _limiters[url] = anyio.CapacityLimiter(connection.in_flight)
     no_key = {} if connection.endpoint.key else {"Authorization": Omit()}
     async with nullcontext() if asked_in_flight else _limiters[url]:
-        return await connection.client.chat.completions.create(
-            model=connection.model,
-            messages=[{"role": m.role, "content": m.text} for m in input],  # type: ignore[misc]
-            **{**parameters, "extra_headers": {**no_key, **parameters.get("extra_headers", {})}},
-        )
+        try:
+            answer: ChatCompletion = await connection.client.chat.completions.create(
+                model=connection.model,
+                messages=[{"role": m.role, "content": m.text} for m in input],  # type: ignore[misc]
+                **{**parameters, "extra_headers": {**no_key, **parameters.get("extra_headers", {})}},
+            )
+        except ValueError as error:  # no JSON, or no text
+            raise UnreadableAnswerError(f"{url} answered with no JSON ({error})"[:200]) from error
+    choices = getattr(answer, "choices", None)
+    if not choices or not all(getattr(choice, "message", None) for choice in choices):
+        raise UnreadableAnswerError(f"{url} answered with no chat completion: {answer!r}"[:200])
+    return answer
 
 
 def request_parameters(config: GenerateConfig) -> dict[str, Any]:

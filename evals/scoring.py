@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, metric, scorer
+from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import TaskState
 
 from evals.graders import grade, grader_names
@@ -15,17 +15,18 @@ from evals.judging import judge, judged_against
 from evals.registry import PROVIDER
 from evals.self_insertion_confirm import KEY as SELF_INSERTION
 from evals.self_insertion_confirm import Confirmation, confirm
+from judges.conversation import as_one, conversation
 from judges.types import Answer, Judgement
 
 
 @metric
 def mean_scored() -> Metric:
-    """Mean over the answers that have a value; NaN, never 0, where none has."""
+    """Mean over the answers that have a value; where none has, n = 0 in its place, and never NaN."""
 
-    def compute(scores: list[SampleScore]) -> float:
+    def compute(scores: list[SampleScore]) -> Value:
         values = [s.score.as_float() for s in scores]
         known = [v for v in values if not math.isnan(v)]
-        return sum(known) / len(known) if known else math.nan
+        return sum(known) / len(known) if known else {"n": 0}
 
     return compute
 
@@ -49,8 +50,8 @@ def voice_scorer(voice: str, suite: str, base_sha256: str, impostors: str = "") 
         answer = _answer(state)
         judged = await judge(answer, replace(against, run=run_of(str(state.model))))
         judgements = dict(judged.judgements)
-        judgements |= await grade(answer, judgements["integrity"])
-        confirmation = await confirm(answer, judgements[SELF_INSERTION])
+        judgements |= await grade(as_one(answer), judgements["integrity"])
+        confirmation = await confirm(as_one(answer), judgements[SELF_INSERTION])
         return as_score(
             judgements,
             answer,
@@ -130,11 +131,16 @@ def _confirmation_line(asked: Mapping[str, Any]) -> str:
 def _answer(state: TaskState) -> Answer:
     meta: dict[str, Any] = state.metadata
     low, high = meta["target_words"]
+    messages = meta.get("further_messages", [])
+    answered = [m.text for m in state.messages[:-1] if m.role == "assistant"]  # few-shot ones come first
+    earlier = answered[len(answered) - len(messages) :]
+    text, user_spans = conversation([*earlier, state.output.completion], messages)
     return Answer(
         id=str(state.sample_id),
         prompt=state.input_text,
-        text=state.output.completion,
+        text=text,
         subjects=tuple(meta["subjects"]),
         first_person_licensed=bool(meta["first_person_licensed"]),
         target_words=(int(low), int(high)),
+        user_spans=user_spans,
     )

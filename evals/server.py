@@ -1,27 +1,21 @@
-"""One vLLM for a base and all its runs, shared by every process on this machine: its whole life.
+"""One vLLM for a base and all its runs, shared by every process on this machine: found, started, ended.
 
-A server belongs to a base's identity. What is known of it stands in ``.timbre/servers/<identity>@<host>/``:
-``server.json`` (who keeps it, where it answers, what it was started with), ``key`` (readable by the user alone),
-``log``. A keeper process (this file, run as a module) owns the vLLM process, so that it outlives the command that
-asked for it and ends after an idle time. Whoever uses a server holds a lease, a shared lock on the file ``lease``
-that the kernel takes back from a process that dies: no server is ended under somebody who only waits.
+A server belongs to a base's identity. A keeper (``evals.keeper``) owns the vLLM process; what is known of it, its key
+and its locks stand in one folder (``evals.server_record``). Whoever uses a server holds a lease: no server is ended
+under somebody who only waits.
 """
 
-import fcntl
 import json
 import math
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
@@ -30,9 +24,19 @@ from filelock import FileLock, Timeout
 
 from evals import vllm_command
 from evals.endpoint import Endpoint, Served, outside_endpoint
+from evals.keeper import descendants, kill_left
+from evals.server_record import (
+    Leases,
+    Record,
+    folder_of,
+    living,
+    log_tail,
+    read_key,
+    read_record,
+)
 from evals.vllm_command import Adapters
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT, home
+from timbre.paths import CHECKOUT
 from training.base import Base
 from training.runs import Run, list_runs
 
@@ -43,50 +47,7 @@ LOCK_TIMEOUT_S = 120
 """The lock is held while a server is spawned or ended, never while one gets ready."""
 
 IDLE_MINUTES = 30.0
-POLL_S = 5.0
-LOG_TAIL = 12
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Record:
-    """Content of server.json."""
-
-    port: int  # on 127.0.0.1
-    base: str  # name that the base was asked for by, and answers to
-    base_sha256: str
-    dtype: str  # number type of the served weights
-    rank: int  # highest LoRA rank it takes
-    modules: tuple[str, ...]  # layers it can adapt
-    pid: int = 0  # of the keeper
-    created: float = 0.0  # when the keeper began (seconds since the epoch): a pid alone may be reused
-    server_pid: int = 0  # of vLLM's API process
-    host: str = ""
-    args: tuple[str, ...] | None = None  # TIMBRE_VLLM_ARGS at its start; None in an older version's record
-
-    @property
-    def adapters(self) -> Adapters:
-        """What it was started for."""
-        return Adapters(self.rank, tuple(self.modules))
-
-    @property
-    def url(self) -> str:
-        """Root of the OpenAI API."""
-        return f"http://127.0.0.1:{self.port}/v1"
-
-    @property
-    def served(self) -> Served:
-        """What a log says of it."""
-        return Served(self.base, self.dtype, self.args, url_is_outside=False)
-
-    def keeper(self) -> psutil.Process | None:
-        """The keeper, if it is still the process that was started."""
-        try:
-            process = psutil.Process(self.pid)
-            alive = abs(process.create_time() - self.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
-        except (psutil.Error, ValueError):
-            return None
-        return process if alive else None
 
 
 def tell(line: str) -> None:
@@ -169,42 +130,6 @@ def capacity(base: Base) -> int:
     return default if fitting is None else min(fitting, default) if on_cpu else fitting
 
 
-def folder_of(base: Base) -> Path:
-    """Where the server of a base keeps its notes; a checkout may be shared by several machines."""
-    return _servers_folder() / f"{base.sha256[:12]}@{socket.gethostname()}"
-
-
-def read_record(folder: Path) -> Record | None:
-    """What server.json says, whatever version wrote it; None where there is none that can be read."""
-    try:
-        content = json.loads((folder / "server.json").read_text())
-        record = Record(**{f.name: content[f.name] for f in fields(Record) if f.name in content})
-    except (OSError, ValueError, TypeError):
-        return None
-    args = None if record.args is None else tuple(record.args)
-    return replace(record, modules=tuple(record.modules), args=args)
-
-
-def living(folder: Path) -> Record | None:
-    """The record of a server whose keeper lives."""
-    record = read_record(folder)
-    return record if record and record.keeper() else None
-
-
-def running() -> Sequence[tuple[Path, Record]]:
-    """Every server of this checkout that lives on this machine."""
-    folders = sorted(_servers_folder().glob("*")) if _servers_folder().is_dir() else []
-    return [(folder, record) for folder in folders if (record := living(folder))]
-
-
-def read_key(folder: Path) -> str:
-    """The server's key; empty where there is none."""
-    try:
-        return (folder / "key").read_text()
-    except OSError:
-        return ""
-
-
 def is_ready(record: Record, key: str) -> bool:
     """Whether the server answers with this key."""
     try:
@@ -226,15 +151,6 @@ def stop(folder: Path) -> bool:
         return _end(folder)
 
 
-def log_tail(folder: Path) -> str:
-    """The last lines of the server's log."""
-    try:
-        lines = (folder / "log").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return "(no log)"
-    return "\n".join(lines[-LOG_TAIL:])
-
-
 def idle_minutes() -> float:
     """How long an unused server stays: ``TIMBRE_IDLE_MINUTES``.
 
@@ -251,10 +167,6 @@ def idle_minutes() -> float:
             f"{given!r} is no number of minutes", where="TIMBRE_IDLE_MINUTES", do="write a number such as 30"
         )
     return minutes
-
-
-def _servers_folder() -> Path:
-    return home() / ".timbre" / "servers"
 
 
 @contextmanager
@@ -275,45 +187,7 @@ def _locked(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-class _Leases:
-    """This process's leases: one shared lock a server, counted."""
-
-    def __init__(self) -> None:
-        self._files: dict[Path, int] = {}
-        self._counts: Counter[Path] = Counter()
-        self._changing = threading.Lock()
-
-    def hold(self, folder: Path) -> None:
-        with self._changing:
-            if folder not in self._files:
-                self._files[folder] = os.open(folder / "lease", os.O_RDWR | os.O_CREAT, 0o600)
-                fcntl.flock(self._files[folder], fcntl.LOCK_SH)
-            self._counts[folder] += 1
-
-    def release(self, folder: Path) -> None:
-        with self._changing:
-            self._counts[folder] -= 1
-            if self._counts[folder] <= 0 and folder in self._files:
-                os.close(self._files.pop(folder))
-                del self._counts[folder]
-
-    def others(self, folder: Path) -> bool:
-        """Whether another process holds a lease."""
-        own = self._files.get(folder)
-        file = os.open(folder / "lease", os.O_RDWR | os.O_CREAT, 0o600) if own is None else own
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            if own is None:
-                os.close(file)
-            else:  # an attempt to convert a lock loses it
-                fcntl.flock(own, fcntl.LOCK_SH)
-        return False
-
-
-_leases = _Leases()
+_leases = Leases()
 
 
 def _missing(record: Record, run: Run | None) -> str:
@@ -343,29 +217,15 @@ def _end_unused(record: Record, folder: Path, missing: str, progress: Progress) 
 
 def _end(folder: Path) -> bool:
     record = living(folder)
-    keeper = record.keeper() if record else None
-    if keeper is not None:
-        family = [keeper, *_descendants(keeper)]
-        keeper.terminate()
-        _kill_left(family, timeout=30)
+    if record is not None:
+        with suppress(psutil.NoSuchProcess):  # it ends by itself just now
+            keeper = psutil.Process(record.pid)
+            family = [keeper, *descendants(keeper)]
+            keeper.terminate()
+            kill_left(family, timeout=30)
     for name in ("server.json", "key"):
         (folder / name).unlink(missing_ok=True)
-    return keeper is not None
-
-
-def _descendants(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return list(process.children(recursive=True))
-    except psutil.Error:
-        return []
-
-
-def _kill_left(processes: list[psutil.Process], timeout: float) -> None:
-    """Wait for processes to end; kill those that don't."""
-    _, left = psutil.wait_procs(processes, timeout=timeout)
-    for process in left:
-        process.kill()
-    psutil.wait_procs(left, timeout=5)
+    return record is not None
 
 
 def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Record:
@@ -402,7 +262,7 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
     with (folder / "log").open("wb") as log:
         keeper = subprocess.Popen(
             [
-                *(sys.executable, "-m", "evals.server", str(folder), str(minutes * 60)),
+                *(sys.executable, "-m", "evals.keeper", str(folder), str(minutes * 60)),
                 *(json.dumps(asdict(record)), *arguments),
             ],
             cwd=CHECKOUT,
@@ -424,7 +284,8 @@ def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint:
     began, shown_at = time.monotonic(), 0.0
     while not is_ready(record, key):
         waited = time.monotonic() - began
-        if record.keeper() is None:
+        kept = living(folder)
+        if kept is None or kept.pid != record.pid:
             raise _died(folder)
         if waited > START_TIMEOUT_S:
             raise TimbreError(
@@ -453,74 +314,13 @@ def _died(folder: Path) -> TimbreError:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def keep(folder: Path, record: Record, command: list[str], idle_s: float, poll_s: float = POLL_S) -> int:
-    """Run a server until it ends, is idle, is told to end (SIGTERM), or can't be found by its notes any more.
-
-    Args:
-        folder: Its notes; server.json is written here first, and removed at the end.
-        record: What is known of it so far.
-        command: Starts it.
-        idle_s: Seconds without a request and without a lease after which it is ended.
-        poll_s: Seconds between looks.
-
-    Returns:
-        The command's exit status; 0 if it was ended.
-    """
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    record = replace(record, pid=os.getpid(), created=psutil.Process().create_time())
-    _write_record(folder, record)
-    child = subprocess.Popen(command)
-    family = psutil.Process(child.pid)
     try:
-        _write_record(folder, replace(record, server_pid=child.pid))
-        return _watch(folder, record, child, idle_s, poll_s)
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        left = _descendants(family)
-        if child.poll() is None:
-            child.terminate()
-        _kill_left([family, *left], timeout=20)
-        if _is_kept_by(folder, record):
-            (folder / "server.json").unlink(missing_ok=True)
-        signal.signal(signal.SIGTERM, before)
-
-
-def _watch(
-    folder: Path, record: Record, child: "subprocess.Popen[bytes]", idle_s: float, poll_s: float
-) -> int:
-    last_use, finished_before = time.monotonic(), -1.0
-    while True:
-        try:
-            return child.wait(timeout=poll_s)
-        except subprocess.TimeoutExpired:
-            pass
-        if not _is_kept_by(folder, record):
-            print("keeper: the notes name another server or none, stopping", flush=True)
-            return 0
-        active, finished = vllm_command.use(record.port)
-        if active or finished != finished_before or _leases.others(folder):
-            last_use, finished_before = time.monotonic(), finished
-        if time.monotonic() - last_use > idle_s:
-            print(f"keeper: idle for {idle_s / 60:.0f} minutes, stopping", flush=True)
-            return 0
-
-
-def _is_kept_by(folder: Path, record: Record) -> bool:
-    written = read_record(folder)
-    return written is not None and written.pid == record.pid
-
-
-def _write_record(folder: Path, record: Record) -> None:
-    temporary = folder / f"server.json.{os.getpid()}"
-    temporary.write_text(json.dumps(asdict(record), indent=2) + "\n")
-    temporary.replace(folder / "server.json")
-
-
-if __name__ == "__main__":
-    given = json.loads(sys.argv[3])
-    sys.exit(keep(Path(sys.argv[1]), Record(**given), sys.argv[4:], float(sys.argv[2])))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise TimbreError(
+            f"no port can be had ({error.strerror})",
+            where="127.0.0.1",
+            do="let this user open a loopback port",
+        ) from error

@@ -10,34 +10,82 @@ from pathlib import Path
 
 from inspect_ai import Epochs, Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
+from inspect_ai.log import read_eval_log
 from inspect_ai.model import GenerateConfig, get_model
+from inspect_ai.viewer import (
+    SampleScoreView,
+    ScoreColorScale,
+    TaskSamplesColumn,
+    TaskSamplesSort,
+    TaskSamplesView,
+    ViewerConfig,
+)
 
 from canaries.contamination import TrainedText, check_contamination
 from canaries.suite import load_suite
 from canaries.types import Canary
-from evals.asking import answer_canary, eval_facts, facts_version, find_arm
+from evals.asking import (
+    MAX_TOKENS,
+    TEMPERATURE,
+    TOP_P,
+    Arm,
+    answer_canary,
+    eval_facts,
+    facts_version,
+    find_arm,
+)
 from evals.graders import grader_names
-from evals.inspect_internals import prerequisite
+from evals.inspect_internals import prerequisite, requested
 from evals.judging import judged_against
-from evals.scoring import voice_scorer
+from evals.scoring import run_of, voice_scorer
 from judges.reference import load_reference
-from timbre.paths import CHECKOUT, DEFAULT_VOICE
+from judges.types import DIMENSIONS
+from timbre.paths import CHECKOUT
+from training.own_voice import kept_voice, voice_of
 from training.pairs import load_pairs
-from training.runs import Run
+from training.runs import Run, read_run
 
 MAX_RETRIES = 5
 """Of a request that a server refuses for now; after these the sample is an error, and a CI job ends."""
+
+VIEWER = ViewerConfig(
+    task_samples_view=TaskSamplesView(
+        name="scores",
+        columns=[
+            TaskSamplesColumn(id="sampleId"),
+            TaskSamplesColumn(id="epoch"),
+            *(
+                TaskSamplesColumn.score("voice", key, visible=dimension.direction != "band")
+                for key, dimension in DIMENSIONS.items()
+            ),
+            TaskSamplesColumn(id="answer"),
+        ],
+        sort=[
+            TaskSamplesSort.score("voice", "integrity", dir="desc"),
+            TaskSamplesSort.score("voice", "voice_match"),
+        ],
+        multiline=False,
+        compact_scores=True,
+        score_color_scales={
+            key: ScoreColorScale(palette="good-high" if d.direction == "up" else "good-low", min=0, max=1)
+            for key, d in DIMENSIONS.items()
+            if d.direction != "band"
+        },
+    ),
+    sample_score_view=SampleScoreView(default="grid"),
+)
+"""`inspect view`: a column a dimension, broken answers first and then those least like the writer."""
 
 
 @task
 def voice(
     suite: str = "smoke",
-    voice: str = str(DEFAULT_VOICE.relative_to(CHECKOUT)),
+    voice: str = "",
     shots: int = 0,
     epochs: int = 2,
-    temperature: float = 0.7,
-    top_p: float = 0.95,
-    max_tokens: int = 512,
+    temperature: float = TEMPERATURE,
+    top_p: float = TOP_P,
+    max_tokens: int = MAX_TOKENS,
     seed: int = 1234,
     impostors: str = "",
     model: str = "",
@@ -46,7 +94,8 @@ def voice(
 
     Args:
         suite: ``smoke``, ``full``, or a YAML file.
-        voice: The writer's pairs: what voice_match and memorization compare with, and where shots come from.
+        voice: The writer's pairs: what voice_match and memorization compare with, and where shots come from. By
+            default the shipped ones, or the own pairs of the runs that are evaluated together.
         shots: Training pairs shown before the question (the few-shot arm; 0 for none).
         epochs: Answers a canary.
         temperature: Of sampling.
@@ -60,7 +109,7 @@ def voice(
         asked = get_model(model or None)
         arm = find_arm(asked)
         canaries = load_suite(_from_checkout(suite) if "/" in suite or suite.endswith(".yaml") else suite)
-        voice_file = _from_checkout(voice)
+        voice_file = _from_checkout(voice) if voice else _default_voice(arm)
         impostor_file = _from_checkout(impostors) if impostors else None
         reference = load_reference(voice_file, None, impostor_file)
         check_contamination(canaries, _trained_texts(voice_file, arm.run))
@@ -89,22 +138,24 @@ def voice(
             config=decoding,
             epochs=Epochs(epochs, "mean"),
             version=facts_version(facts),
+            viewer=VIEWER,
             metadata={"timbre": facts},
             name="voice",
-            display_name=f"voice {arm.name} on {canaries.name} ({len(reference.train)} texts of the writer)",
+            display_name=f"voice {arm.name} on {canaries.name} ({len(reference.train)} texts of {voice_file.name})",
         )
 
 
 def _sample(canary: Canary) -> Sample:
     return Sample(
         id=canary.id,
-        input=canary.prompt,
+        input=canary.turns[0],
         metadata={
             "kind": canary.kind,
             "subjects": list(canary.subjects),
             "first_person_licensed": canary.first_person_licensed,
             "facts": list(canary.facts),
             "target_words": list(canary.target_words),
+            **({"further_messages": list(canary.turns[1:])} if canary.turns[1:] else {}),
         },
     )
 
@@ -113,6 +164,16 @@ def _from_checkout(path: str) -> Path:
     """A path as given, or below the checkout: Inspect runs a task in the task's own folder."""
     given = Path(path).expanduser()
     return given if given.is_absolute() else CHECKOUT / given
+
+
+def _default_voice(arm: Arm) -> Path:
+    """The pairs of the runs that one command evaluates; of a log that it goes on with, the same as before."""
+    for file in requested("log_files"):
+        facts = (read_eval_log(file, header_only=True).eval.metadata or {}).get("timbre") or {}
+        if facts.get("run") == arm.name and (kept := kept_voice(str(facts.get("voice")))):
+            return kept
+    named = [read_run(run_of(name.strip()).partition("@")[0]) for name in requested("model")]
+    return voice_of([run for run in (*named, arm.run) if run])
 
 
 def _trained_texts(voice_file: Path, run: Run | None) -> list[TrainedText]:

@@ -6,39 +6,27 @@ from judges.text import EMPTY, NO_WORDS, Span, fold, is_blank, words
 from judges.types import Answer, Evidence, Judgement, unscored
 
 VERSION = 2
-
+# Words in a window. Every window is this long, so a long answer isn't marked down for its length (the share of
+# distinct words, like a gzip ratio, falls with length). 50 words are two or three sentences: long enough to
+# hold a repeated phrase, short enough to fit in the shortest note asked for.
 WINDOW = 50
-"""Words in a window. Every window is this long, so a long answer isn't marked down for its length
-(the share of distinct words, like a gzip ratio, falls with length). 50 words are two or three
-sentences: long enough to hold a repeated phrase, short enough to fit in the shortest note asked for."""
-
+# Mean share of distinct words in a window from which a text counts as fully dense: 99 % of human notes
+# (`benchmarks/integrity.py`) have more.
 FRESH = 0.60
-"""Mean share of distinct words in a window from which a text counts as fully dense: 99 % of human notes
-(``benchmarks/integrity.py``) have more."""
-
+# Mean share down to which density falls, to 0: by then each word stands more than three times in 50.
 STALE = 0.30
-"""Mean share down to which density falls, to 0: by then each word stands more than three times in 50."""
 
 
 def compression(answer: Answer) -> Judgement:
-    """Words against the canary's band, times density.
+    """Words against the canary's band, times density, in [0, 1].
 
-    ``value = band x density``, in [0, 1]:
-
-    - ``band`` is 1 inside the inclusive band, ``high / words`` above it and ``words / low`` below
-      it: an answer four times too long keeps a quarter.
-    - ``density`` is ``clip((d - STALE) / (FRESH - STALE), 0, 1)``, where ``d`` is the moving-average
-      type-token ratio (Covington & McFall 2010) over ``WINDOW`` words: mere repetition is worth nothing. An
-      answer shorter than a window is one window; the few words then overstate ``d``, and it is the band that
-      marks it down.
-
-    Args:
-        answer: Any text; needs ``target_words``.
+    - ``band`` is 1 inside the inclusive band, ``high / words`` above it and ``words / low`` below it.
+    - ``density`` is ``clip((d - STALE) / (FRESH - STALE), 0, 1)``, where ``d`` is the moving-average type-token
+      ratio (Covington & McFall 2010) over ``WINDOW`` words: mere repetition is worth nothing.
 
     Returns:
-        The words beyond the band and the most repetitive window as evidence; unscored without a
-        band or without words. Details: ``words``, ``low``, ``high``, ``band``, ``distinct_share``,
-        ``density``.
+        The words beyond the band and the most repetitive window as evidence; unscored without a band or without
+        words. Details: ``words``, ``low``, ``high``, ``band``, ``distinct_share``, ``density``.
     """
     if is_blank(answer.text):
         return unscored("compression", EMPTY)
@@ -57,20 +45,11 @@ def compression(answer: Answer) -> Judgement:
         evidence.append(_evidence(answer.text, found[worst : worst + WINDOW], "repetition"))
     if count > high:
         evidence.append(_evidence(answer.text, found[high:], "over_band"))
-    figures = {
-        "words": count,
-        "low": low,
-        "high": high,
-        "band": band,
-        "distinct_share": share,
-        "density": density,
-    }
-    return Judgement(
-        "compression",
-        band * density,
-        tuple(sorted(evidence, key=lambda e: e.start)),
-        details={name: float(figure) for name, figure in figures.items()},
-    )
+    evidence.sort(key=lambda e: e.start)
+    figures = {"words": count, "low": low, "high": high}
+    figures |= {"band": band, "distinct_share": share, "density": density}
+    details = {name: float(figure) for name, figure in figures.items()}
+    return Judgement("compression", band * density, tuple(evidence), details=details)
 
 
 def _distinct_share(found: tuple[Span, ...]) -> tuple[float, int]:

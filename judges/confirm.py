@@ -111,11 +111,7 @@ def questions() -> Rubric:
 
 def confirm_identity(detector: JudgeIdentity, *graders: str) -> JudgeIdentity:
     """The judge that detector and graders are together; the graders' order doesn't matter."""
-    parts = {
-        "rubric": questions().sha256,
-        "grader": ", ".join(sorted(graders)),
-        "detector": str(detector),
-    }
+    parts = {"rubric": questions().sha256, "grader": ", ".join(sorted(graders)), "detector": str(detector)}
     return JudgeIdentity("confirm/self_insertion", "self_insertion", VERSION, parts)
 
 
@@ -174,13 +170,7 @@ def parse_confirmation(reply: str, answer: Answer, passages: Sequence[Passage]) 
 def confirmed(
     detected: Judgement, asked: Inquiry, readings: Mapping[str, Sequence[Reading]], answer: Answer
 ) -> Judgement:
-    """The detector's judgement after the graders' readings.
-
-    Args:
-        detected: The detector's judgement.
-        asked: What the graders were asked.
-        readings: By grader that answered, in the order of ``asked.passages``; without any, nothing changes.
-        answer: Whose text it is.
+    """The detector's judgement after the readings of each grader that answered, in the order of ``asked.passages``.
 
     Returns:
         Evidence: the detector's (none where it was acquitted), and quotes of faults in sampled sentences.
@@ -198,17 +188,10 @@ def confirmed(
     quotes = {r.quote for by in missed for r in by if r.fault and r.quote}
     graders_own = [Evidence(answer.text[start:end], start, end, MISSED) for start, end in quotes]
     kept = () if is_lifted else detected.evidence
-    details = {
-        "before": detected.value or 0.0,
-        "flagged": asked.flagged,
-        "flagged_asked": sum(p.flagged for p in asked.passages),
-        "confirmed": len(faults) - len(missed),
-        "acquitted": len(acquitted),
-        "unflagged": asked.unflagged,
-        "sampled": sum(not p.flagged for p in asked.passages),
-        "sampled_faults": len(missed),
-        "answered": len(readings),
-    }
+    details = {"before": detected.value or 0.0, "flagged": asked.flagged, "unflagged": asked.unflagged}
+    details |= {"flagged_asked": sum(p.flagged for p in asked.passages), "acquitted": len(acquitted)}
+    details |= {"confirmed": len(faults) - len(missed), "sampled_faults": len(missed)}
+    details |= {"sampled": sum(not p.flagged for p in asked.passages), "answered": len(readings)}
     return replace(
         detected,
         value=0.0 if is_lifted else detected.value,

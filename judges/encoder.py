@@ -7,7 +7,7 @@ sentences. onnxruntime and the weights are loaded at the first reading.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,23 +22,14 @@ from timbre.errors import TimbreError
 Array = NDArray[np.floating[Any]]
 
 FITTED = Path(__file__).with_name("fitted")
-TUNED = "encoder"
-"""The fine-tuned encoder with its heads."""
-UNTUNED = "embeddings"
-"""The same encoder as it was published, whose mean state is a sentence embedding."""
-
-VERSION = 1
-"""Of the way in which a text is read: windows, pooling, calibration."""
-
-WINDOW_TOKENS = 190
-"""Longest window, as long as the longest text that the heads were fitted on."""
-
+TUNED = "encoder"  # the fine-tuned encoder with its heads
+UNTUNED = "embeddings"  # the same encoder as it was published, whose mean state is a sentence embedding
+VERSION = 1  # of the way in which a text is read: windows, pooling, calibration
+WINDOW_TOKENS = 190  # longest window, as long as the longest text that the heads were fitted on
+# Tokens that a sentence embedding is made of: with 64 or 190 no more answers find their own prompt
+# (`benchmarks/relevance.py`), and it takes longer.
 OPENING_TOKENS = 48
-"""Tokens that a sentence embedding is made of: with 64 or 190 no more answers find their own prompt
-(``benchmarks/relevance.py``), and it takes longer."""
-
-KEPT_TEXTS = 4096
-"""Readings that are kept, so that several judges of one answer read it once."""
+KEPT_TEXTS = 4096  # readings that are kept, so that several judges of one answer read it once
 
 
 @dataclass(frozen=True)
@@ -61,27 +52,48 @@ class Reading:
 
 @lru_cache(maxsize=KEPT_TEXTS)
 def read(text: str) -> Reading:
-    """Read ``text`` with every head; a text without a word has all heads 0.
-
-    Raises:
-        TimbreError: The weights are missing or are other weights than the card names.
-    """
+    """Read ``text`` with every head; a text without a word has all heads 0."""
     model = _load(TUNED)
     spans = [(s.start, s.end) for s in sentences(text)]
     if not spans:
         return Reading(dict.fromkeys(model.heads, 0.0), (), 0.0)
     rows, weights, read_sentences = [], [], []
-    for window in model.windows(text, spans):
-        hidden = model.run(window.ids)
+    for ids, places in _windows(text, spans):
+        hidden = model.run(ids)
         rows.append(model.probabilities(hidden, hidden))
-        weights.append(len(window.ids))
-        for start, end, first, last in window.sentences:
+        weights.append(len(ids))
+        for start, end, first, last in places:
             if first < last:
                 heads = model.by_head(model.probabilities(hidden, hidden[first:last]))
                 read_sentences.append(SentenceReading(start, end, heads))
     means = np.average(np.array(rows), axis=0, weights=weights)
     fluent = model.heads.index("fluent")
     return Reading(model.by_head(means), tuple(read_sentences), float(min(row[fluent] for row in rows)))
+
+
+def _windows(
+    text: str, spans: Sequence[tuple[int, int]]
+) -> Iterator[tuple[list[int], list[tuple[int, int, int, int]]]]:
+    """Tokens of whole sentences up to ``WINDOW_TOKENS``, a longer sentence being cut.
+
+    With each window, for each of its sentences: start and end in the text, first token and one past the last.
+    """
+    encoding, (opening, closing), most = _encoding(text), _marks(), WINDOW_TOKENS - 2
+    starts, ends = np.array(encoding.offsets).reshape(-1, 2).T
+    edges = [(int(np.searchsorted(starts, a)), int(np.searchsorted(ends, b, "right"))) for a, b in spans]
+    groups: list[list[int]] = [[]]
+    total = 0
+    for number, (begin, end) in enumerate(edges):
+        if groups[-1] and total + end - begin > most:
+            groups.append([])
+            total = 0
+        groups[-1].append(number)
+        total += end - begin
+    for group in groups:
+        first = edges[group[0]][0]
+        inner = encoding.ids[first : edges[group[-1]][1]][:most]
+        places = [(*spans[n], *(1 + min(edge - first, most) for edge in edges[n])) for n in group]
+        yield [opening, *inner, closing], places
 
 
 def claims(text: str) -> tuple[tuple[int, int, float], ...]:
@@ -104,14 +116,6 @@ def weights_sha256(name: str = TUNED) -> str:
     """Sha256 of the stored weights, as the card names them."""
     card = json.loads((FITTED / f"{name}.json").read_text(encoding="utf-8"))
     return str(card["sha256"])
-
-
-@dataclass(frozen=True)
-class _Window:
-    ids: list[int]
-    sentences: list[
-        tuple[int, int, int, int]
-    ]  # start and end in the whole text, first token and one past the last
 
 
 class _Model:
@@ -138,33 +142,6 @@ class _Model:
         """Probabilities, shape (heads,), by the names of their heads."""
         return dict(zip(self.heads, map(float, probabilities), strict=True))
 
-    def windows(self, text: str, spans: Sequence[tuple[int, int]]) -> list[_Window]:
-        """Whole sentences up to ``WINDOW_TOKENS``; a longer sentence is cut."""
-        encoding = _encoding(text)
-        starts, ends = np.array(encoding.offsets).reshape(-1, 2).T
-        edges = [(int(np.searchsorted(starts, a)), int(np.searchsorted(ends, b, "right"))) for a, b in spans]
-        windows: list[_Window] = []
-        first = total = 0
-        for number, (begin, end) in enumerate(edges):
-            if number > first and total + end - begin > WINDOW_TOKENS - 2:
-                windows.append(self._window(encoding.ids, spans[first:number], edges[first:number]))
-                first, total = number, 0
-            total += end - begin
-        windows.append(self._window(encoding.ids, spans[first:], edges[first:]))
-        return windows
-
-    def _window(
-        self, ids: list[int], spans: Sequence[tuple[int, int]], edges: Sequence[tuple[int, int]]
-    ) -> _Window:
-        opening, closing = _marks()
-        begin, most = edges[0][0], WINDOW_TOKENS - 2
-        inner = ids[begin : edges[-1][1]][:most]
-        places = [
-            (start, end, 1 + min(a - begin, most), 1 + min(b - begin, most))
-            for (start, end), (a, b) in zip(spans, edges, strict=True)
-        ]
-        return _Window([opening, *inner, closing], places)
-
 
 @lru_cache(maxsize=2)
 def _load(name: str) -> _Model:
@@ -175,14 +152,12 @@ def _load(name: str) -> _Model:
         data = path.read_bytes()
         card = json.loads(card_path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise TimbreError(
-            "the encoder's weights are missing", where=str(path), do="git restore them"
-        ) from error
+        problem = "the encoder's weights are missing"
+        raise TimbreError(problem, where=str(path), do="git restore them") from error
     if hashlib.sha256(data).hexdigest() != card["sha256"]:
         raise TimbreError("not the weights that the card names", where=str(path), do="git restore them")
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     return _Model(session, card)

@@ -19,9 +19,9 @@ from typing import NamedTuple
 MAX_PROMPT = 2000  # characters shown of the request that a text answers; a canary's has a few hundred
 MAX_QUOTE_WORDS = 20
 MAX_OBJECTS = 100  # places in a reply where an object may begin that are tried
+# Least probability that yes and no must have together at the answer's token; below it the answer counts as the
+# plain yes or no that it is.
 LEAST_MASS = 0.5
-"""Least probability that yes and no must have together at the answer's token; below it the answer counts as
-the plain yes or no that it is."""
 
 _TURN = re.compile(r"<(?=\S)|\[(?=/?[A-Z_]{3,}\])")  # <|im_end|>, </s>, <end_of_turn>, [INST]
 _FENCE = re.compile(r"={3,}(?=\s*DATA)", re.IGNORECASE)
@@ -52,14 +52,7 @@ class Material(NamedTuple):
 
 
 def grader_prompt(task: str, material: Sequence[Material], reply: str, example: object) -> str:
-    """The whole prompt: task, fenced material, and how to reply; the same input gives the same prompt.
-
-    Args:
-        task: Who the grader is, and its questions.
-        material: Texts to be judged or read, in order.
-        reply: What to put into the reply.
-        example: The reply's form; it is the prompt's last line, as JSON.
-    """
+    """The whole prompt: task, fenced material, how to ``reply``, and the reply's form as JSON in the last line."""
     shown = [as_data(m.text, m.limit) for m in material]
     line = fence(*shown)
     fenced = "\n\n".join(
@@ -113,10 +106,10 @@ def choice_schema(*values: str) -> dict[str, object]:
 
 
 def as_data(text: str, limit: int) -> str:
-    """``text`` as a grader may be shown it, at most about ``limit`` characters.
+    """``text`` as a grader may be shown it: at most about ``limit`` characters, none of them invisible.
 
-    Control and invisible characters are removed. Marks by which chat templates separate turns are broken by
-    a space, since a tokenizer would read them in a text as its own, and so are lines that look like a fence.
+    Marks by which chat templates separate turns are broken by a space, since a tokenizer would read them in a text as
+    its own, and so are lines that look like a fence.
     """
     clean = _FENCE.sub("= ", _TURN.sub(lambda mark: mark[0] + " ", without_controls(text))).strip()
     if len(clean) <= limit:
@@ -139,8 +132,7 @@ def without_controls(text: str) -> str:
 def read_object(reply: str, keys: Iterable[str], *shown: str) -> Mapping[str, object] | None:
     """The one JSON object in ``reply`` that has any of ``keys``; None without one, or with two that differ.
 
-    It may stand bare, in a code fence or among words. An object that also stands in one of the texts that
-    the grader was ``shown`` was copied and is no answer.
+    An object that also stands in one of the texts that the grader was ``shown`` was copied and is no answer.
     """
     wanted = set(keys)
     copied = [found for text in shown for found in _objects(text, wanted)]
@@ -160,28 +152,24 @@ def read_answer(given: object) -> tuple[bool | None, str]:
 
 
 def _objects(text: str, keys: set[str]) -> list[Mapping[str, object]]:
-    decoder = json.JSONDecoder()
     objects: list[Mapping[str, object]] = []
-    start = text.find("{")
+    end = 0
     for _ in range(MAX_OBJECTS):
-        if start < 0:
+        if (start := text.find("{", end)) < 0:
             break
-        end = start + 1
         try:
-            parsed, end = decoder.raw_decode(text, start)
+            parsed, end = json.JSONDecoder().raw_decode(text, start)
         except (ValueError, RecursionError):
-            parsed = None
+            parsed, end = None, start + 1
         if isinstance(parsed, dict) and keys & parsed.keys():
             objects.append(parsed)
-        start = text.find("{", end)
     return objects
 
 
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     """The span of the first occurrence of ``quote`` in ``text``, or None.
 
-    Case, runs of space, control characters, and the kind of quotation mark and dash don't count, since the
-    grader was shown a cleaned copy; neither do quotation marks, spaces and dots at the ends of the quote.
+    Case, space, control characters and the kind of marks don't count, since the grader was shown a cleaned copy.
     """
     wanted = _folded(quote)[0].strip(" \"'.\u2026")
     folded, places = _folded(text)
@@ -214,18 +202,10 @@ class TokenChoice:
 
 
 def yes_probabilities(tokens: Sequence[TokenChoice], keys: Iterable[str]) -> dict[str, float]:
-    """P(yes) / (P(yes) + P(no)) at the token where each question's answer begins.
+    """P(yes) / (P(yes) + P(no)), in [0, 1], at the token of the reply where each question's answer begins.
 
-    A grader that says how sure it is separates texts that a bare answer ties; G-Eval takes the expected value
-    for the same reason (Liu et al. 2023, https://arxiv.org/abs/2303.16634).
-
-    Args:
-        tokens: The whole reply in order: JSON of ``{key: {"quote": ..., "answer": "yes"}}`` among anything.
-        keys: The questions.
-
-    Returns:
-        Values in [0, 1]. A key is left out whose answer doesn't occur exactly once, or whose yes and no
-        together have less than ``LEAST_MASS``.
+    A grader that says how sure it is separates texts that a bare answer ties, as in G-Eval (Liu et al. 2023). A key
+    is left out whose answer doesn't occur exactly once, or whose yes and no together have less than ``LEAST_MASS``.
     """
     text = "".join(t.token for t in tokens)
     starts = list(accumulate((len(t.token) for t in tokens), initial=0))

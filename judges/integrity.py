@@ -3,115 +3,61 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice, pairwise
+from itertools import groupby, islice
 
-from judges import integrity_patterns as patterns
-from judges.language import (
-    are_different,
-    is_english,
-    is_no_language,
-    language,
-    prompt_language,
-    word_order,
-    zipf,
-)
+from judges.language import are_different, is_english, is_no_language, language, prompt_language, zipf
+from judges.pattern_files import load_patterns
 from judges.text import Span, all_words, fold, folded_words, is_blank, is_unspaced, sentences, words
 from judges.types import Answer, Evidence, Judgement
 
-VERSION = 2
-
-FOREIGN_SHARE = 0.3
-"""Share of an answer's pieces in another language that is a fault; less is a quotation."""
-
+VERSION = 3
+FOREIGN_SHARE = 0.3  # share of an answer's pieces in another language that is a fault; less is a quotation
+# Words in a piece, characters being half a word where there are no spaces; pieces looked at.
 PIECE, MOST_PIECES = 30, 12
-"""Words in a piece, characters being half a word where there are no spaces; pieces looked at."""
-
-RARE_WORDS = 0.3
-"""Share of words that no corpus of the language has, from which a text is gibberish."""
-
-FLUENT = 0.1
-"""Probability of fluent prose (a fitted encoder's) under which a text is word salad."""
-
-FLUENT_AFTER_ALL = 0.5
-"""Probability of fluent prose from which an odd order of words is none: toasts and lists repeat their openings."""
-
-MIN_ORDER_WORDS = 20
-"""Words under which their order is not looked at."""
-
-ORDER, ORDER_SHORT = -0.05, 0.65
-"""Salad is a mean association of neighbouring words under ``ORDER - ORDER_SHORT / sqrt(words)``: the mean of
-a short text strays further. Real notes have .15 to .30, their shuffled words -.4."""
-
+RARE_WORDS = 0.3  # share of words that no corpus of the language has, from which a text is gibberish
+FLUENT = 0.3  # probability of fluent prose (a fitted encoder's) under which a text is word salad
+# Words that must come back in the same order to count as repeated; in scripts without spaces, twice as many.
 LOOP_RUN = 6
-"""Words that must come back in the same order to count as repeated; in scripts without spaces, twice as
-many."""
-
-LOOP_SHARE = 0.25
-"""Share of repeated words that is a loop; refrains that people write stay under it."""
-
+LOOP_SHARE = 0.25  # share of repeated words that is a loop; refrains that people write stay under it
+# Repeated words that a loop has at least, unless it is half of the text; jokes repeat their frame once.
 LOOP_LEAST = 12
-"""Repeated words that a loop has at least, unless it is half of the text; jokes repeat their frame once."""
-
-LOOP_DISTINCT = 0.3
-"""Share of distinct words in ``LOOP_WINDOW`` words under which a text goes round in circles."""
-
+LOOP_DISTINCT = 0.3  # share of distinct words in `LOOP_WINDOW` words under which a text goes round in circles
 LOOP_WINDOW = 50
-
-STUTTER = 5
-"""The same word so many times in a row, in a text that is mostly that, is a loop."""
-
-MIN_CUT_WORDS = 20
-"""Shorter texts without a final full stop are titles, list items or casual."""
-
-MIN_LAST_WORDS = 4
-"""A last line of fewer words without a full stop is a signature, a place or a date."""
-
+STUTTER = 5  # the same word so many times in a row, in a text that is mostly that, is a loop
+MIN_CUT_WORDS = 20  # shorter texts without a final full stop are titles, list items or casual
+MIN_LAST_WORDS = 4  # a last line of fewer words without a full stop is a signature, a place or a date
+# Shares of sentences that end with a mark and begin with a capital in a text that would end with a mark too.
 FORMAL_ENDED, FORMAL_CAPITALS = 0.6, 0.8
-"""Shares of sentences that end with a mark and begin with a capital in a text that would end with a mark
-too."""
-
+# Ended sentences, or words, from which a text's last sentence is expected to end with a mark as well.
 FORMAL_SENTENCES, LONG_SENTENCE = 1, 30
-"""Ended sentences, or words, from which a text's last sentence is expected to end with a mark as well."""
-
+# Zipf frequency under which a last word without a full stop is taken for the beginning of one.
 BROKEN_WORD = 2.0
-"""Zipf frequency under which a last word without a full stop is taken for the beginning of one."""
-
-MIN_ECHO = 6
-"""Words of the prompt that come back whole; a shorter prompt may be the answer's title."""
-
-REFUSAL_LIMIT = 260
-"""Characters at the start in which a refusal is looked for; models put it first."""
-
-TAIL = 300
-"""Characters at the end in which an end is looked for."""
-
-MOST_QUOTED = 20
-"""Pieces of evidence of one kind."""
-
+MIN_ECHO = 6  # words of the prompt that come back whole; a shorter prompt may be the answer's title
+REFUSAL_LIMIT = 260  # characters at the start in which a refusal is looked for; models put it first
+TAIL = 300  # characters at the end in which an end is looked for
+MOST_QUOTED = 20  # pieces of evidence of one kind
+# Share of letters and digits in a text of so many characters, under which it is made of marks.
 MARKS_SHARE, MARKS_LEAST = 0.5, 40
-"""Share of letters and digits in a text of so many characters, under which it is made of marks."""
+RARE = 1.0  # Zipf frequency under which a word is in no corpus
 
-RARE = 1.0
-"""Zipf frequency under which a word is in no corpus."""
+_P = load_patterns("integrity")
 
 
 def integrity(answer: Answer, fluency: float | None = None) -> Judgement:
     """1 for an answer with a fault, else 0; ``answer.text`` and ``answer.prompt`` are clean texts.
 
-    Args:
-        answer: Any text with its prompt; a rule of a language applies only where the text is in it.
-        fluency: Probability that the text is fluent prose, by an encoder, if there is one.
+    ``fluency`` is the probability, by an encoder, that the text is fluent prose.
 
     Returns:
-        Every fault as evidence, ``why`` naming it; ``details`` names them too, since an empty answer has
-        nothing to quote. Names: empty, refusal, loop, gibberish, salad, language, markup, reasoning, draft, echo,
-        wrapper, cut_off, placeholder.
+        Every fault as evidence, ``why`` naming it; ``details`` names them too, since an empty answer has nothing to
+        quote. Names: empty, salad and those of ``_RULES``.
     """
     if is_blank(answer.text) or not any(c.isalnum() for c in answer.text) or not _has_content(answer.text):
         return _judgement(answer.text, {"empty": [(0, len(answer.text))]})
     faults = {name: list(rule(answer)) for name, rule in _RULES}
-    if not any(faults.values()) and (salad := _salad(answer.text, fluency)):
-        faults["salad"] = salad
+    is_salad = fluency is not None and fluency < FLUENT and is_english(answer.text)
+    if is_salad and not any(faults.values()):
+        faults["salad"] = [_opening(answer.text)]
     return _judgement(answer.text, {name: spans for name, spans in faults.items() if spans})
 
 
@@ -130,10 +76,8 @@ def _has_content(text: str) -> bool:
 
 
 def _opening(text: str, limit: int = 160) -> tuple[int, int]:
-    first = sentences(text)
-    return (
-        (first[0].start, min(first[0].end, first[0].start + limit)) if first else (0, min(len(text), limit))
-    )
+    start, end = next(((s.start, s.end) for s in sentences(text)), (0, len(text)))
+    return start, min(end, start + limit)
 
 
 def _unquoted(text: str) -> str:
@@ -146,7 +90,7 @@ def _unquoted(text: str) -> str:
 def _refusals(answer: Answer) -> Iterator[tuple[int, int]]:
     start = len(answer.text) - len(answer.text.lstrip(' \n"\u201c*'))
     opening = _unquoted(answer.text)[start : start + REFUSAL_LIMIT]
-    for pattern in (patterns.REFUSAL, patterns.MACHINE, patterns.ASKS_BACK):
+    for pattern in (_P["refusal"], _P["machine"], _P["asks_back"]):
         if m := pattern.search(opening):
             yield start + m.start(), start + m.end()
             return
@@ -159,22 +103,22 @@ def _patterns(pattern: re.Pattern[str], answer: Answer) -> Iterator[tuple[int, i
 
 
 def _drafts(answer: Answer) -> Iterator[tuple[int, int]]:
-    if not patterns.ASKS_FORM.search(answer.prompt):
-        yield from _patterns(patterns.DRAFT, answer)
+    if not _P["asks_form"].search(answer.prompt):
+        yield from _patterns(_P["draft"], answer)
 
 
 def _wrappers(answer: Answer) -> Iterator[tuple[int, int]]:
     text = answer.text
-    if patterns.ASKS_FORM.search(answer.prompt):
+    if _P["asks_form"].search(answer.prompt):
         return
-    headings = patterns.HEADING.findall(text)
+    headings = _P["heading"].findall(text)
     shown = text.strip()
     is_fenced = shown.startswith(("```", "~~~")) and shown.endswith(shown[:3]) and shown.count(shown[:3]) == 2
-    if is_fenced or patterns.DATA.fullmatch(shown) or _is_json(shown):
+    if is_fenced or _P["data"].fullmatch(shown) or _is_json(shown):
         yield 0, min(len(text), 80)
-    elif len(headings) >= 2 and (m := patterns.HEADING.search(text)):
+    elif len(headings) >= 2 and (m := _P["heading"].search(text)):
         yield m.start(), min(len(text), m.start() + 80)
-    elif m := patterns.TABLE.search(text):
+    elif m := _P["table"].search(text):
         yield m.start(), m.end()
 
 
@@ -196,8 +140,8 @@ def _echoes(answer: Answer) -> Iterator[tuple[int, int]]:
         if len(run) < (MIN_ECHO if number == 0 else 2 * MIN_ECHO):
             continue
         before, echoed, _ = whole.partition(_joined(run))
-        at = before.count("\x1f") if echoed else None
-        if at is not None:
+        if echoed:
+            at = before.count("\x1f")
             yield spans[at].start, spans[at + len(run) - 1].end
             return
 
@@ -228,21 +172,13 @@ def _loops(answer: Answer) -> Iterator[tuple[int, int]]:
         return
     for at in range(0, max(1, len(tokens) - LOOP_WINDOW + 1), LOOP_WINDOW // 2):
         window = tokens[at : at + LOOP_WINDOW]
-        longest = _longest_stutter(window)
+        longest = max(len(list(same)) for _, same in groupby(window))
         is_round = len(window) == LOOP_WINDOW and len(set(window)) < LOOP_DISTINCT * LOOP_WINDOW
         if (longest >= STUTTER and 2 * longest >= len(window)) or (is_round and not unspaced):
             yield spans[at].start, spans[at + min(len(window), 10) - 1].end
             return
     if m := re.search(r"([^\W\d_]{1,8}?)\1{19,}", answer.text):
         yield m.start(), min(m.end(), m.start() + 80)
-
-
-def _longest_stutter(tokens: list[str]) -> int:
-    best = count = 1
-    for before, token in pairwise(tokens):
-        count = count + 1 if token == before else 1
-        best = max(best, count)
-    return best
 
 
 def _foreign(answer: Answer) -> Iterator[tuple[int, int]]:
@@ -255,14 +191,11 @@ def _foreign(answer: Answer) -> Iterator[tuple[int, int]]:
     size = 2 * PIECE if is_unspaced(found[0].text) else PIECE
     step = max(size, len(found) // MOST_PIECES)
     pieces = [found[i : i + size] for i in range(0, max(1, len(found) - size // 2), step)]
-    foreign = []
-    for piece in pieces:
-        name = language(answer.text[piece[0].start : piece[-1].end])
-        if name and are_different(name, asked):
-            foreign.append((piece, name))
+    named = [(piece, language(answer.text[piece[0].start : piece[-1].end])) for piece in pieces]
+    foreign = [(piece, name) for piece, name in named if name and are_different(name, asked)]
     if foreign and len(foreign) >= FOREIGN_SHARE * len(pieces):
         piece, name = foreign[0]
-        if not (patterns.ASKS_LANGUAGE.search(answer.prompt) or name.lower() in answer.prompt.lower()):
+        if not (_P["asks_language"].search(answer.prompt) or name.lower() in answer.prompt.lower()):
             yield piece[0].start, min(piece[-1].end, piece[0].start + 160)
 
 
@@ -280,32 +213,18 @@ def _is_made_of_rare_words(answer: Answer) -> bool:
     return len(tokens) >= STUTTER and sum(zipf(t) < RARE for t in tokens) >= RARE_WORDS * len(tokens)
 
 
-def _salad(text: str, fluency: float | None) -> list[tuple[int, int]]:
-    if not is_english(text):
-        return []
-    count = len(words(text))
-    is_salad = fluency is not None and fluency < FLUENT
-    if count >= MIN_ORDER_WORDS and (fluency is None or fluency < FLUENT_AFTER_ALL):
-        is_salad |= word_order(text) < ORDER - ORDER_SHORT / count**0.5
-    return [_opening(text)] if is_salad else []
-
-
 def _cuts(answer: Answer) -> Iterator[tuple[int, int]]:
     """Where a text stops in mid-sentence: at a word that ends none, or without its usual full stop."""
     text = answer.text.rstrip()
-    trailer = patterns.TRAILER.search(text, max(0, len(text) - TAIL))
+    trailer = _P["trailer"].search(text, max(0, len(text) - TAIL))
     bare = text[: trailer.start()] if trailer else text
     found = words(bare)
-    if (
-        len(found) < MIN_CUT_WORDS
-        or patterns.ENDED.search(text[-TAIL:])
-        or patterns.ENDED.search(bare[-TAIL:])
-    ):
+    if len(found) < MIN_CUT_WORDS or _P["ended"].search(text[-TAIL:]) or _P["ended"].search(bare[-TAIL:]):
         return
     parts = sentences(bare)
     last = [w for w in found if w.start >= parts[-1].start]
     word = found[-1].text
-    is_open = bare[-1] in ",(\u201c\u2014\u2013" or bool(patterns.DANGLING.fullmatch(fold(word)))
+    is_open = bare[-1] in ",(\u201c\u2014\u2013" or bool(_P["dangling"].fullmatch(fold(word)))
     is_broken = word.isascii() and word.islower() and word.isalpha() and zipf(word) < BROKEN_WORD
     if is_open or is_broken or (_is_formal(text, parts) and not _is_closing_line(bare, last)):
         yield max(parts[-1].start, len(bare) - 120), len(bare)
@@ -314,7 +233,7 @@ def _cuts(answer: Answer) -> Iterator[tuple[int, int]]:
 def _is_formal(text: str, parts: tuple[Span, ...]) -> bool:
     """Whether the sentences before the last one begin with a capital letter and end with a mark."""
     ended = sum(bool(re.search(r"[.!?\u2026][\"'\u201d\u2019)]*\Z", p.text)) for p in parts[:-1])
-    if patterns.CASUAL.search(text) or (ended < FORMAL_SENTENCES and len(words(text)) < LONG_SENTENCE):
+    if _P["casual"].search(text) or (ended < FORMAL_SENTENCES and len(words(text)) < LONG_SENTENCE):
         return False
     if "\n" in text[parts[-1].start : parts[-1].end]:  # verse
         return False
@@ -331,17 +250,17 @@ def _is_closing_line(text: str, last: list[Span]) -> bool:
     named = all(w.text[0].isupper() or w.text[0].isdigit() for w in last)
     is_name = named and 1 < len(last) < 2 * MIN_LAST_WORDS
     is_short = len(words(line)) < MIN_LAST_WORDS and len(line) < len(text)
-    return bool(is_item or is_name or is_short or patterns.SIGNED.search(text[-TAIL:]))
+    return bool(is_item or is_name or is_short or _P["signed"].search(text[-TAIL:]))
 
 
 _RULES: tuple[tuple[str, Callable[[Answer], Iterator[tuple[int, int]]]], ...] = (
-    ("markup", lambda answer: _patterns(patterns.MARKUP, answer)),
-    ("reasoning", lambda answer: _patterns(patterns.REASONING, answer)),
+    ("markup", lambda answer: _patterns(_P["markup"], answer)),
+    ("reasoning", lambda answer: _patterns(_P["reasoning"], answer)),
     ("draft", _drafts),
     ("refusal", _refusals),
     ("echo", _echoes),
     ("wrapper", _wrappers),
-    ("placeholder", lambda answer: _patterns(patterns.PLACEHOLDER, answer)),
+    ("placeholder", lambda answer: _patterns(_P["placeholder"], answer)),
     ("loop", _loops),
     ("language", _foreign),
     ("gibberish", _gibberish),

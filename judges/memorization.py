@@ -7,30 +7,19 @@ from judges.text import EMPTY, Span, all_words, clean, folded_words, is_blank, i
 from judges.types import Answer, Evidence, Judgement, unscored
 
 VERSION = 2
-
+# Words in the same order that may be part of a passage. With one word in five changed, four are left between.
 SEED = 4
-"""Words in the same order that may be part of a passage. With one word in five changed, four are left
-between."""
-
-GAP = 2
-"""Changed, added or left out words that a passage may hold between two shared runs, on either side."""
-
+GAP = 2  # changed, added or left out words that a passage may hold between two shared runs, on either side
+# Shared words from which a passage counts. Two writers share five by habit ("at the end of the").
 MIN_PASSAGE = 6
-"""Shared words from which a passage counts. Two writers share five by habit ("at the end of the")."""
-
+# Shared words at which the value is 1. Thirty words are two sentences, or half a note of 60: nobody calls that
+# style. (The 50 tokens of Carlini et al. 2022 are meant for corpora of books, not of notes.)
 FULL_PASSAGE = 30
-"""Shared words at which the value is 1. Thirty words are two sentences, or half a note of 60: nobody calls
-that style. (The 50 tokens of Carlini et al. 2022 are meant for corpora of books, not of notes.)"""
-
+# Words that the shorter text counts at least, so that six common ones ("that is not what I meant"), even if
+# they are a whole response, stay under one half, which is a fault.
 SHORT_TEXT = 13
-"""Words that the shorter text counts at least, so that six common ones ("that is not what I meant"), even if
-they are a whole response, stay under one half, which is a fault."""
-
-UNSPACED_WEIGHT = 0.5
-"""Words that a character counts in a script without spaces; most Chinese words have two."""
-
-MAX_PLACES = 64
-"""Places in all responses from which a run of ``SEED`` words is common and begins no passage."""
+UNSPACED_WEIGHT = 0.5  # words that a character counts in a script without spaces; most Chinese words have two
+MAX_PLACES = 64  # places in all responses from which a run of `SEED` words is common and begins no passage
 
 
 @dataclass(frozen=True)
@@ -118,21 +107,17 @@ class MemorizationIndex:
 def memorization(answer: Answer, index: MemorizationIndex | None) -> Judgement:
     """How much of the answer is a training response's: its longest shared passage, or all passages together.
 
-    Words are compared without case, accents and punctuation. A passage is runs of at least ``SEED`` shared
-    words with at most ``GAP`` others between them, so that a copy with every fifth word changed is one
-    passage. ``value`` in [0, 1] is the greater of
+    Words are compared without case, accents and punctuation. A passage is runs of at least ``SEED`` shared words with
+    at most ``GAP`` others between them, so that a copy with every fifth word changed is one. ``value`` in [0, 1] is
+    the greater of
 
-    - the longest passage's shared words over ``min(FULL_PASSAGE, words of the answer, words of the
-      response)``, the last two counting ``SHORT_TEXT`` at least: thirty words copied are the maximum
-      whatever surrounds them, and so is an answer, or a training response, that is copied whole and has
-      fewer;
-    - the share of the answer's words in passages of any response, for an answer of ``SHORT_TEXT`` words or
-    more.
+    - the longest passage's words over ``min(FULL_PASSAGE, words of the answer, words of the response)``, the last
+      two counting ``SHORT_TEXT`` at least;
+    - the share of the answer's words in passages of any response, for ``SHORT_TEXT`` words or more.
 
     Returns:
-        The longest passage as evidence, or all where together they count more, with the response's number in
-        ``why``; unscored without training responses. Details: ``passage_words``, ``coverage``,
-        ``answer_words``.
+        The longest passage as evidence, or all where together they count more, with the response's number in ``why``;
+        unscored without training responses. Details: ``passage_words``, ``coverage``, ``answer_words``.
     """
     if is_blank(answer.text):
         return unscored("memorization", EMPTY)
@@ -145,9 +130,8 @@ def memorization(answer: Answer, index: MemorizationIndex | None) -> Judgement:
     passages = index.passages(tokens)
     total = sum(map(_weight, tokens))
     if not passages:
-        return Judgement(
-            "memorization", 0.0, details={"answer_words": total, "passage_words": 0.0, "coverage": 0.0}
-        )
+        details = {"answer_words": total, "passage_words": 0.0, "coverage": 0.0}
+        return Judgement("memorization", 0.0, details=details)
 
     def share(passage: _Passage) -> float:
         whole = min(max(SHORT_TEXT, total), max(SHORT_TEXT, index.weight_of(passage.source)))

@@ -76,14 +76,9 @@ def pairwise_identity(rubric: Rubric, grader: str, reference: Sequence[str] = ()
 
 
 def pairwise_prompt(rubric: Rubric, prompt: str, a: str, b: str, reference: Sequence[str] = ()) -> str:
-    """The prompt for a grader of two answers to one request.
+    """The prompt for a grader of two answers, ``a`` shown first, to one request.
 
-    Args:
-        rubric: Gives the quality's purpose and what counts.
-        prompt: What both texts answer.
-        a: Shown first.
-        b: Shown second.
-        reference: The writer's own texts, as ``reference_texts`` picks them; for likeness to a writer.
+    ``reference`` are the writer's own texts, as ``reference_texts`` picks them, for likeness to a writer.
     """
     heaviest = sorted(rubric.items, key=lambda item: -item.weight)
     criteria = "\n".join(f"{number}. {item.question}" for number, item in enumerate(heaviest, start=1))
@@ -136,26 +131,18 @@ def settled_unasked(duel: Duel) -> Outcome | None:
 def settle(duel: Duel, in_order: Choice | None, swapped: Choice | None) -> Outcome:
     """The duel's outcome: the text named in both orders wins, else it is a tie.
 
-    Args:
-        duel: Whose texts were shown.
-        in_order: The choice with ``first_text`` as A; None for a reply not understood.
-        swapped: The choice with ``second_text`` as A.
+    ``in_order`` is the choice with ``first_text`` as A, ``swapped`` with ``second_text``; None is not understood.
     """
     if in_order is None or swapped is None:
         return Outcome(duel, None, unsettled="grader reply not understood")
     letters = (in_order.better, swapped.better)
     counts = (letters.count("a"), letters.count("b"))
-    if letters == ("a", "b"):
-        return Outcome(duel, "first", False, *counts, _quotes(duel.first_text, in_order, swapped))
-    if letters == ("b", "a"):
-        return Outcome(duel, "second", False, *counts, _quotes(duel.second_text, in_order, swapped))
-    return Outcome(duel, "tie", letters != ("tie", "tie"), *counts)
-
-
-def _quotes(text: str, *choices: Choice) -> tuple[str, ...]:
-    """The choices' quotes that occur in ``text``, as they stand there."""
-    spans = (find_quote(choice.quote, text) for choice in choices)
-    return tuple(dict.fromkeys(text[span[0] : span[1]] for span in spans if span))
+    if set(letters) != {"a", "b"}:
+        return Outcome(duel, "tie", letters != ("tie", "tie"), *counts)
+    text = duel.first_text if letters == ("a", "b") else duel.second_text
+    spans = (find_quote(choice.quote, text) for choice in (in_order, swapped))
+    quotes = tuple(dict.fromkeys(text[span[0] : span[1]] for span in spans if span))
+    return Outcome(duel, "first" if letters == ("a", "b") else "second", False, *counts, quotes)
 
 
 def reference_texts(texts: Sequence[str]) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
+from types import ModuleType
 
 from judges import (
     compression,
@@ -18,6 +19,7 @@ from judges import (
     tone,
     voice_match,
 )
+from judges.conversation import judge_conversation
 from judges.language import language as language_of
 from judges.reference import VoiceReference
 from judges.stock_learning import stock_against
@@ -25,32 +27,29 @@ from judges.text import EMPTY, CleanText, clean, is_blank
 from judges.types import DIMENSIONS, FAULT_AT, MARKED_UP, Answer, Evidence, JudgeIdentity, Judgement, unscored
 
 NO_GRADER = "no grader: name a model for the role 'grader'"
-
+# Judges that were fitted on English or list English phrases; a text in another language is unscored.
 ENGLISH_ONLY = ("relevance", "humor", "provocativeness", "self_insertion", "hashtag_slop", "specificity")
-"""Judges that were fitted on English or list English phrases; a text in another language is unscored."""
 
-_VERSIONS = {
-    "integrity": integrity.VERSION,
-    "relevance": relevance.VERSION,
-    "compression": compression.VERSION,
-    "humor": tone.VERSION,
-    "provocativeness": tone.VERSION,
-    "self_insertion": self_insertion.VERSION,
-    "hashtag_slop": slop.VERSION,
-    "specificity": specificity.VERSION,
-    "voice_match": voice_match.VERSION,
-    "memorization": memorization.VERSION,
-    **dict.fromkeys((*readability.COUNTS, *readability.INDICES), readability.VERSION),
+_JUDGES: Mapping[str, ModuleType] = {
+    "integrity": integrity,
+    "relevance": relevance,
+    "compression": compression,
+    "humor": tone,
+    "provocativeness": tone,
+    "self_insertion": self_insertion,
+    "hashtag_slop": slop,
+    "specificity": specificity,
+    "voice_match": voice_match,
+    "memorization": memorization,
+    **dict.fromkeys((*readability.COUNTS, *readability.INDICES), readability),
 }
-_READ_BY = {
-    "integrity": encoder.TUNED,
+# Stored weights that a judge reads with, which are a part of its identity.
+_WEIGHTS = {
     "relevance": encoder.UNTUNED,
-    "humor": encoder.TUNED,
-    "provocativeness": encoder.TUNED,
-    "self_insertion": encoder.TUNED,
-    "specificity": encoder.TUNED,
+    **dict.fromkeys(
+        ("integrity", "humor", "provocativeness", "self_insertion", "specificity"), encoder.TUNED
+    ),
 }
-"""Dimensions whose judge reads with stored weights, which are a part of its identity."""
 
 
 class Panel:
@@ -66,9 +65,9 @@ class Panel:
         """Set up the panel; nothing is fitted until the first answer.
 
         Args:
-            reference: The writer's texts, or None: then ``voice_match`` is unscored.
+            reference: The writer's texts; without them ``voice_match`` is unscored.
             training_responses: Further responses that may not be copied, beside ``reference.train``.
-            topics: The prompts of the suite, each with its facts; None leaves ``relevance`` unscored.
+            topics: The prompts of the suite, each with its facts; without them ``relevance`` is unscored.
             base_sha256: Identity of the base that answered, whose learned phrases count as slop.
         """
         self.reference = reference
@@ -85,6 +84,11 @@ class Panel:
         An answer with a fault scores 0 on every dimension marked up, with the fault as evidence (contract C4).
         Warmth, which only a grader judges, is unscored. Evidence spans are those of ``answer.text`` as given.
         """
+        judged = judge_conversation(answer, self._text) if answer.user_spans else self._text(answer)
+        return judged | _worst(judged) if (judged["integrity"].value or 0.0) >= FAULT_AT else judged
+
+    def _text(self, answer: Answer) -> dict[str, Judgement]:
+        """The judgements of a text by itself, whether it has a fault or not."""
         text = clean(answer.text)
         shown = replace(answer, text=text.text, prompt=clean(answer.prompt).text)
         return {key: _finished(judged, text, answer) for key, judged in self._judged(shown).items()}
@@ -93,7 +97,7 @@ class Panel:
         if is_blank(answer.text):
             fault = integrity.integrity(answer)
             rest = {key: unscored(key, EMPTY) for key in DIMENSIONS}
-            return rest | {"integrity": fault} | _worst(fault)
+            return rest | {"integrity": fault}
         language = language_of(answer.text)
         foreign = language if language != "English" else None
         if foreign:
@@ -109,8 +113,6 @@ class Panel:
                 judgements[key] = unscored(key, f"written in {foreign}")
             else:
                 judgements[key] = judge(answer)
-        if fault.value is not None and fault.value >= FAULT_AT:
-            judgements |= _worst(fault)
         return {key: judgements[key] for key in DIMENSIONS}
 
     def _judges(self) -> dict[str, Callable[[Answer], Judgement]]:
@@ -127,9 +129,13 @@ class Panel:
         }
 
 
-def _worst(fault: Judgement) -> dict[str, Judgement]:
+def _worst(judged: Mapping[str, Judgement]) -> dict[str, Judgement]:
     """Every dimension marked up at 0, for an answer with a fault."""
-    return {key: Judgement(key, 0.0, fault.evidence, details={"fault": 1.0}) for key in MARKED_UP}
+    evidence = judged["integrity"].evidence
+    return {
+        key: Judgement(key, 0.0, evidence, details={"fault": 1.0}, judge=judged[key].judge)
+        for key in MARKED_UP
+    }
 
 
 def _finished(judgement: Judgement, text: CleanText, answer: Answer) -> Judgement:
@@ -138,8 +144,7 @@ def _finished(judgement: Judgement, text: CleanText, answer: Answer) -> Judgemen
     for e in judgement.evidence:
         start, end = text.original(e.start, e.end)
         evidence.append(Evidence(answer.text[start:end], start, end, e.why))
-    identity = judge_identities().get(judgement.dimension)
-    return replace(judgement, evidence=tuple(evidence), judge=str(identity) if identity else "")
+    return replace(judgement, evidence=tuple(evidence), judge=_judge_name(judgement.dimension))
 
 
 def panel_judge(key: str) -> Callable[[Answer], Judgement]:
@@ -151,18 +156,19 @@ def panel_judge(key: str) -> Callable[[Answer], Judgement]:
     return lambda answer: panel.judge(answer)[key]
 
 
-@lru_cache(maxsize=1)
+@cache
 def judge_identities() -> Mapping[str, JudgeIdentity]:
     """Who judges each dimension without a grader: a name, an integer and the sha256 of stored weights."""
-    return {key: _identity(key) for key in _VERSIONS}
+    identities = {key: JudgeIdentity(key, key, module.VERSION) for key, module in _JUDGES.items()}
+    for key, weights in _WEIGHTS.items():
+        parts = {"weights": encoder.weights_sha256(weights), "reading": str(encoder.VERSION)}
+        identities[key] = replace(identities[key], name=f"encoder/{key}", parts=parts)
+    return identities
 
 
-def _identity(key: str) -> JudgeIdentity:
-    weights = _READ_BY.get(key)
-    if weights is None:
-        return JudgeIdentity(key, key, _VERSIONS[key])
-    parts = {"weights": encoder.weights_sha256(weights), "reading": str(encoder.VERSION)}
-    return JudgeIdentity(f"encoder/{key}", key, _VERSIONS[key], parts)
+@cache
+def _judge_name(key: str) -> str:
+    return str(judge_identities().get(key, ""))
 
 
 def judges_version() -> str:

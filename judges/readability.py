@@ -4,56 +4,42 @@ ARI, Coleman-Liau, LIX and RIX are textstat 0.7.13's figures on the project's ow
 (a test compares them); textstat itself takes seconds to import, since it pulls in nltk.
 """
 
-import bisect
 import re
 import statistics
 
-from judges.text import EMPTY, NO_WORDS, Span, is_blank, sentences, words
+from judges.text import EMPTY, NO_WORDS, Span, is_blank, sentence_lengths, sentences, words
 from judges.types import Answer, Judgement, unscored
 
 VERSION = 2
-
 COUNTS = ("words", "sentences", "sentence_cv")
 INDICES = ("ari", "coleman_liau", "lix", "rix")
-
-CLIPPED = 2
-"""Words up to which textstat takes no sentence for one."""
-
-LONG_WORD = 7
-"""Letters of a long word, in LIX and RIX."""
-
+CLIPPED = 2  # words up to which textstat takes no sentence for one
+LONG_WORD = 7  # letters of a long word, in LIX and RIX
+# Share of letters in a script that the indices were made for (Latin, Greek, Cyrillic); they count letters a
+# word, which in Chinese or Arabic says nothing about ease.
 ALPHABETIC = 0.7
-"""Share of letters in a script that the indices were made for (Latin, Greek, Cyrillic); they count letters a
-word, which in Chinese or Arabic says nothing about ease."""
-
 NOT_ALPHABETIC = "no readability index for this script"
 
 
 def readability(answer: Answer) -> dict[str, Judgement]:
-    """Every reported figure of one answer, keyed by dimension, in table order.
+    """Every reported figure of one answer, keyed by dimension, in table order, of its prose alone.
 
-    - ``words``, ``sentences``: counts in the prose, without Markdown, code, links and hashtags; a character
-      of a script without spaces is a word.
     - ``sentence_cv``: sample standard deviation of sentence lengths in words over their mean
       (0 for even, above 1 for very uneven); unscored under two sentences.
-    - ``ari``, ``coleman_liau`` (US school grades; below 0 for baby talk), ``lix``, ``rix`` (indices
-      from 0): textstat's, on the same prose. textstat takes no sentence of one or two words for
-      a sentence, so the four are unscored where there is no longer one, and a text with
-      many clipped sentences reads as harder than it is: compare with the writer's own figure.
+    - ``ari``, ``coleman_liau`` (US school grades; below 0 for baby talk), ``lix``, ``rix`` (indices from 0):
+      textstat takes no sentence of one or two words for one, so the four are unscored where there is no longer one,
+      and a text with many clipped sentences reads as harder than it is.
     """
-    if is_blank(answer.text):
-        return {key: unscored(key, EMPTY) for key in (*COUNTS, *INDICES)}
     found = words(answer.text)
     if not found:
-        return {key: unscored(key, NO_WORDS) for key in (*COUNTS, *INDICES)}
-    parts = sentences(answer.text)
-    starts = [w.start for w in found]
-    lengths = [bisect.bisect_left(starts, s.end) - bisect.bisect_left(starts, s.start) for s in parts]
+        why = EMPTY if is_blank(answer.text) else NO_WORDS
+        return {key: unscored(key, why) for key in (*COUNTS, *INDICES)}
+    lengths = sentence_lengths(answer.text)
     return {
         "words": Judgement("words", float(len(found))),
         "sentences": Judgement("sentences", float(len(lengths))),
         "sentence_cv": _sentence_cv(lengths),
-        **_indices(parts),
+        **_indices(sentences(answer.text)),
     }
 
 
@@ -75,9 +61,7 @@ def _indices(parts: tuple[Span, ...]) -> dict[str, Judgement]:
     if not counted:
         return {key: unscored(key, "no sentence of three words or more") for key in INDICES}
     every = [t for sentence in tokens for t in sentence]
-    characters = sum(len("".join(p.split())) for p in plain) + len(
-        plain
-    )  # textstat counts marks, full stops too
+    characters = sum(len("".join(p.split())) + 1 for p in plain)  # textstat counts marks, full stops too
     long_words = sum(len(t) >= LONG_WORD for t in every)
     a_word = 1 / len(every)
     figures = {

@@ -1,17 +1,17 @@
-"""The texts a voice is measured against: the writer's own, the base model's and other writers'."""
+"""The texts a voice is measured against: the writer's own, the base model's and other writers'; in JSON Lines."""
 
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from judges.json_lines import read_objects, text_field
 from judges.text import is_blank
 from timbre.errors import TimbreError
 
 SHIPPED_IMPOSTORS = Path(__file__).parent / "data" / "impostors.jsonl"
-
+# Fewest texts of one impostor: each impostor is left out in turn, and a few texts would show nothing.
 MIN_REGISTER_TEXTS = 5
-"""Fewest texts of one impostor: each impostor is left out in turn, and a few texts would show nothing."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,7 @@ def load_impostors(path: Path = SHIPPED_IMPOSTORS) -> tuple[Register, ...]:
     """Read impostors from JSON Lines with ``register``, ``id`` and ``text``; other keys are ignored.
 
     Raises:
-        TimbreError: The file can't be read, a line is malformed, empty or a duplicate, or a register has
-            fewer than ``MIN_REGISTER_TEXTS`` texts.
+        TimbreError: The file can't be read, a line is malformed, empty or a duplicate, or a register is too small.
     """
     texts: dict[str, dict[str, str]] = {}
     for number, record in read_objects(path):
@@ -45,11 +44,8 @@ def load_impostors(path: Path = SHIPPED_IMPOSTORS) -> tuple[Register, ...]:
         known[key] = text
     for register, known in texts.items():
         if len(known) < MIN_REGISTER_TEXTS:
-            raise TimbreError(
-                f"register '{register}' has {len(known)} texts, needs {MIN_REGISTER_TEXTS}",
-                where=str(path),
-                do="add texts or drop the register",
-            )
+            problem = f"register '{register}' has {len(known)} texts, needs {MIN_REGISTER_TEXTS}"
+            raise TimbreError(problem, where=str(path), do="add texts or drop the register")
     if not texts:
         raise TimbreError("no impostors", where=str(path), do='add lines with "register", "id" and "text"')
     return tuple(Register(name, tuple(known.values())) for name, known in texts.items())
@@ -73,14 +69,12 @@ def load_reference(
     """Read the writer's pairs and, where there are any, the base model's answers and further impostors.
 
     Args:
-        pairs_file: JSON Lines with ``response``, ``split`` (``train`` or ``val``) and optionally ``source``;
-            other keys are ignored.
-        floor_file: JSON Lines with ``prompt``, ``text`` and ``base``, or None for no floor.
-        impostors_file: JSON Lines with ``register``, ``id`` and ``text``, added to the shipped impostors.
+        pairs_file: Lines with ``response``, ``split`` (``train`` or ``val``) and optionally ``source``.
+        floor_file: Lines with ``prompt``, ``text`` and ``base``, or None for no floor.
+        impostors_file: Lines as ``load_impostors`` takes them, added to the shipped impostors.
 
     Raises:
-        TimbreError: A file can't be read, a line is malformed, no response is for training, or a register of
-            ``impostors_file`` has the name of a shipped one.
+        TimbreError: A file can't be read, or what is wrong with a line, with its number.
     """
     parts: dict[str, list[str]] = {"train": [], "val": []}
     sources = []
@@ -97,35 +91,70 @@ def load_reference(
         if split == "train":
             sources.append(source or f"line {number}")
     if not parts["train"]:
-        raise TimbreError(
-            "no pair has split 'train'", where=str(pairs_file), do="mark the training pairs as such"
-        )
+        do = "mark the training pairs as such"
+        raise TimbreError("no pair has split 'train'", where=str(pairs_file), do=do)
     impostors = load_impostors()
-    if impostors_file:
-        impostors = _joined(impostors, load_impostors(impostors_file), impostors_file)
+    for register in load_impostors(impostors_file) if impostors_file else ():
+        if register.name in {known.name for known in impostors}:
+            problem = f"register '{register.name}' is the name of a shipped one"
+            raise TimbreError(problem, where=str(impostors_file), do="rename it")
+        impostors = (*impostors, register)
     floor = _load_floor(floor_file) if floor_file else ()
     return VoiceReference(
         tuple(parts["train"]), tuple(parts["val"]), floor, pairs_file.name, tuple(sources), impostors
     )
 
 
-def _joined(shipped: tuple[Register, ...], added: tuple[Register, ...], path: Path) -> tuple[Register, ...]:
-    taken = {register.name for register in shipped}
-    for register in added:
-        if register.name in taken:
-            raise TimbreError(
-                f"register '{register.name}' is the name of a shipped one", where=str(path), do="rename it"
-            )
-    return (*shipped, *added)
-
-
 def _load_floor(path: Path) -> tuple[str, ...]:
     texts = []
     for number, record in read_objects(path):
-        where = f"{path}:{number}"
-        for key in ("prompt", "base"):
-            text_field(record, key, where)
-        text = text_field(record, "text", where)
-        if not is_blank(text):
-            texts.append(text)
-    return tuple(texts)
+        _, _, text = (text_field(record, key, f"{path}:{number}") for key in ("prompt", "base", "text"))
+        texts.append(text)
+    return tuple(text for text in texts if not is_blank(text))
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Each object in ``path`` with its line number from 1; blank lines are skipped.
+
+    Raises:
+        TimbreError: The file can't be read, or a line is not UTF-8 or not a JSON object.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        problem = f"can't read the file ({error.strerror})"
+        raise TimbreError(problem, where=str(path), do="check the path") from error
+    yield from parse_objects(data, str(path))
+
+
+def parse_objects(data: bytes, name: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Like ``read_objects``, of bytes already read; ``name`` stands for the file in errors."""
+    for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        where = f"{name}:{number}"
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise TimbreError("not UTF-8", where=where, do="save the file as UTF-8") from error
+        if not line.strip():
+            continue
+        try:
+            parsed = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            problem = str(error)
+            if isinstance(error, json.JSONDecodeError):
+                problem = f"{error.msg}, column {error.colno}"
+            raise TimbreError(
+                f"not JSON ({problem})", where=where, do="write one JSON object a line"
+            ) from error
+        if not isinstance(parsed, dict):
+            raise TimbreError("not a JSON object", where=where, do="write one {...} a line")
+        yield number, parsed
+
+
+def text_field(record: Mapping[str, object], key: str, where: str) -> str:
+    """The string under ``key``, which may be empty; a missing key, and another value, is a TimbreError."""
+    value = record.get(key)
+    if isinstance(value, str):
+        return value
+    wrong = f"key '{key}' is not a string" if key in record else f"key '{key}' is missing"
+    raise TimbreError(wrong, where=where, do=f'add "{key}": "..."')

@@ -14,13 +14,10 @@ from judges.text import NO_WORDS, is_blank
 from judges.types import Answer, Judgement, unscored
 
 VERSION = 2
-
+# Difference of two cosines at which the odds are e to 1. Texts on one subject differ from texts on another by
+# .2 to .6 (`benchmarks/relevance.py`).
 SCALE = 0.05
-"""Difference of two cosines at which the odds are e to 1. Texts on one subject differ from texts on another by .2
-to .6 (``benchmarks/relevance.py``)."""
-
-MIN_PROMPTS = 8
-"""Fewest other prompts to compare with."""
+MIN_PROMPTS = 8  # fewest other prompts to compare with
 
 
 class Topics:

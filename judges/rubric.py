@@ -51,11 +51,7 @@ class Rubric:
 
 
 def load_rubric(dimension: str) -> Rubric:
-    """The rubric in ``rubrics/<dimension>.md``.
-
-    Raises:
-        TimbreError: There is none, or it is malformed.
-    """
+    """The rubric in ``rubrics/<dimension>.md``; a TimbreError if there is none, or it is malformed."""
     path = RUBRICS / f"{dimension}.md"
     if not re.fullmatch(r"[a-z_]+", dimension) or not path.is_file():
         known = ", ".join(sorted(p.stem for p in RUBRICS.glob("*.md")))
@@ -64,11 +60,7 @@ def load_rubric(dimension: str) -> Rubric:
 
 
 def parse_rubric(data: bytes, dimension: str, name: str, items_allowed: range = range(4, 7)) -> Rubric:
-    """The rubric in the bytes of a Markdown file; errors call the file ``name``.
-
-    Raises:
-        TimbreError: A heading, question, example or weight is missing or malformed.
-    """
+    """The rubric in the bytes of a Markdown file; errors call the file ``name``."""
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")
     head, *blocks = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     purpose = head.removeprefix(f"# {dimension}\n").strip()
@@ -77,30 +69,19 @@ def parse_rubric(data: bytes, dimension: str, name: str, items_allowed: range = 
     for block in blocks:
         match = _ITEM.fullmatch(block)
         if not match or match["key"] in {i.key for i in items}:
-            raise TimbreError(
-                "malformed rubric item",
-                where=f"{name}:{line}",
-                do="write '## unique_key (weight 1)', a question, '- yes: ...' and '- no: ...'",
-            )
+            do = "write '## unique_key (weight 1)', a question, '- yes: ...' and '- no: ...'"
+            raise TimbreError("malformed rubric item", where=f"{name}:{line}", do=do)
         key, weight, *rest = match.groups()
         items.append(Question(key, int(weight), *rest))
         line += block.count("\n")
     if not head.startswith(f"# {dimension}\n") or not purpose or len(items) not in items_allowed:
-        raise TimbreError(
-            "malformed rubric",
-            where=name,
-            do=f"write '# {dimension}', its purpose, and {items_allowed[0]} to {items_allowed[-1]} items",
-        )
+        do = f"write '# {dimension}', its purpose, and {items_allowed[0]} to {items_allowed[-1]} items"
+        raise TimbreError("malformed rubric", where=name, do=do)
     return Rubric(dimension, hashlib.sha256(data).hexdigest(), " ".join(purpose.split()), tuple(items))
 
 
 def rubric_identity(rubric: Rubric, *graders: str) -> JudgeIdentity:
-    """The judge that one grader, or several pooled, are under this rubric; their order doesn't matter.
-
-    Args:
-        rubric: What they are asked.
-        graders: Names as ``evals.graders.grader_name`` gives them.
-    """
+    """The judge that one grader, or several pooled, are under this rubric; their order doesn't matter."""
     parts = {"rubric": rubric.sha256, "grader": ", ".join(sorted(graders))}
     return JudgeIdentity(f"rubric/{rubric.dimension}", rubric.dimension, VERSION, parts)
 
@@ -132,15 +113,9 @@ def rubric_schema(rubric: Rubric) -> dict[str, object]:
 def parse_reply(rubric: Rubric, reply: str, answer: Answer, tokens: Sequence[TokenChoice] = ()) -> Judgement:
     """The judgement in a grader's reply; raises nothing, whatever the reply is.
 
-    ``value`` is the weight of the items answered yes over the weight of all, in [0, 1]; an item whose
-    answer's probability is known counts by that. Evidence are the quotes of the items answered yes. A quote
-    that doesn't occur in the answer is dropped and counted, since the grader made it up.
-
-    Args:
-        rubric: What was asked.
-        reply: The whole reply.
-        answer: What was judged.
-        tokens: The reply's tokens, where the grader gives log-probabilities.
+    ``value`` is the weight of the items answered yes over the weight of all, in [0, 1]; an item whose answer's
+    probability is known, from the reply's ``tokens``, counts by that. Evidence are the quotes of the items answered
+    yes. A quote that doesn't occur in the answer is dropped and counted, since the grader made it up.
 
     Returns:
         Unscored for an empty answer and for a reply that is not the JSON asked for. Details: ``items_yes``,
@@ -170,26 +145,19 @@ def parse_reply(rubric: Rubric, reply: str, answer: Answer, tokens: Sequence[Tok
     details = {"items_yes": yes_count, "items": len(rubric.items), "quotes_not_found": made_up}
     if tokens:
         details["items_by_probability"] = len(likely)
-    return Judgement(
-        rubric.dimension,
-        earned / sum(item.weight for item in rubric.items),
-        tuple(sorted(evidence, key=lambda e: e.start)),
-        details={name: float(count) for name, count in details.items()},
-    )
+    evidence.sort(key=lambda e: e.start)
+    counts = {name: float(count) for name, count in details.items()}
+    value = earned / sum(item.weight for item in rubric.items)
+    return Judgement(rubric.dimension, value, tuple(evidence), details=counts)
 
 
 def pooled(dimension: str, judgements: Mapping[str, Judgement]) -> Judgement:
     """One judgement from several graders' judgements of the same answer by the same rubric.
 
-    Args:
-        dimension: Key in ``DIMENSIONS``.
-        judgements: By grader, at least one.
-
     Returns:
         The only judgement where there is one grader. Else the mean of the values there are, everybody's
         evidence once, and as details ``value of <grader>`` for each that answered, ``graders`` asked,
         ``answered``, ``range`` (highest less lowest value) and the means of the graders' own details.
-        Unscored, with every grader's reason, where none answered.
     """
     if len(judgements) == 1:
         return next(iter(judgements.values()))
@@ -201,14 +169,7 @@ def pooled(dimension: str, judgements: Mapping[str, Judgement]) -> Judgement:
     names = dict.fromkeys(name for j in answered for name in j.details)
     details = {name: sum(j.details.get(name, 0.0) for j in answered) / len(answered) for name in names}
     details |= {f"value of {grader}": value for grader, value in values.items()}
-    details |= {
-        "graders": float(len(judgements)),
-        "answered": float(len(values)),
-        "range": max(values.values()) - min(values.values()),
-    }
-    return Judgement(
-        dimension,
-        sum(values.values()) / len(values),
-        tuple(sorted(evidence, key=lambda e: (e.start, e.end, e.why))),
-        details=details,
-    )
+    details |= {"graders": float(len(judgements)), "answered": float(len(values))}
+    details["range"] = max(values.values()) - min(values.values())
+    in_order = tuple(sorted(evidence, key=lambda e: (e.start, e.end, e.why)))
+    return Judgement(dimension, sum(values.values()) / len(values), in_order, details=details)

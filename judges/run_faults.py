@@ -5,14 +5,12 @@ from typing import Literal, NamedTuple
 
 from judges.text import clean, folded_words
 
+# Share of word triples that two answers of a run have in common, from which they are one text.
 NEAR_SAME = 0.6
-"""Share of word triples that two answers of a run have in common, from which they are one text."""
-
+# The share, and the least number, of prompts that got one text, from which it is a fault of the run.
 SAME_SHARE, SAME_LEAST = 0.05, 3
-"""The share, and the least number, of prompts that got one text, from which it is a fault of the run."""
-
+# Share of answers identical to the baseline's from which the run may not have been served at all.
 BASELINE_SHARE = 0.5
-"""Share of answers identical to the baseline's from which the run may not have been served at all."""
 
 
 class RunFault(NamedTuple):
@@ -28,27 +26,23 @@ class RunFault(NamedTuple):
 def run_faults(answers: Mapping[str, str], baseline: Mapping[str, str] | None = None) -> list[RunFault]:
     """One text under many prompts, and answers that are the baseline's, as faults or notes of the run.
 
-    Args:
-        answers: One answer a prompt, by its id.
-        baseline: The baseline's answers by the same ids, where there is one to compare with.
+    Both are by the same ids, one answer a prompt.
     """
     tokens = {key: _tokens(text) for key, text in answers.items()}
     found = []
+    least = max(SAME_LEAST, SAME_SHARE * len(answers))
     for group in _same_groups(tokens):
-        least = max(SAME_LEAST, SAME_SHARE * len(answers))
         message = f"{len(group)} of {len(answers)} prompts have the same or nearly the same answer"
-        found.append(
-            RunFault("same_text", len(group) >= least, tuple(group), _quote(answers[group[0]]), message)
-        )
+        quote = _quote(answers[group[0]])
+        found.append(RunFault("same_text", len(group) >= least, tuple(group), quote, message))
     if baseline:
         shared = [key for key in answers if key in baseline and tokens[key]]
         equal = [key for key in shared if tokens[key] == _tokens(baseline[key])]
         if equal:
             message = f"{len(equal)} of {len(shared)} answers are the baseline's, word for word"
             is_fault = len(equal) >= max(SAME_LEAST, BASELINE_SHARE * len(shared))
-            found.append(
-                RunFault("baseline_text", is_fault, tuple(equal), _quote(answers[equal[0]]), message)
-            )
+            quote = _quote(answers[equal[0]])
+            found.append(RunFault("baseline_text", is_fault, tuple(equal), quote, message))
     return found
 
 

@@ -3,169 +3,54 @@
 import math
 import re
 import string
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
-from judges.integrity_patterns import MACHINE
+from judges.pattern_files import load_patterns
 from judges.stock_learning import spans
-from judges.text import (
-    EMPTY,
-    HASHTAG,
-    Span,
-    is_blank,
-    sentences,
-    titles,
-    without_code_and_addresses,
-    words,
-)
+from judges.text import EMPTY, HASHTAG, is_blank, sentence_lengths, titles, without_code_and_addresses, words
 from judges.types import Answer, Evidence, Judgement, unscored
 
 VERSION = 3
 
+# What one mark of each kind counts. 1: it has no place in a person's note. Under 1: people write it too, and its
+# frequency alone gives it away. Chosen on one half of the triplets of benchmarks/slop.py.
 WEIGHTS = {
-    "hashtag": 1.0,
-    "handle": 1.0,
-    "emoji": 1.0,
-    "title": 1.0,
-    "frame": 1.0,
-    "stock": 0.8,
-    "not_x_but_y": 1.0,
-    "contrast": 0.3,
-    "triad": 0.4,
-    "closer": 0.5,
-    "tail": 0.6,
-    "dash": 0.4,
-    "cliche": 0.25,
-    "mood": 0.15,
-    "learned": 0.5,
+    **dict.fromkeys(("hashtag", "handle", "emoji", "title", "frame", "not_x_but_y"), 1.0),
+    **{"stock": 0.8, "tail": 0.6, "closer": 0.5, "learned": 0.5, "triad": 0.4, "dash": 0.4},
+    **{"contrast": 0.3, "cliche": 0.25, "mood": 0.15},
 }
-"""What one mark of each kind counts. 1: it has no place in a person's note. Under 1: people write it too,
-and its frequency alone gives it away. Chosen on one half of the triplets of ``benchmarks/slop.py``."""
-
-HALF = 2.0
-"""Weighed marks per 100 words at which the value is one half."""
-
-PADDING = 60
-"""Words added to every answer's, so that one mark in a short note isn't a density."""
-
-DASHES = 1.5
-"""Dashes per 100 words that people use; what goes beyond counts."""
-
+HALF = 2.0  # weighed marks per 100 words at which the value is one half
+PADDING = 60  # words added to every answer's, so that one mark in a short note isn't a density
+DASHES = 1.5  # dashes per 100 words that people use; what goes beyond counts
+# Coefficient of variation of sentence lengths under which a rhythm is even. Means: people .42 to .76, AI drafts
+# .28, the shipped base .36.
 EVEN_CV = 0.5
-"""Coefficient of variation of sentence lengths under which a rhythm is even. Means: people .42 to .76,
-AI drafts .28, the shipped base .36."""
+EVEN_WEIGHT = 2.5  # what a wholly even rhythm of many sentences counts, in weighed marks per 100 words
+FEW_SENTENCES = 2  # sentences that show no rhythm yet
+EVEN_SENTENCES = 4  # further sentences at which the evenness counts half: few lengths are alike by chance
 
-EVEN_WEIGHT = 2.5
-"""What a wholly even rhythm of many sentences counts, in weighed marks per 100 words."""
-
-FEW_SENTENCES = 2
-"""Sentences that show no rhythm yet."""
-
-EVEN_SENTENCES = 4
-"""Further sentences at which the evenness counts half, since few lengths are alike by chance."""
-
+_P = load_patterns("slop")
+_CONSTRUCTIONS = {
+    "hashtag": HASHTAG,
+    **{kind: _P[kind] for kind in ("handle", "emoji", "not_x_but_y", "contrast", "closer", "tail", "frame")},
+}
+_MACHINE = load_patterns("integrity")["machine"]
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # keeps offsets, as lower() may not
 _PHRASES = Path(__file__).with_name("stock_phrases.txt")
-_HANDLE = re.compile(
-    r"(?<![\w.@/+\-])@[A-Za-z_]\w{1,29}+(?:\.[\w-]+)*+(?:@[\w-]+(?:\.[\w-]+)+)?(?![\w/])", re.ASCII
-)
-_PICTURE = (
-    "[\U0001f300-\U0001faff\U0001f100-\U0001f2ff\u2600-\u2639\u263a-\u2653\u2660-\u266c\u2670-\u27bf"
-    "\u231a\u231b\u23e9-\u23fa\u2b05-\u2b07\u2b1b\u2b1c\u2b50\u2b55]"
-)
-_EMOJI_RUN = re.compile(
-    rf"(?:[0-9#*]\ufe0f?\u20e3|{_PICTURE})(?:[\ufe0f\u200d\u20e3]|{_PICTURE}|[ ](?={_PICTURE}))*"
-)
-_DASH = re.compile(
-    r"(?<=[\w.,!?'\"\u2019\u201d)])(?:[ ]?\u2014[ ]?|[ ](?:\u2013|--?)[ ]|--)(?=[\w'\"\u2018\u201c(])"
-)
-
-_WORK = (
-    r"(?:notes?|texts?|versions?|drafts?|paragraphs?|responses?|rewrites?|e-?mails?|letters?|poems?|stor(?:y|ies)"
-    r"|summar(?:y|ies)|answers?|examples?|outlines?|takes?|suggestions?|posts?|captions?|messages?|essays?"
-    r"|options?|ideas?|tips|steps|reasons|ways|things|overview|breakdown|guide|explanation|description|piece)"
-)
-_FRAME = re.compile(
-    r"\A\W{0,5}(?:certainly|absolutely|sure(?: thing)?|of course|definitely|great|gladly|no problem)"
-    r"(?:!|[,.:] (?=here|I'd|I'll|I can|let))"
-    rf"|(?<![^\s*(>])here(?:['\u2019]s| is| are)(?: [\w'-]+){{0,5}}? {_WORK}\b[^.!?:\n]{{0,100}}:(?=\s|\*|$)"
-    r"|\bwould you like me to (?:make|change|adjust|rewrite|revise|expand|elaborate|provide|write|help"
-    r"|explain|tailor|shorten|add|create|draft|refine|go|continue|suggest|include|turn)\b[^?\n]{0,160}\?",
-    re.IGNORECASE,
-)
-_CLOSER = re.compile(
-    r"(?<![^\s*_])(?:in (?:conclusion|summary|closing)|to (?:conclude|summarize)|overall|ultimately"
-    r"|all in all|in the end|in short|moving forward|remember|as we (?:move|look) forward)(?=,)"
-    r"|\b(?:let us|let['\u2019]s) (?:strive|remember|embrace|continue|celebrate|cherish|all)\b"
-    r"|\b(?:and|perhaps|maybe) that['\u2019]s (?:okay|the (?:real |whole )?(?:point|beauty|magic|lesson))\b",
-    re.IGNORECASE,
-)
-_TAIL = re.compile(
-    r",(?: (?:thus|thereby|ultimately|further|perfectly))? (?:highlight|underscor|emphasiz|emphasis|showcas"
-    r"|reflect|remind|ensur|foster|creat|allow|offer|add|symboliz|transform|invit|inspir|enhanc|provid|encourag|evok"
-    r"|demonstrat|contribut|reveal|embod|captur|mak|leav|cast|signal|promot|empower|reinforc|illustrat|bridg"
-    r"|weav|blend|prov|shap|paint|bring|giv|enabl|hint|echo|blurr|strugg?l|wonder|search|long|yearn)i?ng\b",
-    re.IGNORECASE,
-)
-_TRIAD = re.compile(
-    r"(?<![\w,'\u2019-]) ?\b[a-z]{3,16}, [a-z]{3,16}, (?:and|or) (?:[a-z]{3,12} )?[a-z]{3,16}\b"
-)
-_ABSTRACT = re.compile(
-    r"(?:tion|sion|ness|ity|ment|ance|ence|ship|dom|ing|ful|ive|able|ible|ous|ent|ant|al|ic|ed|less)\b"
-    r"|\b(?:hope|love|trust|growth|home|joy|faith|truth|care|grace|peace|purpose|passion|pride|grief|loss|fear"
-    r"|laughter|memory|culture|community|identity|fast|bold|clear|kind|strong|simple|honest|warm|brave)\b"
-)
-_CLAUSE = r"[^.!?;\n]"
-_IS_NOT = (
-    r"(?:\b(?:is|are|was|were)n['\u2019]t|\b\w{1,20}['\u2019](?:s|re) not|\b(?:is|are|was|were|means) not"
-    r"|\bdoesn['\u2019]t mean)"
-)
-_IT_IS = r"(?:it|that|this|they|he|she|we|you)(?:['\u2019](?:s|re)| is| are| was| were)\b"
-_NOT_X_BUT_Y = re.compile(
-    "|".join(
-        (
-            # not just X but Y; isn't merely X. It's Y
-            rf"(?:{_IS_NOT}|\bnot) (?:just|only|merely|simply)\b{_CLAUSE}{{1,90}}?"
-            rf"(?:\bbut\b|[,\u2014\u2013]\s*(?:{_IT_IS}|also\b)|[.;]\s+{_IT_IS})",
-            # isn't X, it's Y
-            rf"{_IS_NOT} {_CLAUSE}{{1,50}}?\s?(?:[,;\u2014\u2013]|\s-)\s*(?:but )?(?:rather )?{_IT_IS}",
-            # isn't about X. It's about Y: over a full stop only where the two halves are parallel
-            rf"{_IS_NOT} (?P<half>an?|the|about)\b{_CLAUSE}{{1,50}}?\.\s+{_IT_IS} (?:(?P=half)|an?)\b",
-            rf"\b(?:less|not so much) about\b{_CLAUSE}{{1,50}}?\b(?:more|than|as) about\b",
-            rf"\bmore than just an?\b{_CLAUSE}{{1,50}}?[,;\u2014\u2013.]\s*{_IT_IS}",
-        )
-    ),
-    re.IGNORECASE,
-)
-_CONTRAST = re.compile(
-    r"\bnot (?P<lead>an?|the|about|by|from|for|in|with|because|to)\b" + _CLAUSE + r"{1,60}?,? "
-    r"but (?:rather )?(?:(?P=lead)|an)\b",
-    re.IGNORECASE,
-)
-"""People write this one: "He was not a fool but a coward"."""
 
 
 def hashtag_slop(answer: Answer, stock: Collection[str] = frozenset()) -> Judgement:
-    """Weighed marks of assistant prose per 100 words, on a scale that saturates.
-
-    A mark is a stretch of the text of one of the kinds in ``WEIGHTS``: tags, titles, the frame of a chat, the
-    sections of ``stock_phrases.txt``, constructions, and the base's own learned phrases. Where two overlap,
-    the heavier kind counts, of equal ones the earlier. Nothing inside code, URLs or e-mail addresses counts.
-
-    ``value = r**2 / (r**2 + HALF**2)`` in [0, 1), where
+    """Weighed marks of assistant prose per 100 words: ``r**2 / (r**2 + HALF**2)`` in [0, 1), where
 
     ``r = 100 x (weights of all marks) / (words + PADDING) + EVEN_WEIGHT x evenness``.
 
+    A mark is a stretch of one of the kinds in ``WEIGHTS``: tags, titles, sections of ``stock_phrases.txt``,
+    constructions, and ``stock``, the learned phrases of the base under test. Where two overlap, the heavier counts.
     The square keeps what people also write near 0: one mark of weight 1 in 40 words is .2, of weight .3 .02.
-    ``evenness`` in [0, 1) is how far the sentence lengths vary less than people's, and is less sure the fewer
-    sentences there are.
-
-    Args:
-        answer: The text.
-        stock: Phrases learned from the base under test (``judges.stock_learning.stock_against``).
+    ``evenness`` in [0, 1) is how far sentence lengths vary less than people's; few sentences show little of it.
 
     Returns:
         Every mark as evidence. Details: ``marks``, ``rate`` (r), ``evenness`` and the count of each kind.
@@ -176,7 +61,7 @@ def hashtag_slop(answer: Answer, stock: Collection[str] = frozenset()) -> Judgem
     marks = _marks(answer.text, stock, length)
     counts = {kind: float(sum(m.why == kind for m in marks)) for kind in WEIGHTS}
     counts["dash"] = max(0.0, counts["dash"] - DASHES * (length + PADDING) / 100)
-    evenness = _evenness(sentences(answer.text), words(answer.text))
+    evenness = _evenness(sentence_lengths(answer.text))
     weighed = sum(WEIGHTS[kind] * count for kind, count in counts.items())
     rate = 100 * weighed / (length + PADDING) + EVEN_WEIGHT * evenness
     return Judgement(
@@ -190,19 +75,18 @@ def hashtag_slop(answer: Answer, stock: Collection[str] = frozenset()) -> Judgem
 def _marks(text: str, stock: Collection[str], length: int) -> tuple[Evidence, ...]:
     shown = without_code_and_addresses(text)
     found = [(t.start, t.end, "title") for t in titles(text)]
-    found += [(m.start(), m.end(), "frame") for m in MACHINE.finditer(shown)]
+    found += [(m.start(), m.end(), "frame") for m in _MACHINE.finditer(shown)]
     found += [(start, end, "learned") for start, end in spans(text, stock)]
-    constructions, phrases = _patterns()
-    lower = shown.translate(_LOWER)
-    for patterns, where in ((constructions, shown), (phrases, lower)):
+    for patterns, where in ((_CONSTRUCTIONS, shown), (_phrases(), shown.translate(_LOWER))):
         for kind, pattern in patterns.items():
             found += [(m.start(), m.end(), kind) for m in pattern.finditer(where)]
-    found += [(m.start(), m.end(), "triad") for m in _TRIAD.finditer(shown) if _ABSTRACT.search(m.group())]
-    dashes = [(m.start(), m.end(), "dash") for m in _DASH.finditer(shown)]
+    found += [
+        (m.start(), m.end(), "triad") for m in _P["triad"].finditer(shown) if _P["abstract"].search(m.group())
+    ]
+    dashes = [(m.start(), m.end(), "dash") for m in _P["dash"].finditer(shown)]
     if len(dashes) > DASHES * (length + PADDING) / 100:
         found += dashes
-    marks = (Evidence(text[start:end], start, end, kind) for start, end, kind in _apart(found))
-    return tuple(marks)
+    return tuple(Evidence(text[start:end], start, end, kind) for start, end, kind in _apart(found))
 
 
 def _apart(found: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
@@ -216,38 +100,25 @@ def _apart(found: Iterable[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
     return kept
 
 
-def _evenness(found: Sequence[Span], tokens: Sequence[Span]) -> float:
-    beyond = len(found) - FEW_SENTENCES
+def _evenness(lengths: Sequence[int]) -> float:
+    beyond = len(lengths) - FEW_SENTENCES
     if beyond <= 0:
         return 0.0
-    starts = [word.start for word in tokens]
-    lengths = [bisect_left(starts, s.end) - bisect_left(starts, s.start) for s in found]
     mean = sum(lengths) / len(lengths)
     spread = math.sqrt(sum((n - mean) ** 2 for n in lengths) / len(lengths)) / mean
     return max(0.0, 1 - spread / EVEN_CV) * beyond / (beyond + EVEN_SENTENCES)
 
 
-@lru_cache(maxsize=1)
-def _patterns() -> tuple[dict[str, re.Pattern[str]], dict[str, re.Pattern[str]]]:
-    """Constructions, and the sections of ``stock_phrases.txt``, which are matched in lower case."""
+@cache
+def _phrases() -> dict[str, re.Pattern[str]]:
+    """The sections of ``stock_phrases.txt``, which are matched in lower case."""
     sections: dict[str, list[str]] = {}
     for line in _PHRASES.read_text(encoding="utf-8").splitlines():
         if line.startswith("["):
             phrases = sections.setdefault(line.strip("[] "), [])
         elif line.strip() and not line.startswith("#"):
             phrases.append(line.strip())
-    listed = {name: re.compile(_any_of(phrases)) for name, phrases in sections.items()}
-    constructions = {
-        "hashtag": HASHTAG,
-        "handle": _HANDLE,
-        "emoji": _EMOJI_RUN,
-        "not_x_but_y": _NOT_X_BUT_Y,
-        "contrast": _CONTRAST,
-        "closer": _CLOSER,
-        "tail": _TAIL,
-        "frame": _FRAME,
-    }
-    return constructions, listed
+    return {name: re.compile(_any_of(phrases)) for name, phrases in sections.items()}
 
 
 def _any_of(phrases: Sequence[str]) -> str:

@@ -11,9 +11,7 @@ from judges.text import NO_WORDS, words
 from judges.types import Answer, Evidence, Judgement, unscored
 
 VERSION = 2
-
-QUOTED = 0.5
-"""Rating of a sentence from which its details are quoted."""
+QUOTED = 0.5  # rating of a sentence from which its details are quoted
 
 _DETAIL = re.compile(
     r"(?P<number>(?<![^\W_])[$€£]?\d+(?:[.,:/]\d+)*\s?%?)"
@@ -32,15 +30,12 @@ def specificity(answer: Answer) -> Judgement:
     reading = read(answer.text)
     if not reading.sentences:
         return unscored("specificity", NO_WORDS)
-    ratings, lengths = [], []
-    evidence: list[Evidence] = []
     starts = [w.start for w in words(answer.text)]
-    for sentence in reading.sentences:
-        ratings.append(sentence.heads["specificity"])
-        lengths.append(max(1, sum(sentence.start <= s < sentence.end for s in starts)))
-        if ratings[-1] >= QUOTED:
-            evidence += _quoted(answer.text, sentence.start, sentence.end)
+    ratings = [s.heads["specificity"] for s in reading.sentences]
+    lengths = [max(1, sum(s.start <= at < s.end for at in starts)) for s in reading.sentences]
     value = sum(r * n for r, n in zip(ratings, lengths, strict=True)) / sum(lengths)
+    specific = [s for s, rating in zip(reading.sentences, ratings, strict=True) if rating >= QUOTED]
+    evidence = [e for s in specific for e in _quoted(answer.text, s.start, s.end)]
     return Judgement("specificity", value, tuple(evidence), details={"most": max(ratings)})
 
 

@@ -8,7 +8,6 @@ counts for answers of that base and its adapters only. Human frequencies come fr
 import json
 import math
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,38 +15,24 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from judges.text import Span, prose, without_code_and_addresses, words
+from judges.text import Span, fold, prose, without_code_and_addresses, words
 from timbre.errors import TimbreError
 
 STORED = Path(__file__).with_name("stock")
-
-LONGEST = 4
-"""Words in the longest phrase."""
-
+LONGEST = 4  # words in the longest phrase
+# Strength of the prior: words of human English that stand beside the base's, some twenty answers' worth.
 PRIOR_WORDS = 2_000
-"""Strength of the prior: words of human English that stand beside the base's, some twenty answers' worth."""
-
+# Least z of the over-use; some thousand phrases are tested at once, and 3 leaves about one to chance.
 THRESHOLD = 3.0
-"""Least z of the over-use; some thousand phrases are tested at once, and 3 leaves about one to chance."""
-
+# How many times as often as people the base must use a word; enough answers make any small difference
+# significant, so size is asked for too.
 MIN_RATIO_WORD = 20.0
-"""How many times as often as people the base must use a word; enough answers make any small difference
-significant, so size is asked for too."""
-
+# The same for several words, whose human share is overstated many times over already (see `learn`).
 MIN_RATIO_PHRASE = 3.0
-"""The same for several words, whose human share is overstated many times over already (see ``learn``)."""
-
-MIN_PROMPTS = 3
-"""Different prompts whose answers must share a phrase; under three it may be a subject."""
-
-MIN_PROMPT_SHARE = 0.02
-"""And the least share of all prompts."""
-
-UNKNOWN = 1e-8
-"""Share taken for a word that the human count doesn't know: the least in wordfreq's large list."""
-
-COMMON = 1e-3
-"""Words of a prompt that are more frequent than this among people don't make an answer its echo."""
+MIN_PROMPTS = 3  # different prompts whose answers must share a phrase; under three it may be a subject
+MIN_PROMPT_SHARE = 0.02  # and the least share of all prompts
+UNKNOWN = 1e-8  # share taken for a word that the human count doesn't know: the least in wordfreq's large list
+COMMON = 1e-3  # words of a prompt that are more frequent than this among people don't make an answer its echo
 
 _GAP = re.compile(r"[ \t,'\"\u2018\u2019\u201c\u201d]*")
 
@@ -87,28 +72,23 @@ class StockList:
 
 
 def spans(text: str, stock: Collection[str]) -> list[tuple[int, int]]:
-    """Where phrases of ``stock`` stand in ``text``, in order and apart from each other.
+    """Where phrases of ``stock`` stand in ``text``, in order; none runs over the end of a clause.
 
-    Phrases that share a word make one stretch: "I'm here to assist" and "here to assist you" are one
-    habit in "I'm here to assist you". None runs over the end of a clause; code and links hold none.
+    Phrases that share a word make one stretch: "I'm here to assist" and "here to assist you" are one habit.
     """
     if not stock:
         return []
     found: list[tuple[int, int]] = []
     for run in _clauses(text):
-        folded = [_folded(word.text) for word in run]
-        first, last = -1, -1
-        for i in range(len(folded)):
-            for size in range(min(LONGEST, len(folded) - i), 0, -1):
-                if " ".join(folded[i : i + size]) in stock:
-                    if i > last:
-                        if last >= 0:
-                            found.append((run[first].start, run[last].end))
-                        first = i
-                    last = max(last, i + size - 1)
-                    break
-        if last >= 0:
-            found.append((run[first].start, run[last].end))
+        after = -1  # one past the last word that is part of a phrase
+        for i, size, phrase in _phrases(run):
+            if phrase not in stock or i + size <= after:
+                continue
+            if i < after:
+                found[-1] = (found[-1][0], run[i + size - 1].end)
+            else:
+                found.append((run[i].start, run[i + size - 1].end))
+            after = i + size
     return found
 
 
@@ -122,13 +102,12 @@ def learn(
 ) -> StockList:
     """The words and phrases that ``base_texts`` over-use, against people and against the writer.
 
-    A phrase is stock if its log-odds exceed those of human English by ``THRESHOLD`` standard errors and
-    it is at least ``MIN_RATIO_WORD`` or ``MIN_RATIO_PHRASE`` times as frequent. Where the writer uses it at
-    all, its log-odds must exceed the writer's by as many standard errors.
+    A phrase is stock if its log-odds exceed those of human English by ``THRESHOLD`` standard errors, and the writer's
+    too where the writer uses it at all, and it is ``MIN_RATIO_WORD`` or ``MIN_RATIO_PHRASE`` times as frequent.
 
-    An answer counts once for a phrase, since a loop isn't a sample, and not for a phrase that shares a word
-    rarer than ``COMMON`` with its prompt. A phrase that never stands outside a longer listed one is left to
-    that one. A phrase's human share is taken to be its rarest word's, which bounds it from above.
+    An answer counts once for a phrase, since a loop isn't a sample, and not for one that shares a word rarer than
+    ``COMMON`` with its prompt. A phrase that never stands outside a longer listed one is left to that one. A phrase's
+    human share is taken to be its rarest word's, which bounds it from above.
 
     Args:
         base_texts: Answers of the base; of one prompt there may be several.
@@ -136,16 +115,13 @@ def learn(
         human: Share of a word in human English, in [0, 1]; such as ``human_share``.
         base: Name to record.
         base_sha256: Identity to record.
-
-    Raises:
-        TimbreError: There is no word to learn from.
     """
     total = sum(len(words(text)) for _, text in base_texts)
     if not total:
         raise TimbreError("no words to learn from", where=base, do="give answers of the base")
     counts, holders = _uses(base_texts, human)
     writer_words = sum(len(words(text)) for text in writer_texts)
-    writer_uses = Counter(phrase for text in writer_texts for phrase in _phrases(text))
+    writer_uses = Counter(phrase for text in writer_texts for phrase in _phrases_of(text))
     needed = max(MIN_PROMPTS, math.ceil(MIN_PROMPT_SHARE * len({prompt for prompt, _ in base_texts})))
     stock = {}
     for phrase, answers in holders.items():
@@ -158,16 +134,9 @@ def learn(
         ratio = MIN_RATIO_PHRASE if " " in phrase else MIN_RATIO_WORD
         is_stock = z_human >= THRESHOLD and len(answers) / total >= ratio * share
         if is_stock and (not used or z_writer >= THRESHOLD):
-            stock[phrase] = StockPhrase(
-                phrase,
-                len(prompts),
-                len(answers),
-                counts[phrase],
-                round(100 * counts[phrase] / total, 4),
-                share,
-                round(z_human, 2),
-                round(z_writer, 2),
-            )
+            count, z = counts[phrase], (round(z_human, 2), round(z_writer, 2))
+            often = round(100 * count / total, 4)
+            stock[phrase] = StockPhrase(phrase, len(prompts), len(answers), count, often, share, *z)
     inner = {part for phrase in stock for part in _parts(phrase) if holders[part] == holders[phrase]}
     kept = sorted((p for p in stock.values() if p.text not in inner), key=lambda p: (-p.z_human, p.text))
     return StockList(base, base_sha256, len(base_texts), total, PRIOR_WORDS, THRESHOLD, tuple(kept))
@@ -199,56 +168,35 @@ def over_use(
 
 @cache
 def human_share(word: str) -> float:
-    """Share of ``word`` in human English up to 2021, in [0, 1]; 0 if unknown.
+    """Share of ``word`` in human English up to 2021, in [0, 1]; 0 if unknown."""
+    from wordfreq import word_frequency
 
-    Raises:
-        TimbreError: wordfreq is not installed.
-    """
-    try:
-        from wordfreq import word_frequency
-    except ImportError as error:
-        raise TimbreError(
-            "learning stock phrases needs the package wordfreq", do="run `make setup`"
-        ) from error
     return float(word_frequency(word, "en", wordlist="large"))
 
 
 def stock_against(
     writer_texts: Sequence[str], base_sha256: str | None = None, folder: Path = STORED
 ) -> frozenset[str]:
-    """The learned phrases of one base that count beside this writer; none where the base is unknown.
-
-    A list was learned beside one writer and may be used beside another. A phrase that ``writer_texts``
-    hold stays only if ``z_other`` against them reaches the list's own threshold.
-
-    Args:
-        writer_texts: The writer's texts that judges may know; may be empty.
-        base_sha256: Identity of the base that is evaluated, with or without an adapter.
-        folder: Where lists are stored.
-    """
+    """The learned phrases of a base that ``counted`` leaves beside this writer; none where the base is unknown."""
     learned = stored_list(base_sha256, folder) if base_sha256 else None
     return frozenset() if learned is None else counted(learned, writer_texts)
 
 
 def counted(learned: StockList, writer_texts: Sequence[str]) -> frozenset[str]:
-    """The phrases of ``learned`` that the writer doesn't use, or uses beyond doubt more seldom."""
+    """The phrases of ``learned`` that this writer doesn't use, or uses beyond doubt more seldom."""
     listed = {phrase.text for phrase in learned.phrases}
-    uses = Counter(p for text in writer_texts for p in _phrases(text) if p in listed)
+    uses = Counter(p for text in writer_texts for p in _phrases_of(text) if p in listed)
     total = sum(len(words(text)) for text in writer_texts)
-    kept = set()
-    for p in learned.phrases:
+
+    def is_used_as_often(p: StockPhrase) -> bool:
         _, z = over_use(p.answers, learned.words, uses[p.text], total, p.human, learned.prior)
-        if not uses[p.text] or z >= learned.threshold:
-            kept.add(p.text)
-    return frozenset(kept)
+        return uses[p.text] > 0 and z < learned.threshold
+
+    return frozenset(p.text for p in learned.phrases if not is_used_as_often(p))
 
 
 def stored_list(base_sha256: str, folder: Path = STORED) -> StockList | None:
-    """The stored list of a base; None where it has none.
-
-    Raises:
-        TimbreError: The file is not such a list.
-    """
+    """The stored list of a base; None where it has none, and a TimbreError where the file is no such list."""
     path = folder / f"{base_sha256[:16]}.json"
     if not path.exists():
         return None
@@ -256,9 +204,8 @@ def stored_list(base_sha256: str, folder: Path = STORED) -> StockList | None:
         record = json.loads(path.read_text(encoding="utf-8"))
         learned = StockList(phrases=tuple(StockPhrase(**row) for row in record.pop("phrases")), **record)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TimbreError(
-            f"not a list of stock phrases ({error})", where=str(path), do="make it anew with `timbre stock`"
-        ) from error
+        problem = f"not a list of stock phrases ({error})"
+        raise TimbreError(problem, where=str(path), do="make it anew with `timbre stock`") from error
     return learned if learned.base_sha256 == base_sha256 else None
 
 
@@ -280,22 +227,25 @@ def _uses(
     counts: Counter[str] = Counter()
     holders: defaultdict[str, set[int]] = defaultdict(set)
     for i, (prompt, text) in enumerate(base_texts):
-        prompt_words = (_folded(word.text) for word in words(prompt))
+        prompt_words = (fold(word.text) for word in words(prompt))
         echoed = {word for word in prompt_words if human(word) < COMMON}
-        for phrase in _phrases(text):
+        for phrase in _phrases_of(text):
             if echoed.isdisjoint(phrase.split()):
                 counts[phrase] += 1
                 holders[phrase].add(i)
     return counts, holders
 
 
-def _phrases(text: str) -> Iterator[str]:
-    """Every phrase of one to ``LONGEST`` words in ``text``, as lists spell it."""
-    for run in _clauses(text):
-        folded = [_folded(word.text) for word in run]
-        for i in range(len(folded)):
-            for size in range(1, min(LONGEST, len(folded) - i) + 1):
-                yield " ".join(folded[i : i + size])
+def _phrases(run: Sequence[Span]) -> Iterator[tuple[int, int, str]]:
+    """Every phrase of one to ``LONGEST`` words in a clause: its first word's number, its size and its words."""
+    folded = [fold(word.text) for word in run]
+    for i in range(len(folded)):
+        for size in range(1, min(LONGEST, len(folded) - i) + 1):
+            yield i, size, " ".join(folded[i : i + size])
+
+
+def _phrases_of(text: str) -> Iterator[str]:
+    return (phrase for run in _clauses(text) for _, _, phrase in _phrases(run))
 
 
 def _parts(phrase: str) -> list[str]:
@@ -303,12 +253,6 @@ def _parts(phrase: str) -> list[str]:
     parts = phrase.split()
     size = len(parts)
     return [" ".join(parts[i : i + n]) for n in range(1, size) for i in range(size - n + 1)]
-
-
-def _folded(word: str) -> str:
-    """A word as lists spell it: small letters, composed accents, plain apostrophes and hyphens."""
-    plain = unicodedata.normalize("NFC", word).lower()
-    return plain.replace("\u2019", "'").replace("\u02bc", "'").replace("\u2011", "-")
 
 
 def _clauses(text: str) -> Iterator[list[Span]]:

@@ -7,37 +7,30 @@ behind spaces of the same length, so an offset into the prose is an offset into 
 Every function takes time in proportion to the text, whatever is in it.
 """
 
-import bisect
 import html
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import regex
 
-EMPTY = "empty answer"
-"""Why every judge leaves an answer without a visible character unscored."""
+from judges.pattern_files import load_patterns
 
+EMPTY = "empty answer"  # why every judge leaves an answer without a visible character unscored
+# Why a judge that counts per word leaves an answer unscored.
 NO_WORDS = "no words outside markup, code, links and hashtags"
-"""Why a judge that counts per word leaves an answer unscored."""
 
-HASHTAG = re.compile(
-    r"(?<![\w&/#\uff03])[#\uff03](?!\d+(?:st|nd|rd|th)?(?!\w))"
-    r"(?!(?=[a-f]*\d)(?:[0-9a-f]{3}|[0-9a-f]{6}|[0-9a-f]{8})(?!\w))"
-    r"(?=\w*[^\W\d_])\w++",
-    re.IGNORECASE,
-)
-"""A hashtag: ``#`` before a word with a letter; not C#, #1, #2nd, a colour such as #ff8800, or a heading."""
+_P = load_patterns("markup")
+HASHTAG = _P["hashtag"]
 
-_MAX_CLUSTER = 32
-"""Combining marks normalised at once; ordering a longer pile-up would take quadratic time."""
-
+_MAX_CLUSTER = 32  # combining marks normalised at once; ordering a longer pile-up would take quadratic time
+# Scripts written without spaces between words: every letter with its marks counts as a word.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-"""Scripts written without spaces between words: every letter with its marks counts as a word."""
-
 _LETTER = rf"[\p{{L}}\p{{N}}--[{_UNSPACED}\u30fc]]"
 _WORD = regex.compile(
     rf"[{_UNSPACED}]\p{{M}}*+"
@@ -51,7 +44,9 @@ _UNSPACED_LETTER = regex.compile(rf"[{_UNSPACED}]")
 _MARK = re.compile("[\u0300-\u036f]")
 _APOSTROPHE = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2011": "-"})
 
-_THINKING = re.compile(r"<(/?)think(?:ing)?>", re.IGNORECASE)
+_REPEATED = re.compile(r"(?<!\w)(\S.{11,300}?)(?:\s{0,20}+\1){2,}", re.DOTALL)
+"""A passage of 12 to 301 characters that comes three times or more in a row."""
+
 _DIRT = re.compile(
     r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});"
     r"|\r\n?|[\x0b\x0c\x85\u2028\u2029]"
@@ -62,42 +57,14 @@ _DIRT = re.compile(
 )
 _UNCOMPOSED = regex.compile(r"\P{M}?[\p{M}\u1160-\u11ff\ud7b0-\ud7ff]++|\p{NFC_QC=N}")
 
-_FENCE_LINE = re.compile(r"[ \t]{0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[^`]*$")
 _PROSE_FENCES = {"text", "txt", "markdown", "md", "plaintext"}
-_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\([^()\n]{0,500}\)")
-_ADDRESS = re.compile(
-    r"(?:https?://|www\.)[^\s<>()\[\]]+(?<![.,;:!?'\"])|[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+"
-)
-_TAG = re.compile(r"</?[A-Za-z][^<>\n]{0,200}>")
-_INLINE_CODE = re.compile(r"(?<!`)(`++)[^`\n]++\1(?!`)")
-_RULE = re.compile(r"[ \t]*(?:[-*_=][ \t]*){3,}$")
-_BLOCK_START = re.compile(
-    r"[ \t]*(?:>[ \t]?)+(?:[-*+•][ \t]+)?|[ \t]{0,3}#{1,6}[ \t]+|[ \t]*(?:[-*+•\u2013]|\d{1,2}[.)])[ \t]+"
-)
-_MARKERS = re.compile(
-    r"(?<!\w)\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?!\w)|(?<![^\W_])_+|_+(?![^\W_])|~~|`+|(?<=\s)#+(?=[ \t]*$)",
-    re.MULTILINE,
-)
-_TITLE = re.compile(
-    r"^[ \t]{0,3}#{1,6}[ \t]+\S.*$"
-    r"|^(?=[^\n]*\S)[^\n]++(?=\n[ \t]{0,3}(?:=|-){3,}[ \t]*$)"
-    r"|^[ \t]*(?:(?:[-*+•\u2013]|\d{1,2}[.)])[ \t]+)?"
-    r"(?:\*\*[^*\n]{1,120}(?:\*\*[ \t]*(?:[:\u2013—-]|$)|:\*\*)"
-    r"|__[^_\n]{1,120}(?:__[ \t]*(?:[:\u2013—-]|$)|:__))",
-    re.MULTILINE,
-)
+# The last line parts sentences whose space was forgotten: "the end.Next one".
 _TERMINAL = regex.compile(
     r"[.!?…\u061f\u06d4\u0964\u0965]++[\"'”\u2019»)\]]*+(?=\s|$)"
     r"|[\u3002\uff01\uff1f\uff0e]++[\"'”\u2019»)\]\u300d\u300f\uff09]*+"
     r"|(?<=\p{Ll}{2})[.!?]++(?=\p{Lu}\p{Ll})"
 )
-"""The last line parts sentences whose space was forgotten: "the end.Next one"."""
 
-_BLOCK_TAG = re.compile(
-    r"</?(?:p|div|li|ul|ol|tr|table|blockquote|h[1-6]|br|hr)\b[^<>\n]{0,200}>", re.IGNORECASE
-)
-_ENTITY = re.compile(r"&(?:[A-Za-z]{2,8}|#\d{2,6});")
-_TEMPLATE = re.compile(r"\{\{[^{}\n]{0,300}\}\}")
 _TITLES = "mr mrs ms messrs dr prof st jr sr rev gen col capt lt sgt hon"
 _ABBREVIATIONS = frozenset((_TITLES + " vs cf eg ie fig figs vol approx mt al eq sec pp ca").split())
 
@@ -129,7 +96,7 @@ class CleanText:
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original that ``text[start:end]`` came from; what was removed inside it counts."""
         for edits in reversed(self._layers):
-            start, end = _old_start(edits, start), _old_end(edits, end)
+            start, end = _old(edits, start, is_end=False), _old(edits, end, is_end=True)
         return start, max(start, end)
 
 
@@ -160,7 +127,7 @@ def clean(text: str) -> CleanText:
 
 def _thoughts(text: str) -> Iterable[tuple[int, int]]:
     opened: int | None = None
-    for number, tag in enumerate(_THINKING.finditer(text)):
+    for number, tag in enumerate(_P["thinking"].finditer(text)):
         if not tag.group(1):
             opened = tag.start() if opened is None else opened
         elif opened is not None or number == 0:
@@ -172,12 +139,9 @@ def _thoughts(text: str) -> Iterable[tuple[int, int]]:
 def _undirtied(piece: str) -> str:
     if piece[0] == "&":
         resolved = html.unescape(piece)
+        is_space = resolved != piece and resolved.isspace()
         return (
-            piece
-            if resolved == piece
-            else " "
-            if resolved.isspace()
-            else "".join(filter(_is_clean, resolved))
+            " " if is_space else "".join(c for c in resolved if resolved == piece or not _DIRT.fullmatch(c))
         )
     if piece[0] in "\r\x0b\x0c\x85\u2028\u2029":
         return "\n"
@@ -186,10 +150,6 @@ def _undirtied(piece: str) -> str:
     if "\ud800" <= piece <= "\udfff":
         return "\ufffd"
     return " " if piece.isspace() and piece > "\x1f" else ""
-
-
-def _is_clean(character: str) -> bool:
-    return not _DIRT.fullmatch(character)
 
 
 def _composed(piece: str) -> str:
@@ -212,20 +172,15 @@ def _replaced(text: str, found: Iterable[tuple[int, int, str]]) -> tuple[str, tu
     return "".join(pieces), tuple(edits)
 
 
-def _old_start(edits: tuple[_Edit, ...], position: int) -> int:
-    number = bisect.bisect_right(edits, position, key=lambda e: e.start) - 1
+def _old(edits: tuple[_Edit, ...], position: int, *, is_end: bool) -> int:
+    bisect = bisect_left if is_end else bisect_right
+    number = bisect(edits, position, key=lambda e: e.start) - 1
     if number < 0:
         return position
     edit = edits[number]
-    return edit.old_start if position < edit.end else edit.old_end + position - edit.end
-
-
-def _old_end(edits: tuple[_Edit, ...], position: int) -> int:
-    number = bisect.bisect_left(edits, position, key=lambda e: e.start) - 1
-    if number < 0:
-        return position
-    edit = edits[number]
-    return edit.old_end if position < edit.end else edit.old_end + position - edit.end
+    if position >= edit.end:
+        return edit.old_end + position - edit.end
+    return edit.old_end if is_end else edit.old_start
 
 
 def is_unspaced(word: str) -> bool:
@@ -255,15 +210,13 @@ def is_blank(text: str) -> bool:
 
 def without_code_and_addresses(text: str) -> str:
     """``text`` with code, URLs and e-mail addresses blanked, of the same length; other markup stays."""
-    shown = _INLINE_CODE.sub(_spaces, _without_fences(text))
-    return _ADDRESS.sub(_spaces, shown)
+    shown = _P["inline_code"].sub(_spaces, _without_fences(text))
+    return _P["address"].sub(_spaces, shown)
 
 
 def titles(text: str) -> tuple[Span, ...]:
     """Markdown headings, and bold text that stands as a line or leads one in ("**Takeaway:** ...")."""
-    return tuple(
-        Span(found.group().strip(), *_stripped(found)) for found in _TITLE.finditer(_without_fences(text))
-    )
+    return tuple(_trimmed(m.group(), m.start()) for m in _P["title"].finditer(_without_fences(text)))
 
 
 @lru_cache(maxsize=64)
@@ -279,12 +232,12 @@ def prose(text: str) -> str:
     """
     shown = _without_fences(text)
     if not _WORD.search(shown):
-        shown = _without_fence_lines(text)
-    shown = _LINK.sub(_keep_label, shown)
-    for hidden in (_ADDRESS, _TEMPLATE, _ENTITY):
+        shown = _without_fences(text, keep_code=True)
+    shown = _P["link"].sub(_keep_label, shown)
+    for hidden in (_P["address"], _P["template"], _P["entity"]):
         shown = hidden.sub(_spaces, shown)
-    shown = _BLOCK_TAG.sub(lambda tag: "\n" + " " * (len(tag.group()) - 1), _joined_blocks(shown))
-    for hidden in (_TAG, HASHTAG, _MARKERS):
+    shown = _P["block_tag"].sub(lambda tag: "\n" + " " * (len(tag.group()) - 1), _joined_blocks(shown))
+    for hidden in (_P["tag"], HASHTAG, _P["markers"]):
         shown = hidden.sub(_spaces, shown)
     return shown
 
@@ -314,15 +267,19 @@ def sentences(text: str) -> tuple[Span, ...]:
     letter ('"Why?" she asked').
     """
     shown = prose(text)
-    found = []
-    start = 0
-    for cut in _cuts(shown):
-        piece = shown[start:cut]
-        if _WORD.search(piece):
-            left = start + len(piece) - len(piece.lstrip())
-            found.append(Span(piece.strip(), left, left + len(piece.strip())))
-        start = cut
-    return tuple(found)
+    pieces = ((shown[start:cut], start) for start, cut in pairwise([0, *_cuts(shown)]))
+    return tuple(_trimmed(piece, start) for piece, start in pieces if _WORD.search(piece))
+
+
+def sentence_lengths(text: str) -> list[int]:
+    """Words of each of the ``sentences`` of ``text``."""
+    starts = [word.start for word in words(text)]
+    return [bisect_left(starts, s.end) - bisect_left(starts, s.start) for s in sentences(text)]
+
+
+def _trimmed(piece: str, start: int) -> Span:
+    start += len(piece) - len(piece.lstrip())
+    return Span(piece.strip(), start, start + len(piece.strip()))
 
 
 def _cuts(shown: str) -> list[int]:
@@ -358,19 +315,13 @@ def _keep_label(found: re.Match[str]) -> str:
     return " " * before + found.group(1) + " " * after
 
 
-def _stripped(found: re.Match[str]) -> tuple[int, int]:
-    whole = found.group()
-    start = found.start() + len(whole) - len(whole.lstrip())
-    return start, start + len(whole.strip())
-
-
 def _fence_lines(lines: list[str]) -> list[tuple[bool, bool]]:
     """For each line: whether it is a fence's own line, and whether it is code inside one."""
     marks = []
     fence = ""
     is_code = False
     for line in lines:
-        found = _FENCE_LINE.match(line)
+        found = _P["fence_line"].match(line)
         closes = bool(fence and found and found.group(1).startswith(fence) and not found.group(2))
         opens = bool(not fence and found)
         if opens and found:
@@ -381,20 +332,12 @@ def _fence_lines(lines: list[str]) -> list[tuple[bool, bool]]:
     return marks
 
 
-def _without_fences(text: str) -> str:
+def _without_fences(text: str, *, keep_code: bool = False) -> str:
     lines = text.split("\n")
     marks = _fence_lines(lines)
     return "\n".join(
-        " " * len(line) if is_fence or is_code else line
+        " " * len(line) if is_fence or (is_code and not keep_code) else line
         for line, (is_fence, is_code) in zip(lines, marks, strict=True)
-    )
-
-
-def _without_fence_lines(text: str) -> str:
-    lines = text.split("\n")
-    marks = _fence_lines(lines)
-    return "\n".join(
-        " " * len(line) if is_fence else line for line, (is_fence, _) in zip(lines, marks, strict=True)
     )
 
 
@@ -403,8 +346,8 @@ def _joined_blocks(text: str) -> str:
     was_block = True
     for line in text.split("\n"):
         is_table = line.lstrip().startswith("|")
-        start = _BLOCK_START.match(line)
-        is_rule = bool(_RULE.match(line))
+        start = _P["block_start"].match(line)
+        is_rule = bool(_P["rule"].match(line))
         is_block = not line.strip() or is_rule or is_table or bool(start)
         if is_rule:
             line = " " * len(line)
@@ -417,3 +360,22 @@ def _joined_blocks(text: str) -> str:
         out.append(line)
         was_block = is_block
     return "".join(out)
+
+
+class Repeat(NamedTuple):
+    """A passage that comes three times or more in a row."""
+
+    start: int  # first character of its first time
+    end: int  # one past the last of its first time
+    stop: int  # one past the last of its last time
+    count: int
+
+
+def find_repeats(text: str) -> list[Repeat]:
+    """Loops of ``text``, in order; a page shows each passage once and folds the rest."""
+    return [Repeat(m.start(), m.end(1), m.end(), m.group().count(m[1])) for m in _REPEATED.finditer(text)]
+
+
+def fold_repeats(text: str) -> str:
+    """``text`` with every loop's passage once and how often it comes: ``It rains. [… repeats 14 times]``."""
+    return _REPEATED.sub(lambda m: f"{m[1]} [… repeats {m[0].count(m[1])} times]", text)

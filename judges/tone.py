@@ -9,19 +9,14 @@ from judges.text import NO_WORDS
 from judges.types import Answer, Evidence, Judgement, unscored
 
 VERSION = 2
-
+# Power of the probability of a joke. With 1 the value follows the doubt of the encoder, with .5 a string of
+# questions earns half of a joke's; chosen on one half of the rows of `benchmarks/encoder.py`.
 DOUBT = 0.8
-"""Power of the probability of a joke. With 1 the value follows the doubt of the encoder, with .5 a string
-of questions earns half of a joke's; chosen on one half of the rows of ``benchmarks/encoder.py``."""
-
+# Ratings that are 0 and 1 of the scale; nine in ten mean ratings of jokes are between .31 and .79.
 DULL, HILARIOUS = 0.2, 0.8
-"""Ratings that are 0 and 1 of the scale; nine in ten mean ratings of jokes are between .31 and .79."""
-
+# Sentences whose mean is a text's boldness: one claim among calm sentences is heard, and length earns nothing.
 BOLDEST = 2
-"""Sentences whose mean is a text's boldness: one claim among calm sentences is heard, and length earns nothing."""
-
-QUOTED = 0.5
-"""Value of a sentence from which it is quoted as evidence."""
+QUOTED = 0.5  # value of a sentence from which it is quoted as evidence
 
 
 def humor(answer: Answer) -> Judgement:

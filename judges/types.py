@@ -20,6 +20,7 @@ class Dimension:
     judged_by: Literal["metric", "grader", "count"]  # grader: an LLM with a rubric; count: reported
 
 
+# Every dimension in table order; every sample gets every key.
 DIMENSIONS: Mapping[str, Dimension] = {
     d.key: d
     for d in (
@@ -43,13 +44,10 @@ DIMENSIONS: Mapping[str, Dimension] = {
         Dimension("rix", "band", False, "index", "count"),
     )
 }
-"""Every dimension in table order; every sample gets every key."""
 
+# Dimensions on which an answer with a fault scores 0 (contract C4).
 MARKED_UP = tuple(key for key, dimension in DIMENSIONS.items() if dimension.direction == "up")
-"""Dimensions on which an answer with a fault scores 0 (contract C4)."""
-
-FAULT_AT = 0.5
-"""Value of a hard dimension from which an answer shows the fault."""
+FAULT_AT = 0.5  # value of a hard dimension from which an answer shows the fault
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,7 @@ class Answer:
     subjects: tuple[str, ...] = ()  # third parties that the prompt is about, as it names them
     first_person_licensed: bool = False  # the prompt invites the teller's own past; else that is an invention
     target_words: tuple[int, int] | None = None  # inclusive band of words asked for, if any
+    user_spans: tuple[tuple[int, int], ...] = ()  # of ``text``: the user's further messages in a conversation
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ scikit-learn takes seconds to import, so it is imported on first use.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -12,54 +11,30 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from judges.reference import VoiceReference
-from judges.text import EMPTY, NO_WORDS, clean, is_blank, words
+from judges.text import EMPTY, NO_WORDS, clean, is_blank, prose, words
 from judges.types import Answer, Judgement, unscored
-from judges.voice_features import Features, Vector, common_words, masked, tokens_of, windows_of
 
-VERSION = 2
-
-PENALTY = 10.0
-"""Inverse strength of the L2 penalty of the logistic regression (scikit-learn's ``C``)."""
-
-FOLDS = 10
-"""Parts of the cross-fitting. Every source of the writer and every impostor lies in one part only."""
-
-TAGS = 150
-"""Most frequent tokens of the writer, and of all others, that stand for themselves when the order of words
-is judged; any other token is ``_RARE``."""
-
-SMOOTHING = 50.0
-"""Weight of the unigram in the bigram model of word order, in occurrences (Dirichlet prior). With it the
-order of 30 tokens parts a writer's unseen text from the same one shuffled with an AUC above .99."""
-
-ORDERLY = 0.25
-"""Share of the median order of the writer's own unseen texts from which an answer is orderly enough; one
-with no more order than chance has the value 0."""
-
-STRANGE = 0.7
-"""Share of the least variety, and of the least known words, among the writer's own unseen texts at which an
-answer is strange altogether: a loop, another language, noise."""
-
-MIN_TEXTS = 5
-"""Fewest texts of the writer's on which a voice is fitted."""
-
-MIN_FLOOR = 2
-"""Fewest answers of the base model's."""
-
-MIN_WORDS = 10
-"""Fewest words of an answer in which a voice can be heard."""
-
-ADVISORY_UNDER = 0.70
-"""Lower end of the AUC's interval under which the dimension is advisory."""
-
-LENGTHS = (120, 50)
-"""Lengths in words at which the judge measures itself."""
-
+VERSION = 3
+# Tokens in a window. Texts are fitted and scored in equal windows of about this length and the log-odds averaged,
+# so that a long answer is worth what its parts are.
+WINDOW = 60
+NGRAMS = (1, 2)  # lengths of the n-grams of tokens (words and marks, with their case)
+MIN_COUNT = 3  # windows of the reference in which an n-gram must stand to be a feature
+KNOWN_REGISTERS = 3  # registers in which a word never written small must stand, or it is taken for a name
+PENALTY = 10.0  # inverse strength of the L2 penalty of the logistic regression (scikit-learn's `C`)
+FOLDS = 10  # parts of the cross-fitting; a source of the writer's and an impostor lie in one part only
+MIN_TEXTS = 5  # fewest texts of the writer's on which a voice is fitted
+MIN_FLOOR = 2  # fewest answers of the base model's
+MIN_WORDS = 10  # fewest words of an answer in which a voice can be heard
+ADVISORY_UNDER = 0.70  # lower end of the AUC's interval under which the dimension is advisory
+LENGTHS = (120, 50)  # lengths in words at which the judge measures itself
 RESAMPLES = 2000
 
-_RARE = "-"
+_NAME, _NUMBER = "X", "0"
+_QUOTES = str.maketrans("\u2018\u2019“”", "''\"\"")
 
 
 @dataclass(frozen=True)
@@ -71,7 +46,7 @@ class Separation:
     high: float
     n_texts: int  # texts of the writer's
     words: int  # length of the texts
-    more_pairs_needed: int | None  # until ``low`` reaches ADVISORY_UNDER; None: more pairs would not do
+    more_pairs_needed: int | None  # until `low` reaches ADVISORY_UNDER; None: more pairs would not do
 
     @property
     def is_advisory(self) -> bool:
@@ -98,110 +73,54 @@ class _Text:
     fold: int
 
 
-@dataclass(frozen=True)
-class _Measures:
-    log_odds: float
-    order: float  # mean pointwise mutual information of neighbouring tags, nats
-    variety: float  # mean share of distinct tokens in a window
-    known: float  # share of tokens that the reference knows
-
-
-class _Fit:
-    """A classifier and a model of the language, fitted on part of the reference."""
-
-    def __init__(self, texts: Sequence[_Text], rows: Any, is_own: Vector, frequent: frozenset[str]) -> None:
-        """Fit the classifier on ``rows``, the windows of ``texts`` as a sparse matrix of features."""
-        from sklearn.linear_model import LogisticRegression
-
-        classifier = LogisticRegression(C=PENALTY, class_weight="balanced", solver="liblinear")
-        classifier.fit(rows, is_own)
-        self._weights, self._intercept = classifier.coef_[0], float(classifier.intercept_[0])
-        self._frequent = frequent
-        self._known = {token.lower() for t in texts for token in t.tokens}
-        tagged = [self._tags([token.lower() for token in t.tokens]) for t in texts]
-        self._tag_counts = Counter(tag for tags in tagged for tag in tags)
-        self._pair_counts = Counter(pair for tags in tagged for pair in pairwise(tags))
-        self._total = sum(self._tag_counts.values())
-
-    def measures(self, tokens: Sequence[str], features: Features) -> _Measures:
-        """What the fit sees in a text of at least one token."""
-        windows = windows_of(tokens)
-        folded = [t.lower() for t in tokens]
-        scores = [values @ self._weights[columns] for columns, values in map(features.of, windows)]
-        return _Measures(
-            sum(map(float, scores)) / len(scores) + self._intercept,
-            self._order(folded),
-            sum(len({t.lower() for t in w}) / len(w) for w in windows) / len(windows),
-            sum(t in self._known for t in folded) / len(folded),
-        )
-
-    def _order(self, folded: Sequence[str]) -> float:
-        tags = self._tags(folded)
-        gains = []
-        for first, second in pairwise(tags):
-            base = (self._tag_counts[second] + 1) / (self._total + 1)
-            seen = self._pair_counts[first, second] + SMOOTHING * base
-            gains.append(math.log(seen / (self._tag_counts[first] + SMOOTHING) / base))
-        return sum(gains) / len(gains) if gains else 0.0
-
-    def _tags(self, folded: Sequence[str]) -> list[str]:
-        return [t if t in self._frequent else _RARE for t in folded]
-
-
 class VoiceModel:
     """The judge fitted to one reference; every figure about itself comes from texts a fit did not see."""
 
     def __init__(self, reference: VoiceReference) -> None:
         """Fit on the ``train``, ``floor`` and ``impostors`` texts of ``reference``; deterministic."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
+        def fit(kept: NDArray[np.bool_]) -> Any:
+            model = LogisticRegression(C=PENALTY, class_weight="balanced", solver="liblinear")
+            return model.fit(rows[kept], is_own[kept])
+
         self._has_sources = len(set(reference.sources)) != 1
-        raw = _referencetokens_of(reference)
-        self._common = common_words((tokens, group) for tokens, group, _, _ in raw)
-        self._texts = [
-            _Text(masked(tokens, self._common), g, kind, fold) for tokens, g, kind, fold in raw if tokens
-        ]
-        frequent = frozenset().union(*(_most_frequent(self._texts, own) for own in (True, False)))
-        windows = [(w, t) for t in self._texts for w in windows_of(t.tokens)]
-        self._features = Features([w for w, _ in windows])
-        rows = self._features.matrix([w for w, _ in windows])
+        texts = _texts(reference)
+        self._common = _common_words(texts)
+        self._texts = [_Text(self._masked(t.tokens), t.group, t.kind, t.fold) for t in texts if t.tokens]
+        windows = [(window, t) for t in self._texts for window in windows_of(t.tokens)]
+        self._features = TfidfVectorizer(analyzer=_ngrams, sublinear_tf=True, min_df=MIN_COUNT)
+        rows = self._features.fit_transform([window for window, _ in windows])
         is_own = np.array([t.kind == "writer" for _, t in windows], dtype=np.float64)
         folds = np.array([t.fold for _, t in windows])
-        self._fit = _Fit(self._texts, rows, is_own, frequent)
-        self._fold_fits = {
-            fold: _Fit([t for t in self._texts if t.fold != fold], rows[kept], is_own[kept], frequent)
-            for fold, kept in ((f, folds != f) for f in sorted(set(folds.tolist())))
-        }
-        unseen = [self._measures(self._fold_fits[t.fold], t.tokens) for t in self._texts]
-        own = [m for m, t in zip(unseen, self._texts, strict=True) if t.kind == "writer"]
-        self._orderly = max(1e-9, ORDERLY * float(np.median([m.order for m in own])))
-        self._least_variety, self._least_known = min(m.variety for m in own), min(m.known for m in own)
+        self._fit = fit(folds >= 0)
+        self._fold_fits = {fold: fit(folds != fold) for fold in sorted(set(folds.tolist()))}
+        unseen = [self._log_odds(self._fold_fits[t.fold], t.tokens) for t in self._texts]
         platt = LogisticRegression(class_weight="balanced").fit(
-            [[m.log_odds] for m in unseen], [t.kind == "writer" for t in self._texts]
+            np.array(unseen)[:, None], [t.kind == "writer" for t in self._texts]
         )
         self._slope, self._shift = float(platt.coef_[0, 0]), float(platt.intercept_[0])
-        values = [self._value(m)[0] for m in unseen]
-        self.anchors = Anchors(*(self._mean(values, kind) for kind in ("base", "impostor", "writer")))
+        values = list(zip(map(self._value, unseen), self._texts, strict=True))
+        self.anchors = Anchors(
+            *(float(np.mean([v for v, t in values if t.kind == k])) for k in ("base", "impostor", "writer"))
+        )
 
     def judge(self, text: str) -> tuple[float, dict[str, float]]:
         """The value of a text with at least one word, and the figures behind it."""
-        measures = self._measures(self._fit, masked(tokens_of(text), self._common))
-        value, kinship = self._value(measures)
-        details = {**vars(measures), "kinship": kinship}
-        return value, {**details, **vars(self.anchors)}
+        log_odds = self._log_odds(self._fit, self._masked(tokens_of(text)))
+        return self._value(log_odds), {"log_odds": log_odds, **vars(self.anchors)}
 
     def separation(self, length: int) -> Separation | None:
-        """AUC of the writer's unseen texts over impostors not fitted against.
+        """AUC of the writer's unseen texts over impostors not fitted against, by log-odds.
 
-        By log-odds alone: what counts as strange is set by the very texts that are tested.
         None where the writer's texts are of one source, or too few are about ``length`` words long.
         """
         if not self._has_sources:
             return None
         scores: dict[str, dict[str, list[float]]] = {"writer": {}, "impostor": {}, "base": {}}
         for kind, group, fold, tokens in self._pieces(length):
-            found = self._measures(self._fold_fits[fold], tokens).log_odds
-            scores[kind].setdefault(group, []).append(found)
+            scores[kind].setdefault(group, []).append(self._log_odds(self._fold_fits[fold], tokens))
         own, other = list(scores["writer"].values()), list(scores["impostor"].values())
         if len(own) < 2 or len(other) < 2:
             return None
@@ -220,8 +139,7 @@ class VoiceModel:
     @cached_property
     def separations(self) -> tuple[Separation, ...]:
         """``separation`` at each of ``LENGTHS`` at which there are texts enough."""
-        found = (self.separation(length) for length in LENGTHS)
-        return tuple(s for s in found if s)
+        return tuple(s for s in map(self.separation, LENGTHS) if s)
 
     def _pieces(self, length: int) -> Iterable[tuple[str, str, int, tuple[str, ...]]]:
         """The texts of each group joined and cut to about ``length`` tokens."""
@@ -233,33 +151,31 @@ class VoiceModel:
                 if length / 2 <= len(piece):
                     yield kind, group, fold, piece
 
-    def _value(self, measures: _Measures) -> tuple[float, float]:
-        """Value in [0, 1], and the factor in it that falls to 0 for strange texts."""
-        probability = 1 / (1 + math.exp(-self._slope * measures.log_odds - self._shift))
-        likeness = min(measures.variety / self._least_variety, measures.known / self._least_known)
-        kinship = min(1.0, measures.order / self._orderly, (likeness - STRANGE) / (1 - STRANGE))
-        return probability * max(0.0, kinship), max(0.0, kinship)
+    def _masked(self, tokens: Sequence[str]) -> tuple[str, ...]:
+        """``tokens`` with one mark for every name, a capital word that is not common, and one for every number."""
+        return tuple(
+            _NUMBER if t[0].isdigit() else t if not t[0].isupper() or t.lower() in self._common else _NAME
+            for t in tokens
+        )
 
-    def _measures(self, fit: _Fit, tokens: Sequence[str]) -> _Measures:
-        return fit.measures(tokens, self._features)
+    def _log_odds(self, fit: Any, tokens: Sequence[str]) -> float:
+        return float(fit.decision_function(self._features.transform(windows_of(tokens))).mean())
 
-    def _mean(self, values: Sequence[float], kind: str) -> float:
-        return float(np.mean([v for v, t in zip(values, self._texts, strict=True) if t.kind == kind]))
+    def _value(self, log_odds: float) -> float:
+        return 1 / (1 + math.exp(-self._slope * log_odds - self._shift))
 
 
 def voice_match(answer: Answer, reference: VoiceReference | None) -> Judgement:
     """Probability at even odds that the writer wrote the answer, rather than the base or an impostor.
 
-    A logistic regression on word n-grams parts the writer's training responses from the base's answers and
-    the impostors'. Names and numbers are masked, since they give a writer away without a voice. The log-odds
-    are calibrated (Platt) on texts whose source or register the fit did not see. ``value = probability x
-    kinship``, where ``kinship`` is the least of three: the order of the words falls from 1 at ``ORDERLY`` to
-    0 at chance; variety and known words from 1 at the writer's least to 0 at ``STRANGE`` of that.
+    A logistic regression on n-grams of words and marks (TF-IDF) parts the writer's training responses from the
+    base's answers and the impostors'. Names and numbers are masked, since they give a writer away without a voice.
+    The log-odds are calibrated (Platt) on texts whose source or register the fit did not see. The order of the words
+    hardly counts: shuffled words are ``integrity``'s to find.
 
     Returns:
         No evidence, as no single span carries it. Unscored without a reference, with too few texts of the
-        writer's or the base's, and under ``MIN_WORDS`` words. Details: ``log_odds``, ``order``,
-        ``variety``, ``known``, ``kinship``, and the anchors ``floor``, ``other_writers``, ``writer``.
+        writer's or the base's, and under ``MIN_WORDS`` words. Details: ``log_odds`` and the ``Anchors``.
     """
     text = clean(answer.text).text
     if is_blank(text):
@@ -269,10 +185,8 @@ def voice_match(answer: Answer, reference: VoiceReference | None) -> Judgement:
     if lack := _lack(reference):
         return unscored("voice_match", lack)
     count = len(words(text))
-    if not count:
-        return unscored("voice_match", NO_WORDS)
     if count < MIN_WORDS:
-        return unscored("voice_match", f"fewer than {MIN_WORDS} words")
+        return unscored("voice_match", f"fewer than {MIN_WORDS} words" if count else NO_WORDS)
     value, details = fit_voice(reference).judge(text)
     return Judgement("voice_match", value, details=details)
 
@@ -296,11 +210,6 @@ def fit_voice(reference: VoiceReference) -> VoiceModel:
     return VoiceModel(reference)
 
 
-def self_test(reference: VoiceReference) -> tuple[Separation, ...]:
-    """How well the judge tells this writer from others, at each of ``LENGTHS`` with texts enough."""
-    return fit_voice(reference).separations
-
-
 def more_pairs(pairs: int, auc: float, low: float) -> int | None:
     """Pairs to add until ``low`` is ``ADVISORY_UNDER``: an interval narrows with the root of their number.
 
@@ -313,27 +222,60 @@ def more_pairs(pairs: int, auc: float, low: float) -> int | None:
     return math.ceil(pairs * (((auc - low) / (auc - ADVISORY_UNDER)) ** 2 - 1))
 
 
-def _referencetokens_of(reference: VoiceReference) -> list[tuple[list[str], str, str, int]]:
-    """Tokens, group, kind and fold of every text; the base's answers are spread over all folds."""
+def tokens_of(text: str) -> tuple[str, ...]:
+    """Words and marks of the prose in ``text``; typographic quotes, which a keyboard makes, are plain."""
+    cleaned = clean(text).text
+    shown = prose(cleaned).translate(_QUOTES)
+    tokens, last = [], 0
+    for word in words(cleaned):
+        tokens += [*shown[last : word.start].split(), shown[word.start : word.end]]
+        last = word.end
+    return (*tokens, *shown[last:].split())
+
+
+def windows_of(tokens: Sequence[str], size: int = WINDOW) -> list[tuple[str, ...]]:
+    """``tokens`` in equal parts of about ``size``."""
+    parts = max(1, round(len(tokens) / size))
+    edges = [round(i * len(tokens) / parts) for i in range(parts + 1)]
+    return [tuple(tokens[a:b]) for a, b in pairwise(edges) if b > a]
+
+
+def _ngrams(tokens: Sequence[str]) -> list[str]:
+    shortest, longest = NGRAMS
+    return [
+        " ".join(tokens[i : i + n]) for n in range(shortest, longest + 1) for i in range(len(tokens) - n + 1)
+    ]
+
+
+def _texts(reference: VoiceReference) -> list[_Text]:
+    """Every text, its names unmasked; the base's answers are spread over all folds."""
     sources = reference.sources
     if len(set(sources)) < 2:
         sources = tuple(str(i) for i in range(len(reference.train)))
-    order = {source: i for i, source in enumerate(dict.fromkeys(sources))}
-    found = [
-        (tokens_of(text), source, "writer", order[source] % FOLDS)
-        for text, source in zip(reference.train, sources, strict=True)
+    order = {source: i % FOLDS for i, source in enumerate(dict.fromkeys(sources))}
+    own = zip(reference.train, sources, strict=True)
+    return [
+        *(_Text(tokens_of(text), source, "writer", order[source]) for text, source in own),
+        *(_Text(tokens_of(text), "base", "base", i % FOLDS) for i, text in enumerate(reference.floor)),
+        *(
+            _Text(tokens_of(text), register.name, "impostor", i % FOLDS)
+            for i, register in enumerate(reference.impostors)
+            for text in register.texts
+        ),
     ]
-    found += [(tokens_of(text), "base", "base", i % FOLDS) for i, text in enumerate(reference.floor)]
-    for i, register in enumerate(reference.impostors):
-        found += [(tokens_of(text), register.name, "impostor", i % FOLDS) for text in register.texts]
-    return found
 
 
-def _most_frequent(texts: Sequence[_Text], own: bool) -> frozenset[str]:
-    """The ``TAGS`` tokens that stand in most texts of the writer's, or of all others."""
-    chosen = [{t.lower() for t in text.tokens} for text in texts if (text.kind == "writer") is own]
-    counts = Counter(token for tokens in chosen for token in tokens)
-    return frozenset(t for t, _ in sorted(counts.items(), key=lambda c: (-c[1], c[0]))[:TAGS])
+def _common_words(texts: Iterable[_Text]) -> frozenset[str]:
+    """Lower-case forms of all words that are no names: written small, or in ``KNOWN_REGISTERS`` groups."""
+    groups: dict[str, set[str]] = {}
+    common = set()
+    for text in texts:
+        for token in text.tokens:
+            if token[0].isupper():
+                groups.setdefault(token.lower(), set()).add(text.group)
+            else:
+                common.add(token)
+    return frozenset(common | {t for t, found in groups.items() if len(found) >= KNOWN_REGISTERS})
 
 
 def _wins(own: Sequence[float], other: Sequence[float]) -> float:
@@ -346,7 +288,7 @@ def separation_message(reference: VoiceReference) -> tuple[str, str]:
     """How well ``voice_match`` tells a writer apart, in a sentence; and why it is advisory, or an empty text."""
     name = reference.name
     is_scored = voice_match(Answer("", "", reference.train[0]), reference).value is not None
-    separations = self_test(reference) if is_scored else ()
+    separations = fit_voice(reference).separations if is_scored else ()
     if not separations:
         return (
             f"voice_match: how well {name} is told from other writers can't be measured",

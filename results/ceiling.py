@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from judges.json_lines import read_objects
 from judges.panel import Panel
-from judges.reference import load_reference
+from judges.reference import load_reference, read_objects
 from judges.types import DIMENSIONS, Answer
 from judges.voice_match import fit_voice, voice_match
 from results.statistics import mean_interval

@@ -57,8 +57,11 @@ class GateCommand(click.Command):
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...")
 @click.option("--log", "page", type=FILE, help="Write the tables into this experiment log too.")
 @click.option("--by-kind", is_flag=True, help="Tables for each kind of canary beside those of all.")
+@click.option("--all", "counted", is_flag=True, help="Show words, sentences and readability too.")
 @reading("policy", "licences")
-def compare(runs: tuple[str, ...], by_kind: bool, page: Path | None, sources: Sources, as_json: bool) -> None:
+def compare(
+    runs: tuple[str, ...], by_kind: bool, counted: bool, page: Path | None, sources: Sources, as_json: bool
+) -> None:
     """Show runs side by side: n, mean and interval of each, and each paired gain over the first.
 
     Runs on other bases are just further names; the base of a second one is called baseline@BASE.
@@ -75,7 +78,7 @@ def compare(runs: tuple[str, ...], by_kind: bool, page: Path | None, sources: So
     from results.log import arms_name, arms_section, put_section
     from results.report_tables import corrected_table
     from results.self_insertion_recall import recall_of
-    from results.terminal import recall_sentence, show_runs
+    from results.terminal import recall_sentence, show_runs, without_counted
 
     policy, logs = sources.policy(), sources.logs(runs)
     names, table = [log.run for log in logs], named_table(logs)
@@ -88,8 +91,10 @@ def compare(runs: tuple[str, ...], by_kind: bool, page: Path | None, sources: So
         shown = {"runs": names, "suite": logs[0].suite, "warnings": warnings, "scores": scores}
         print_json({**shown, "by_kind": kinds, "corrected": corrected})
         return
-    show_runs(names, scores, warnings)
+    show_runs(names, scores if counted else without_counted(scores), warnings)
     console = stdout_console()
+    if not counted:
+        say(console, "- words, sentences and readability: --all")
     for separation in dict.fromkeys(log.separation for log in logs if log.separation):
         say(console, separation)
     if corrected:
@@ -99,7 +104,7 @@ def compare(runs: tuple[str, ...], by_kind: bool, page: Path | None, sources: So
             say(console, recall_sentence(log.run, recall))
     for kind, of_kind in kinds.items():
         say(console, f"Only canaries of kind {kind or '(none)'}:")
-        show_runs(names, of_kind)
+        show_runs(names, of_kind if counted else without_counted(of_kind))
 
 
 @click.command(cls=GateCommand)
@@ -342,7 +347,9 @@ def report(runs: tuple[str, ...], out: Path | None, sources: Sources, as_json: b
     from results.report import write_report
 
     out, logs = out or results_dir() / "report.html", sources.logs(runs)
-    write_report(logs, sources.policy(), out, sources.licences(), runs=runs_dir(), voice=sources.voice)
+    write_report(
+        logs, sources.policy(), out, sources.licences(), runs=runs_dir(), voice=sources.voice_of(logs[0])
+    )
     if as_json:
         print_json({"report": str(out), "runs": [log.run for log in logs]})
     else:

@@ -1,15 +1,16 @@
 """One table for every page: a ``Grid`` of text cells, shown in a terminal, in Markdown or in HTML.
 
-A terminal cuts nothing: where the table needs more columns than there are, every row becomes a block of lines.
+A terminal cuts nothing: a table that is wider is shown as blocks of columns, and a cell that is wider wraps.
 """
 
+import os
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -45,32 +46,38 @@ class Grid:
         return replace(self, headings=self.headings[:at] + self.headings[at + 1 :], rows=rows)
 
     def show(self, console: Console) -> None:
-        """Print caption and table; where the table is too wide, a block for each row."""
+        """Print caption and table; one that is too wide in blocks of columns, each with the rows' names."""
         say(console, self.caption)
-        made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-        for heading in self.headings:
-            made.add_column(Text(_line(heading)), no_wrap=True)
-        styles = self.row_styles or ("",) * len(self.rows)
-        for row, style in zip(self.rows, styles, strict=True):
-            made.add_row(*(Text(_line(cell)) for cell in row), style=STYLES.get(style, ""))
-        needed = console.measure(made, options=console.options.update(max_width=_UNBOUNDED)).maximum
-        if needed <= console.width:
-            console.print(made)
-        else:
-            for row, style in zip(self.rows, styles, strict=True):
-                self._show_block(console, row, STYLES.get(style, ""))
+        columns = list(range(1, len(self.headings)))
+        while True:
+            shown = len(columns)
+            while shown > 1 and not self._fits(console, columns[:shown]):
+                shown -= 1
+            console.print(self._table(columns[:shown], wraps=not self._fits(console, columns[:shown])))
+            columns = columns[shown:]
+            if not columns:
+                return
+            console.print()
 
-    def _show_block(self, console: Console, row: tuple[str, ...], style: str) -> None:
-        """The row's name and its other cells with their headings, as many a line as fit."""
-        lines = [_line(row[0])]
-        for heading, cell in zip(self.headings[1:], row[1:], strict=True):
-            field = f"{_line(heading)}: {_line(cell)}"
-            fits = cell_len(f"{lines[-1]}   {field}") <= console.width
-            lines[-1:] = [f"{lines[-1]}   {field}"] if fits else [lines[-1], f"  {field}"]
-        for line in lines:
-            indent = "" if line is lines[0] else "  "
-            for part in Text(line.strip(), style=style).wrap(console, console.width - len(indent)):
-                console.print(Text(indent).append_text(part))
+    def fits(self, console: Console) -> bool:
+        """Whether the whole table stands side by side."""
+        return self._fits(console, range(1, len(self.headings)))
+
+    def _fits(self, console: Console, columns: Sequence[int]) -> bool:
+        table = self._table(columns, wraps=False)
+        return (
+            console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum
+            <= console.width
+        )
+
+    def _table(self, columns: Sequence[int], *, wraps: bool) -> Table:
+        made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        chosen = (0, *columns)
+        for at in chosen:
+            made.add_column(Text(_line(self.headings[at])), no_wrap=not wraps, overflow="fold")
+        for row, style in zip(self.rows, self.row_styles or ("",) * len(self.rows), strict=True):
+            made.add_row(*(Text(_line(row[at])) for at in chosen), style=STYLES.get(style, ""))
+        return made
 
     def markdown(self) -> str:
         """A pipe table without its caption."""
@@ -100,8 +107,8 @@ class _Stdout(Console):
 
 
 def stdout_console() -> Console:
-    """A console for stdout that is as wide as the terminal, and without bounds for a file or pipe."""
-    width = None if sys.stdout.isatty() else _UNBOUNDED
+    """A console for stdout: as wide as the terminal or COLUMNS says, and without bounds for a file or pipe."""
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else _UNBOUNDED
     return _Stdout(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
 
 

@@ -4,15 +4,13 @@ import re
 from collections.abc import Mapping
 from itertools import groupby
 
+from judges.text import fold_repeats
 from judges.types import DIMENSIONS, FAULT_AT
 from results.markdown import clean, fence, folded, inline
 from results.records import RunLog, Sample
 from results.story import Story
 from results.verdicts import number
 from training.runs import BASELINE
-
-LOOP = re.compile(r"(\S.{11,300}?)(?:\s*\1){2,}", re.DOTALL)
-"""A passage that comes three times or more in a row."""
 
 
 def answers(story: Story) -> str:
@@ -89,4 +87,4 @@ def _shortened(sample: Sample) -> str:
     text = re.sub(r"\n\s*\n", "\n", sample.text.strip())
     if not any(e.why in ("loop", "same_text") for e in sample.judgements["integrity"].evidence):
         return text
-    return LOOP.sub(lambda m: f"{m[1]} [… {m[0].count(m[1])} times in a row]", text)
+    return fold_repeats(text)

@@ -321,18 +321,21 @@ def _sample(sample: Any) -> Sample:
     judgements = ((score.metadata or {}).get("judgements") or {}) if score else {}
     values = score.value if score and isinstance(score.value, dict) else {}
     missing = "no value in the log" if score else "the sample failed: no answer"
+    band = sample.metadata.get("target_words")
     prompt = sample.input if isinstance(sample.input, str) else "\n".join(m.text for m in sample.input)
     return Sample(
         canary=str(sample.id),
         kind=str(sample.metadata.get("kind", "")),
         epoch=int(sample.epoch),
         prompt=prompt,
-        text=sample.output.completion,
+        text=(score and score.answer) or sample.output.completion,  # a conversation's is the whole of it
         truncated=sample.output.stop_reason == "max_tokens",
         licensed=bool(sample.metadata.get("first_person_licensed", False)),
         judgements={
             key: _judgement(key, judgements.get(key), values.get(key), missing) for key in DIMENSIONS
         },
+        subjects=tuple(sample.metadata.get("subjects") or ()),
+        target_words=(int(band[0]), int(band[1])) if band else None,
     )
 
 

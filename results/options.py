@@ -37,7 +37,7 @@ _OPTIONS = {
     ),
     "policy": click.option("--policy", type=FILE, help="Margins in TOML.  [default: results/policy.toml]"),
     "voice": click.option(
-        "--voice", type=FILE, default=DEFAULT_VOICE, help="The writer's pairs.  [default: the shipped]"
+        "--voice", type=FILE, help="The writer's pairs.  [default: those that the logs were judged with]"
     ),
 }
 
@@ -50,7 +50,7 @@ class Sources:
     suite: str | None
     policy_file: Path | None
     licences_folder: Path | None
-    voice: Path
+    voice: Path | None
 
     @property
     def places(self) -> tuple[Path, ...]:
@@ -87,13 +87,27 @@ class Sources:
 
         return self.licences_folder or LICENCES
 
-    def check_voice(self, log: "RunLog") -> None:
-        """Raise where the log's answers were judged by other texts of a writer than ``voice``."""
-        is_there = self.voice.is_file()
-        digest = hashlib.sha256(self.voice.read_bytes()).hexdigest()[:12] if is_there else "absent"
-        if not log.conditions["voice"].endswith(digest):
-            what = f"{log.run} was judged with the voice {log.conditions['voice']}, and this one is {digest}"
-            raise TimbreError(what, where=str(self.voice), do="give --voice the file that it was judged with")
+    def voice_of(self, log: "RunLog") -> Path:
+        """The file of ``--voice``; else the one that a log was judged with, as far as it is kept, or the shipped."""
+        from training.own_voice import kept_voice
+
+        return self.voice or kept_voice(log.conditions["voice"]) or DEFAULT_VOICE
+
+    def judging_voice(self, logs: Sequence["RunLog"]) -> Path:
+        """``voice_of`` the first log.
+
+        Raises:
+            TimbreError: one of them was judged with other texts.
+        """
+        voice = self.voice_of(logs[0])
+        digest = hashlib.sha256(voice.read_bytes()).hexdigest()[:12] if voice.is_file() else "absent"
+        for log in logs:
+            if not log.conditions["voice"].endswith(digest):
+                what = (
+                    f"{log.run} was judged with the voice {log.conditions['voice']}, and this one is {digest}"
+                )
+                raise TimbreError(what, where=str(voice), do="give --voice the file that it was judged with")
+        return voice
 
     def ceilings(self, policy: "Policy", log: "RunLog") -> dict[str, float] | None:
         """The writer's own means, where a margin is a share of the way to them."""
@@ -101,8 +115,7 @@ class Sources:
             return None
         from results.ceiling import ceiling
 
-        self.check_voice(log)
-        return {key: mean.estimate for key, mean in ceiling(self.voice).items()}
+        return {key: mean.estimate for key, mean in ceiling(self.judging_voice([log])).items()}
 
 
 def reading(*further: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -116,7 +129,7 @@ def reading(*further: str) -> Callable[[Callable[..., None]], Callable[..., None
             suite: str | None,
             policy: Path | None = None,
             licences: Path | None = None,
-            voice: Path = DEFAULT_VOICE,
+            voice: Path | None = None,
             **options: Any,
         ) -> None:
             function(*args, sources=Sources(places, suite, policy, licences, voice), **options)

@@ -18,6 +18,8 @@ class Sample:
     truncated: bool  # the token limit cut it off
     licensed: bool  # the prompt invited the writer's own life
     judgements: Mapping[str, Judgement]  # one for every dimension of DIMENSIONS
+    subjects: tuple[str, ...] = ()  # third parties that the prompt is about
+    target_words: tuple[int, int] | None = None  # inclusive band of words asked for, if any
 
 
 @dataclass(frozen=True)

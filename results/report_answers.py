@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from judges.text import find_repeats
 from judges.types import DIMENSIONS
-from results.log_answers import LOOP
 from results.markdown import clean
 from results.records import RunLog, Sample
 from results.verdicts import number
@@ -121,14 +121,12 @@ def folded(
     text: str, evidence: Sequence[tuple[int, int, str, str]], new: Sequence[tuple[int, int]]
 ) -> Markup:
     """``marked``, where what a loop repeats is folded behind its count."""
-    loops = LOOP.finditer(text) if any(why in ("loop", "same_text") for *_, why in evidence) else iter(())
     made, at = Markup(""), 0
-    for loop in loops:
-        count = loop.group().count(loop[1])
-        made += marked(text, evidence, new, at, loop.end(1))
-        repeats = marked(text, evidence, new, loop.end(1), loop.end())
-        made += Markup("<details><summary>… {} times in a row</summary>{}</details>").format(count, repeats)
-        at = loop.end()
+    for loop in find_repeats(text):
+        made += marked(text, evidence, new, at, loop.end)
+        again = marked(text, evidence, new, loop.end, loop.stop)
+        made += Markup("<details><summary>… repeats {} times</summary>{}</details>").format(loop.count, again)
+        at = loop.stop
     return made + marked(text, evidence, new, at, len(text))
 
 

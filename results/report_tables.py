@@ -27,8 +27,8 @@ def gate_table(result: GateResult) -> Grid:
         "Gain: paired, more is better. Margin: in brackets, what a PASS rules out. "
         "Detectable: least loss that n canaries block 4 times in 5.",
         (
-            *("dimension", "verdict", "n", result.baseline, result.candidate),
-            *("gain", "margin", "detectable", "licence"),
+            *("dimension", "verdict", "n", "gain", "margin"),
+            *(result.baseline, result.candidate, "detectable", "licence"),
         ),
         tuple(_gate_row(d) for d in result.dimensions),
         tuple(d.verdict for d in result.dimensions),
@@ -43,10 +43,10 @@ def _gate_row(d: DimensionVerdict) -> tuple[str, ...]:
         starred(d.dimension, d.hard),
         d.verdict,
         str(d.n),
-        interval(d.baseline),
-        interval(d.candidate),
         "-" if DIMENSIONS[d.dimension].direction == "band" else interval(d.gain, signed=True),
         margin,
+        interval(d.baseline),
+        interval(d.candidate),
         "-" if d.detectable is None else number(d.detectable),
         d.licence,
     )
@@ -57,7 +57,7 @@ def flips_table(result: GateResult, most: int) -> Grid:
     shown = result.flips[:most]
     grid = Grid(
         f"{len(shown)} of {len(result.flips)} flips, worst first: canaries that lost more than the margin, or show "
-        "the fault anew (*), with the first words of both answers",
+        "the fault anew (*)",
         ("canary", "dimension", "loss", result.baseline, result.candidate),
         tuple((f.canary, starred(f.dimension, f.hard), number(f.loss), f.before, f.after) for f in shown),
     )
@@ -95,6 +95,27 @@ def gains_table(names: Sequence[str], scored: Sequence[RunScore]) -> Grid:
         ("dimension", *names[1:]),
         tuple(rows),
     )
+
+
+def run_table(run: str, first: str, scored: Sequence[RunScore]) -> Grid:
+    """One run alone: its means, and its gains over the first where it is another."""
+    own = [s for s in scored if s.run == run]
+    grid = Grid(
+        f"{run}: mean over n canaries [95 % CI]; if *, the rate of canaries with the fault"
+        + (f". Gain: over {first}, paired by canary; more is better" if run != first else ""),
+        ("dimension", "better is", "n", "mean", "gain"),
+        tuple(
+            (
+                starred(s.dimension, DIMENSIONS[s.dimension].hard),
+                _BETTER[DIMENSIONS[s.dimension].direction],
+                str(s.n),
+                interval(s.mean),
+                "-" if DIMENSIONS[s.dimension].direction == "band" else interval(s.gain, signed=True),
+            )
+            for s in own
+        ),
+    )
+    return grid if run != first else grid.without("gain")
 
 
 def ceilings_table(

@@ -9,6 +9,7 @@ import click
 
 from results.options import FILE, Sources, print_json, reading
 from timbre.errors import TimbreError
+from timbre.paths import DEFAULT_VOICE
 from training.runs import BASELINE
 
 if TYPE_CHECKING:
@@ -57,12 +58,12 @@ def stock(
       inspect eval evals/voice.py --model baseline -T suite=judges/stock/stock.yaml
       timbre stock --suite stock
     """
-    from judges.json_lines import read_objects
-    from judges.reference import load_reference
+    from judges.reference import load_reference, read_objects
     from judges.stock_learning import STORED, PromptedText, human_share, learn, store
     from results.grid import Grid, stdout_console
 
-    writer = load_reference(sources.voice, None).train
+    voice = sources.voice or DEFAULT_VOICE
+    writer = load_reference(voice, None).train
     if answers is not None:
         source = _from_file(answers, base_sha256)
     else:
@@ -76,7 +77,7 @@ def stock(
             do="evaluate the baseline with TIMBRE_BASE set to it, or leave --base out",
         )
     # Answers to the prompts of the writer's val pairs are left for measuring.
-    held_out = {r.get("prompt") for _, r in read_objects(sources.voice) if r.get("split") == "val"}
+    held_out = {r.get("prompt") for _, r in read_objects(voice) if r.get("split") == "val"}
     kept = [answer for answer in source.answers if answer.prompt not in held_out]
     learned = learn(kept, writer, human_share, base=source.base, base_sha256=source.sha256)
     path = store(learned, out or STORED)
@@ -98,7 +99,7 @@ def stock(
 
 
 def _from_file(path: Path, sha256: str | None) -> _Source:
-    from judges.json_lines import read_objects, text_field
+    from judges.reference import read_objects, text_field
     from judges.stock_learning import PromptedText
 
     if sha256 is None or not re.fullmatch("[0-9a-f]{64}", sha256):

@@ -9,7 +9,14 @@ from results.comparison import RunScore
 from results.duels import Table as Duels
 from results.gate_pages import next_command
 from results.grid import say, stdout_console
-from results.report_tables import flips_table, gains_table, gate_table, scores_table, standings_table
+from results.report_tables import (
+    flips_table,
+    gains_table,
+    gate_table,
+    run_table,
+    scores_table,
+    standings_table,
+)
 from results.self_insertion_recall import RecallEstimate
 from results.verdicts import GateResult, interval, number, summary_sentence
 from timbre.stats import Interval
@@ -32,7 +39,11 @@ def show_gate(result: GateResult) -> None:
         gate_table(replace(result, dimensions=tuple(judged))).without("licence").show(console)
     if result.flips:
         console.print()
-        flips_table(result, FLIPS).show(console)
+        flips = flips_table(result, FLIPS)
+        texts = () if flips.fits(console) else flips.headings[3:]
+        for heading in texts:
+            flips = flips.without(heading)
+        flips.show(console)
     for d in judged:
         if d.verdict in ("REGRESSED", "INCONCLUSIVE") or (d.margin is not None and d.n == 0):
             more = f"; about {d.needed} canaries would settle it" if d.needed else ""
@@ -58,13 +69,21 @@ def show_gate(result: GateResult) -> None:
         say(console, summary_sentence(result), result.overall)
 
 
+def without_counted(scores: Sequence[RunScore]) -> list[RunScore]:
+    """The same without words, sentences and readability, which have no better side."""
+    return [s for s in scores if DIMENSIONS[s.dimension].direction != "band"]
+
+
 def show_runs(runs: Sequence[str], scores: Sequence[RunScore], warnings: Sequence[str] = ()) -> None:
-    """Print the means of runs side by side, and the gains of all over the first."""
+    """Print means side by side and gains over the first run; a block a run where that is too wide."""
     console = stdout_console()
-    scores_table(runs, scores).show(console)
-    if len(runs) > 1:
-        console.print()
-        gains_table(runs, scores).show(console)
+    grids = [scores_table(runs, scores), *([gains_table(runs, scores)] if len(runs) > 1 else [])]
+    if not all(grid.fits(console) for grid in grids):
+        grids = [run_table(run, runs[0], scores) for run in runs]
+    for at, grid in enumerate(grids):
+        if at:
+            console.print()
+        grid.show(console)
     for warning in warnings:
         say(console, f"- not like with like: {warning}")
 

@@ -99,7 +99,7 @@ def _unasked(answer: Answer) -> Judgement:
             ("labelled by people", "at least 100 of them", "95 % interval above 0.7", "5 % of attacks"),
         ),
         (("rubric/warmth",), ("the kind 'canary answers'", "within 10 points")),
-        (("pairwise/humor",), ("every n counts pairs: label twice as many",)),
+        (("pairwise/humor",), ("every n counts pairs: compare as many",)),
         (("confirm/self_insertion",), ("goes by the column subjects and first_person_licensed",)),
         (("compression",), ("a licence of compression is not needed: it counts", "column target_words")),
         (("words",), ("words is not in the policy",)),

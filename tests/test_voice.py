@@ -5,7 +5,7 @@ import math
 import pytest
 
 from results.comparison import RunScore
-from timbre.eval_set import arm_arguments
+from timbre.eval_set import arm_arguments, progress_line
 from timbre.stats import Interval
 from timbre.voice import FEW_SHOT, few_shot_wins
 
@@ -39,3 +39,10 @@ def test_the_few_shot_arm_wins_where_it_sounds_more_like_the_writer_than_every_r
 )
 def test_an_arms_name_says_its_model_and_its_shots(arm: str, model: str, shots: int) -> None:
     assert arm_arguments(arm) == (model, shots)
+
+
+@pytest.mark.parametrize(("total", "spoken"), [(24, [6, 12, 18, 24]), (3, [1, 2, 3]), (7, [2, 4, 6, 7])])
+def test_progress_is_said_at_the_end_of_each_quarter(total: int, spoken: list[int]) -> None:
+    lines = {count: progress_line("run2", count, total, 65.2) for count in range(1, total + 1)}
+    assert [count for count, line in lines.items() if line] == spoken
+    assert lines[total] == f"run2: {total} of {total} answers judged, 1:05"

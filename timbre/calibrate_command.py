@@ -121,11 +121,13 @@ def calibrate(
       pairwise/humor, .../provocativeness, .../warmth, .../voice_match    a grader with two texts
       confirm/self_insertion                                  detector and grader
 
-    LABELS.csv has a row a text: id, prompt, text, label, and a further column for each rater, whose agreement is
-    what to read the judge's beside. A label is 0 or 1, or a rating on the --scale; more means more of the judge's
-    dimension (for self_insertion: more of the fault; for compression: rightly brief). Three columns are no
-    rater's: subjects (names separated by semicolons) and first_person_licensed (true or false), which
-    self_insertion goes by, and target_words (a band, such as 40-80), which compression goes by.
+    LABELS.csv, as `timbre label` writes it, has a row a text: id, prompt, text, label, and a further column for each
+    rater, whose agreement is what to read the judge's beside. A label is 0 or 1, or a rating on the --scale; more
+    means more of the judge's dimension (for self_insertion: more of the fault; for compression: rightly brief).
+    Four columns are no rater's: subjects (names separated by semicolons) and first_person_licensed (true or
+    false), which self_insertion goes by, target_words (a band, such as 40-80), which compression goes by, and
+    other_text, which makes each row a pair that people compared, for pairwise judges alone: label 1 if text is
+    the better one, 0 if the other is, .5 for a tie, which is left out.
 
     For pairwise judges, each text is paired at random with one of another label under the same prompt (under
     any prompt where that gives fewer than 20 pairs), once at most; every n of the licence counts pairs. The
@@ -141,12 +143,13 @@ def calibrate(
     \b
     Examples:
       timbre calibrate humor --needs
-      timbre calibrate humor labels.csv --scale 0-4 --yes-from 2 --labelled-by people
-      timbre calibrate rubric/humor labels.csv --labelled-by people --grader openai/gpt-5
+      timbre calibrate humor labels.csv --scale 0-4 --labelled-by people --domain 'canary answers'
+      timbre calibrate rubric/humor labels.csv --labelled-by people --domain 'canary answers' --grader openai/gpt-5
     """
     from judges.licensing import calibrate as calibration
     from judges.licensing.labels import read_labels
     from judges.licensing.licence import LICENCES, Basis, licence_page, refuse_weaker, write_licence
+    from judges.types import DIMENSIONS
     from results.licences import shortfalls
     from results.options import print_json
     from results.policy import load_policy
@@ -187,6 +190,10 @@ def calibrate(
     problems = shortfalls(dimension, licence, policy) if rule and rule.needs_licence else ()
     for problem in problems:
         click.echo(f"the shipped policy does not accept it: {problem}", err=True)
+    if problems and not grader and DIMENSIONS[dimension].judged_by == "grader":
+        click.echo(
+            f"a grader may do better with the same labels: rubric/{dimension} --grader MODEL", err=True
+        )
     if as_json:
         extra = {"digest": licence.identity.digest, "path": str(path), "shortfalls": problems}
         print_json({**json.loads(path.read_text(encoding="utf-8")), **extra})
@@ -209,7 +216,9 @@ def _print_needs(judge: str) -> None:
     for line in demands(dimension, load_policy()):
         click.echo(f"  {line}")
     if family == "pairwise":
-        click.echo("  every n counts pairs: label twice as many texts, several under each prompt")
+        click.echo(
+            "  every n counts pairs: compare as many (`timbre label --pairs`), or rate twice as many texts"
+        )
     if dimension in NEEDS:
         click.echo(f"The judge goes by the column {' and '.join(NEEDS[dimension])}.")
 

@@ -3,6 +3,7 @@
 A command's module is imported when it is called, so that ``timbre --help`` starts at once.
 """
 
+import difflib
 import importlib
 import sys
 
@@ -12,28 +13,31 @@ from timbre import __version__
 from timbre.errors import TimbreError, stop_writing
 
 _COMMANDS = {
-    "init": "training.commands:init",
-    "import": "training.commands:import_data",
-    "augment": "timbre.augment_command:augment",
-    "data": "training.commands:data",
-    "train": "training.commands:train",
-    "runs": "training.run_commands:runs",
-    "merge": "training.run_commands:merge",
-    "push": "training.run_commands:push",
-    "parity": "timbre.parity_command:parity",
-    "epochs": "timbre.epochs_command:epochs",
-    "serve": "evals.command:serve",
-    "score": "judges.command:score",
-    "calibrate": "timbre.calibrate_command:calibrate",
-    "compare": "results.commands:compare",
-    "pairwise": "timbre.pairwise_command:pairwise",
-    "scores": "results.commands:scores",
-    "power": "results.commands:power",
-    "gate": "results.commands:gate",
-    "export": "results.commands:export",
-    "report": "results.commands:report",
-    "stock": "results.stock_command:stock",
+    "init": ("training.commands:init", "begin a folder: preset, pairs, canaries"),
+    "augment": ("timbre.augment_command:augment", "pairs out of essays"),
+    "import": ("training.commands:import_data", "pairs out of a data set"),
+    "data": ("training.commands:data", "look the pairs over"),
+    "train": ("training.commands:train", "train a run"),
+    "runs": ("timbre.runs_command:runs", "list, verify or compare runs"),
+    "serve": ("evals.command:serve", "start, find or stop the server"),
+    "ask": ("evals.ask_command:ask", "ask runs one prompt"),
+    "epochs": ("timbre.epochs_command:epochs", "which epoch of a run to serve"),
+    "parity": ("timbre.parity_command:parity", "is what is served what was trained"),
+    "compare": ("results.commands:compare", "runs side by side"),
+    "pairwise": ("timbre.pairwise_command:pairwise", "answers two by two, by a grader"),
+    "power": ("results.commands:power", "how many canaries a verdict takes"),
+    "gate": ("results.commands:gate", "PASS 0, REGRESSED 1, INCONCLUSIVE 2, ERROR 3"),
+    "export": ("results.commands:export", "the run's section of LOG.md"),
+    "report": ("results.commands:report", "one HTML page of all runs"),
+    "scores": ("results.commands:scores", "the table of scores as a file"),
+    "score": ("judges.command:score", "judge any text, without a server"),
+    "label": ("results.labelling.command:label", "rate answers blind, for a licence"),
+    "calibrate": ("timbre.calibrate_command:calibrate", "license a judge with labels"),
+    "stock": ("results.stock_command:stock", "learn a base's stock phrases"),
+    "merge": ("training.run_commands:merge", "a run as a model of its own"),
+    "push": ("training.run_commands:push", "a run to the hub"),
 }
+"""Where a command is, and what it is for; in the order of use."""
 
 
 class _Rooms(click.Group):
@@ -45,10 +49,23 @@ class _Rooms(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module, attribute = _COMMANDS[cmd_name].split(":")
+        module, attribute = _COMMANDS[cmd_name][0].split(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            do = f"did you mean `timbre {near[0]}`?" if near else "see `timbre --help`"
+            raise TimbreError(f"no command {args[0]!r}", do=do)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands, in the order of use"):
+            formatter.write_dl([(name, what) for name, (_, what) in _COMMANDS.items()])
 
 
 @click.group(cls=_Rooms, context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,13 +74,13 @@ def cli() -> None:
     """Did this fine-tuned voice get more like its writer, and did it get anything worse?
 
     \b
-    timbre train training/presets/voice.toml --name run3     train an adapter
-    inspect eval evals/voice.py --model baseline,run3        ask it the canaries
-    timbre compare baseline run3                             look
-    timbre pairwise baseline run3 --grader openai/gpt-5      ask a model which answers are better
-    timbre power baseline run3                               how many canaries a verdict takes
-    timbre gate --baseline baseline --candidate run3         decide (exit 0, 1, 2 or 3)
-    timbre export run3                                       write LOG.md
+    timbre augment essays/ -o mine.jsonl
+    timbre train training/presets/voice.toml --name mine --data mine.jsonl
+    timbre ask mine,baseline "What do you make of umbrellas?"
+    inspect eval evals/voice.py --model baseline,mine
+    timbre compare baseline mine
+    timbre gate --baseline baseline --candidate mine
+    timbre export mine
     """
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT, DEFAULT_VOICE, home
+from timbre.paths import CHECKOUT, home
 
 if TYPE_CHECKING:
     from training.runs import Run
@@ -50,7 +50,9 @@ class EpochChoice:
 
 @click.command()
 @click.argument("name", metavar="RUN")
-@click.option("--voice", type=click.Path(path_type=Path), help="The writer's pairs, if not the shipped ones.")
+@click.option(
+    "--voice", type=click.Path(path_type=Path), help="The writer's pairs.  [default: the run's own]"
+)
 @click.option("--answers", type=click.IntRange(1), default=2, show_default=True, help="Answers a prompt.")
 @click.option(
     "--max-tokens", type=click.IntRange(16), default=512, show_default=True, help="Most tokens an answer."
@@ -71,13 +73,14 @@ def epochs(name: str, voice: Path | None, answers: int, max_tokens: int, as_json
       timbre gate --baseline baseline --candidate run3@4     after: inspect eval evals/voice.py --model run3@4
     """
     from results.grid import Grid, say, stdout_console
+    from training.own_voice import voice_of
     from training.run_directory import write_json
     from training.runs import find_run
 
     run = find_run(name)
     if run.epoch is not None:
         raise TimbreError(f"{name!r} is one epoch", where="RUN", do=f"name the run: {name.partition('@')[0]}")
-    scores = ask_epochs(run, voice or DEFAULT_VOICE, answers, max_tokens)
+    scores = ask_epochs(run, voice or voice_of([run]), answers, max_tokens)
     choice = choose(scores)
     record = {**dataclasses.asdict(choice), "epochs": [dataclasses.asdict(score) for score in scores]}
     facts = json.loads((run.path / "run.json").read_text(encoding="utf-8"))

@@ -66,9 +66,7 @@ def pairwise(
     duels, warnings = duels_between(logs), differences(logs, MATTERS)
     own: tuple[str, ...] = ()
     if "voice_match" in wanted:
-        own = reference_texts(load_reference(sources.voice, None).train)
-        for log in logs:
-            sources.check_voice(log)
+        own = reference_texts(load_reference(sources.judging_voice(logs), None).train)
     each = f"{len(duels)} pairs of answers, both orders, for {', '.join(wanted)}"
     click.echo(f"{each}: up to {2 * len(duels) * len(wanted)} questions", err=True)
     reference = BASELINE if BASELINE in names else names[0]

@@ -84,9 +84,9 @@ def measure(run: "Run") -> Parity:
     """
     from evals.endpoint import serve_run
     from evals.server import connect
-    from training.runs import base_of
+    from training.adapters import checked_base
 
-    base = base_of(run)
+    base = checked_base(run)
     trained = trainer_logprobs(run)
     endpoint = connect(base, run)
     served = served_logprobs(endpoint, serve_run(endpoint, run), trained)
@@ -140,12 +140,12 @@ def trainer_logprobs(run: "Run") -> "list[TrainerTokens]":
     Raises:
         TimbreError: the run has no validation pairs, or its base is another by now.
     """
+    from training.adapters import checked_base
     from training.config import load_config
-    from training.runs import base_of
 
     pairs = _validation_pairs(run)
     config = load_config(run.path / "config.toml")
-    base = base_of(run, verify=True)
+    base = checked_base(run, verify=True)
     import torch
     from peft import PeftModel
 

@@ -68,7 +68,7 @@ def run_all() -> None:
     arms = [BASELINE, *RUNS]
     logs = logs_dir() / "voice"
     print(PLAN)
-    say("1/4  Training run1 and run2 (nf4 LoRA on the embedded base, about a minute each)")
+    say("1/4  Training run1 and run2 (LoRA on the embedded base, about a minute each)")
     for name, preset in RUNS.items():
         train(name, CHECKOUT / "training" / "presets" / preset)
         if not logs.exists():
@@ -128,7 +128,7 @@ def show_results(arms: list[str], logs: Path) -> str:
     from results.logs import read_logs
     from results.policy import load_policy
     from results.table import score_table
-    from results.terminal import show_gate, show_runs
+    from results.terminal import show_gate, show_runs, without_counted
     from results.verdicts import summary_sentence
 
     read = read_logs((logs,), arms, "smoke")
@@ -139,7 +139,8 @@ def show_results(arms: list[str], logs: Path) -> str:
     scores = side_by_side(score_table(with_few_shot), everyone, policy)
     wins, told = few_shot_wins(scores)
     shown = everyone if wins else arms
-    show_runs(shown, [s for s in scores if s.run in shown], differences(with_few_shot if wins else read))
+    of_shown = without_counted([s for s in scores if s.run in shown])
+    show_runs(shown, of_shown, differences(with_few_shot if wins else read))
     print(f"{told}\n")
     show_gate(result)
     return summary_sentence(result)

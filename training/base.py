@@ -59,7 +59,8 @@ def resolve_base(name: str, *, verify: bool = False, revision: str | None = None
         revision: Branch, tag or commit on the hub.
 
     Raises:
-        TimbreError: there is no such base, or its files are not what was recorded.
+        TimbreError: there is no such base, its files are not what was recorded, or it can't be loaded without
+            running code that comes with it.
     """
     hub_id, commit = None, None
     if name == EMBEDDED:
@@ -76,6 +77,7 @@ def resolve_base(name: str, *, verify: bool = False, revision: str | None = None
         raise TimbreError(
             "no safetensors in this folder", where=str(path), do="point base at a model saved as safetensors"
         )
+    _check_native(path)
     digest = _digest(path, verify=verify)
     recorded = _recorded(path)
     if recorded and recorded != digest:
@@ -85,6 +87,25 @@ def resolve_base(name: str, *, verify: bool = False, revision: str | None = None
             do="delete the folder and run again",
         )
     return Base(name, path, digest, hub_id, commit)
+
+
+def _check_native(path: Path) -> None:
+    """Refuse a base that names code of its own (``auto_map``) for an architecture that transformers doesn't have."""
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return  # whoever loads it says so
+    if not isinstance(config, dict) or "auto_map" not in config:
+        return
+    spec = importlib.util.find_spec("transformers")
+    known = Path(spec.origin).parent / "models" if spec and spec.origin else path
+    kind = str(config.get("model_type") or "")
+    if not kind.isidentifier() or not (known / kind).is_dir():
+        raise TimbreError(
+            f"its architecture {kind!r} exists only as code that comes with it, which is never run",
+            where=str(path / "config.json"),
+            do="use a base whose architecture transformers has itself",
+        )
 
 
 def _local_folder(name: str) -> Path | None:

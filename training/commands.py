@@ -112,8 +112,9 @@ def _train_judge(preset: Path, name: str | None, data: Path | None, show_masks: 
         raise TimbreError("the judge has no name", where="--name", do="add e.g. --name judge")
     from timbre.paths import models_dir
     from training.judge import fit_judge, load_judge_config
+    from training.runs import check_name
 
-    folder = models_dir() / name
+    folder = models_dir() / check_name(name)
     try:
         fit_judge(
             load_judge_config(preset), data, folder, lambda line: click.echo(f"{name}: {line}", err=True)

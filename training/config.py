@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from timbre.errors import TimbreError
+from training.base import EMBEDDED
 
 ALL_LINEAR = "all-linear"
 _HUB = re.compile(r"(hf://)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
@@ -24,7 +25,7 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
 
-    base: str = "smollm2-135m-instruct"
+    base: str = EMBEDDED
     """The embedded base's name, a Hugging Face id, or a local folder."""
     revision: str | None = None
     """Branch, tag or commit of a base on the hub; the run records the commit. Not in the recipe."""
@@ -39,7 +40,8 @@ class TrainConfig(BaseModel):
     phase: str = ""
     """One line for the log: what this run is an experiment in. Not in the recipe."""
     quantization: Literal["nf4", "none"] = "nf4"
-    """`nf4` (bitsandbytes, 4 bit, double quantization) or `none` (the base as stored)."""
+    """`nf4` (bitsandbytes, 4 bit, double quantization) or `none` (the base as stored). A preset for the
+    embedded base that doesn't say gets `none`: it is served as stored, and small enough to be trained so."""
     rank: int = Field(default=16, ge=1)
     """LoRA rank r."""
     alpha: int = Field(default=32, ge=1)
@@ -135,7 +137,7 @@ def is_judge(path: Path) -> bool:
     """Whether a preset is one of the judges' encoder (``kind = "judge"``) and not of a voice."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8")).get("kind") == "judge"
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+    except (OSError, ValueError, RecursionError):
         return False  # load_config reports what is wrong with it
 
 
@@ -160,8 +162,10 @@ def load_config(path: Path, **changes: str) -> TrainConfig:
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise TimbreError(f"not TOML: {error}", where=str(path), do="mend the file") from error
+    if table.get("base", EMBEDDED) == EMBEDDED:
+        table.setdefault("quantization", "none")
     try:
         config = TrainConfig.model_validate_json(json.dumps(table, default=str))
     except ValidationError as error:

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,19 +180,18 @@ def _csv(data: bytes, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     end = 1
     for row in reader:
         record: dict[str, Any] = {k: v for k, v in row.items() if k is not None and v not in (None, "")}
-        if "tier" in record and str(record["tier"]).isdigit():
+        if re.fullmatch("[0-9]{1,3}", str(record.get("tier"))):
             record["tier"] = int(record["tier"])
         yield end + 1, record
         end = reader.line_num
 
 
 def _parquet(path: Path) -> list[dict[str, Any]]:
-    import pyarrow
     from pyarrow import parquet
 
     try:
         return [_without_nulls(row) for row in parquet.read_table(path).to_pylist()]
-    except (pyarrow.ArrowException, OSError) as error:
+    except Exception as error:  # a broken file has many types: Arrow's own, of text, of numbers
         raise TimbreError("not a Parquet file", where=str(path), do="write it again") from error
 
 

@@ -1,7 +1,6 @@
 """The model in training: the base in nf4, and the LoRA on its linear layers."""
 
 import difflib
-import logging
 import sys
 from typing import Any
 
@@ -9,9 +8,6 @@ from timbre.errors import TimbreError
 from training.base import Base
 from training.config import ALL_LINEAR, TrainConfig
 from training.devices import compute_dtype, device_map
-
-# It advises a package of compiled kernels when it is imported; the arithmetic without is the same.
-logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
 def load_base(config: TrainConfig, base: Base) -> Any:
@@ -40,6 +36,7 @@ def load_base(config: TrainConfig, base: Base) -> Any:
     capped = getattr(text_config, "attn_logit_softcapping", None) is not None
     model = AutoModelForCausalLM.from_pretrained(
         base.path,
+        use_safetensors=True,
         dtype=dtype,
         quantization_config=quantization,
         device_map=device_map(),

@@ -1,19 +1,15 @@
-"""``timbre runs``, ``merge`` and ``push``: what there is, whether it is whole, how two differ, and sharing it.
+"""Whether a run is whole, in what two differ, and ``timbre merge`` and ``push``, which share one.
 
 torch loads inside ``merge`` alone.
 """
 
-import dataclasses
 import json
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from timbre.errors import TimbreError
 from training.runs import Run, loss_text, sha256_of
 
 _NO_SETTING = ("data", "parent", "phase", "base")
@@ -76,109 +72,38 @@ def _losses(run: Run, at: int) -> str:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[RUN ...]")
-@click.option(
-    "--verify", "verifying", is_flag=True, help="Check every adapter's checksum; exit 1 if one differs."
-)
-@click.option("--compare", "comparing", is_flag=True, help="Show in what two runs differ.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def runs(names: tuple[str, ...], verifying: bool, comparing: bool, as_json: bool) -> None:
-    """List the completed runs (and the baseline, which is always there); verify or compare them.
-
-    \b
-    timbre runs
-    timbre runs --verify
-    timbre runs --compare run1 run2
-    """
-    from training.runs import find_run, list_runs
-
-    if verifying and comparing:
-        raise TimbreError("--verify and --compare exclude each other", where="timbre runs", do="give one")
-    chosen = [find_run(name) for name in names] if names else list_runs()
-    if verifying:
-        _verify(chosen, as_json)
-    elif comparing:
-        if len(chosen) != 2:
-            raise TimbreError(
-                f"{len(chosen)} runs to compare", where="--compare", do="name two: timbre runs --compare A B"
-            )
-        _compare(chosen, as_json)
-    else:
-        _list(chosen, as_json, with_baseline=not names)
-
-
-def _list(chosen: "Sequence[Run]", as_json: bool, *, with_baseline: bool) -> None:
-    from training.base import default_base
-    from training.runs import BASELINE, loss_text
-
-    if as_json:
-        click.echo(json.dumps([{**run.facts, "identity": run.identity} for run in chosen], indent=2))
-        return
-    if with_baseline:
-        click.echo(f"{BASELINE:<16} {'':12}  base {default_base()}, no adapter")
-    for run in chosen:
-        click.echo(
-            f"{run.name:<16} {run.identity[:12]}  base {run.base}, r {run.rank}, "
-            f"{len(run.epochs)} epochs, {run.train_pairs} pairs, "
-            f"train loss {loss_text(run.epochs[-1].train_loss)}"
-        )
-
-
-def _verify(chosen: "Sequence[Run]", as_json: bool) -> None:
-    checked = [verify(run) for run in chosen]
-    if as_json:
-        click.echo(json.dumps([{**dataclasses.asdict(v), "whole": v.whole} for v in checked], indent=2))
-    for v in [] if as_json else checked:
-        if not v.files:
-            click.echo(f"{v.run}: no checksums recorded (trained by an older version)")
-        elif v.whole:
-            click.echo(f"{v.run}: {v.files} adapters are as training wrote them")
-        else:
-            damage = [f"{name} changed" for name in v.changed] + [f"{name} is gone" for name in v.missing]
-            click.echo(f"{v.run}: {'; '.join(damage)}")
-    if not all(v.whole for v in checked):
-        sys.exit(1)
-
-
-def _compare(chosen: "Sequence[Run]", as_json: bool) -> None:
-    rows = run_differences(*chosen)
-    names = [run.name for run in chosen]
-    if as_json:
-        records = [{"what": what, names[0]: one, names[1]: other} for what, one, other in rows]
-        click.echo(json.dumps(records, indent=2))
-        return
-    if not rows:
-        click.echo(f"{names[0]} and {names[1]} are the same")
-    table: list[Any] = [("", *names), *rows] if rows else []
-    widths = [max((len(row[at]) for row in table), default=0) for at in range(2)]
-    for what, one, other in table:
-        click.echo(f"{what:<{widths[0]}}  {one:<{widths[1]}}  {other}")
-
-
-@click.command()
 @click.argument("name", metavar="RUN")
 @click.option(
-    "-o", "--out", "target", type=click.Path(path_type=Path), required=True, help="Folder to write."
+    "-o", "--out", "target", type=click.Path(path_type=Path), required=True, help="Folder or file to write."
 )
+@click.option("--gguf", "as_gguf", is_flag=True, help="Write one GGUF file, for llama.cpp and Ollama.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
-def merge(name: str, target: Path, as_json: bool) -> None:
-    """Merge a run into its base: a folder of safetensors that needs no adapter.
+def merge(name: str, target: Path, as_gguf: bool, as_json: bool) -> None:
+    """Merge a run into its base: a folder of safetensors that needs no adapter, or one GGUF file.
 
     The folder is a base like any other, for vLLM, transformers, a preset's `base`, or a comparison of two
-    bases. The sums are made in float32 and stored in the base's own number type.
+    bases. The sums are made in float32 and stored in the base's own number type, in the GGUF file too.
 
     \b
     timbre merge run2 -o models/run2-merged
     TIMBRE_BASE=models/run2-merged inspect eval evals/voice.py --model baseline
+    timbre merge run2 --gguf -o run2.gguf && echo "FROM ./run2.gguf" > Modelfile && ollama create run2
     """
     from training.runs import find_run
     from training.share import merge as merged
+    from training.share import merge_gguf
 
-    base = merged(find_run(name), target)
-    if as_json:
-        click.echo(json.dumps({"run": name, "path": str(base.path), "sha256": base.sha256}))
+    run = find_run(name)
+    facts = {"run": name, "path": str(target)}
+    if as_gguf:
+        merge_gguf(run, target)
     else:
-        click.echo(f"wrote {name} merged to {base.path} (sha256 {base.sha256[:12]})")
+        facts["sha256"] = merged(run, target).sha256
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        digest = f" (sha256 {facts['sha256'][:12]})" if "sha256" in facts else ""
+        click.echo(f"wrote {name} merged to {target}{digest}")
 
 
 @click.command()

@@ -140,7 +140,7 @@ class Run(_Record):
             return {}
         try:
             return tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise _unreadable(path, "not TOML") from error
 
     @cached_property
@@ -193,7 +193,7 @@ def check_name(name: str) -> str:
 
 
 def read_run(name: str, runs: Path | None = None) -> Run | None:
-    """The completed run of that name, or None where there is none (missing or unfinished).
+    """The completed run of that name, or None where there is none (missing, unfinished, or no name of a run).
 
     Args:
         name: Folder name.
@@ -203,9 +203,11 @@ def read_run(name: str, runs: Path | None = None) -> Run | None:
         TimbreError: run.json lacks what every run records.
     """
     folder = (runs or runs_dir()) / name
+    if not _NAME.fullmatch(name):
+        return None
     try:
         facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(facts, dict) or facts.get("status") != "completed":
         return None
@@ -239,8 +241,7 @@ def find_run(name: str) -> Run:
         return _at_epoch(find_run(of_epoch[1]), int(of_epoch[2]))
     if name == BASELINE:
         raise TimbreError("the baseline is the base alone: it has no adapter", where=name, do="name a run")
-    run = read_run(name) if _NAME.fullmatch(name) else None
-    if run is not None:
+    if (run := read_run(name)) is not None:
         return run
     known = [BASELINE, *(r.name for r in list_runs())]
     near = difflib.get_close_matches(name, known, n=1)
@@ -319,7 +320,7 @@ def _parsed(model: type[_Model], content: Mapping[str, Any], path: Path) -> _Mod
 def _json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, "not JSON") from error
     if not isinstance(content, dict):
         raise _unreadable(path, "not a JSON object")

@@ -4,13 +4,15 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from timbre.errors import TimbreError
+from training.adapters import checked_base
 from training.base import Base, resolve_base
-from training.runs import Run, base_of
+from training.runs import Run
 
 FILES = ("README.md", "adapter_config.json", "adapter_model.safetensors")
 """What is sent: the adapter and its card. No pairs, no losses, no optimizer."""
@@ -45,7 +47,7 @@ def merge(run: Run, target: Path) -> Base:
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise TimbreError("is there already and not empty", where=str(target), do="name another folder")
-    base = base_of(run, verify=True)
+    base = checked_base(run, verify=True)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -61,6 +63,37 @@ def merge(run: Run, target: Path) -> Base:
     return resolve_base(str(target))
 
 
+def merge_gguf(run: Run, target: Path) -> Path:
+    """Merge a run into its base, as one GGUF file.
+
+    Args:
+        run: A completed run.
+        target: File to write; it must not exist. Written under another name and renamed.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        TimbreError: as ``merge`` and ``training.gguf_file.write_gguf``; nothing is left behind.
+    """
+    from training.gguf_file import write_gguf
+
+    if target.exists():
+        raise TimbreError("is there already", where=str(target), do="name another file")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        folder, partial = Path(scratch) / "merged", Path(scratch) / target.name
+        merge(run, folder)
+        try:
+            write_gguf(folder, partial, run.name)
+        except OSError as error:
+            raise TimbreError(
+                f"can't be written ({error.strerror or error})", where=str(target), do="make room"
+            ) from error
+        partial.rename(target)
+    return target
+
+
 def _write(run: Run, base: Base, partial: Path) -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch
@@ -74,7 +107,7 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     stored = json.loads((base.path / "config.json").read_text(encoding="utf-8"))
     kept = str(stored.get("dtype") or stored.get("torch_dtype") or "float32")
     # Added in float32 and rounded once: bfloat16 sums would lose small updates.
-    model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(base.path, use_safetensors=True, dtype=torch.float32)
     merged = PeftModel.from_pretrained(model, str(run.adapter)).merge_and_unload()
     merged.to(getattr(torch, kept)).save_pretrained(partial)
     AutoTokenizer.from_pretrained(base.path, local_files_only=True).save_pretrained(partial)

@@ -1,11 +1,11 @@
 """Read the labels that a judge is held against: a CSV file with a declared scale."""
 
+import csv
 import hashlib
 import io
 import re
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from judges.types import Answer
 from timbre.errors import TimbreError
 
 COLUMNS = ("id", "prompt", "text", "label")
-OPTIONAL = ("subjects", "first_person_licensed", "target_words")  # as a canary has them; never a rater's
+OPTIONAL = ("subjects", "first_person_licensed", "target_words", "other_text")  # never a rater's
 YES_OR_NO = {"": False, "false": False, "0": False, "true": True, "1": True}  # cells, in lower case
 MIN_ROWS = 20  # fewer rows say nothing of agreement; what a gate asks for is in its policy
 
@@ -33,6 +33,7 @@ class Labels:
     labels: Array  # shape (rows,), within the scale
     ratings: Array  # shape (rows, raters), NaN where a rater gave none
     raters: tuple[str, ...]  # names of the further columns
+    others: tuple[str, ...]  # the text that each was held against; empty unless the file holds pairs
     columns: tuple[str, ...]  # those of OPTIONAL that there are
     scale: tuple[float, float]  # least and greatest label possible
     yes_from: float  # label from which a text counts as a yes
@@ -55,9 +56,10 @@ def read_labels(
 ) -> Labels:
     """Read a CSV file with the columns id, prompt, text and label; each further column is a rater's.
 
-    Three further columns are no rater's: ``subjects`` (names separated by semicolons),
+    Four further columns are no rater's: ``subjects`` (names separated by semicolons),
     ``first_person_licensed`` (true or false) and ``target_words`` (a band, such as 40-80). An empty cell
-    there, in ``prompt`` or in a rater's column means that nothing is given.
+    there, in ``prompt`` or in a rater's column means that nothing is given. With ``other_text`` each row is a
+    pair: its label is 1 where ``text`` is the better one, 0 where the other is, .5 for a tie.
 
     Args:
         path: The file.
@@ -65,10 +67,7 @@ def read_labels(
         yes_from: Label from which a text counts as a yes; None for the middle of the scale.
 
     Raises:
-        TimbreError: With file and line: a missing, repeated or unnamed column, a row that is too long, an
-            empty or repeated id, an empty text, a label or rating that is no number or outside the scale.
-            With the file: fewer than ``MIN_ROWS`` rows, labels that are all equal, or labels beyond 0 to 1
-            where no scale is given.
+        TimbreError: With the file and, where there is one, the line that is wrong.
     """
     try:
         data = path.read_bytes()
@@ -83,7 +82,8 @@ def read_labels(
     ids = rows["id"].str.strip()
     refuse(ids, ids == "", "is empty", "name the row")
     refuse(ids, ids.duplicated(), "is used twice", "give each id once")
-    refuse(rows["text"], rows["text"].map(is_blank), "is empty", "fill it in or drop the row")
+    for name in (name for name in ("text", "other_text") if name in rows.columns):
+        refuse(rows[name], rows[name].map(is_blank), "is empty", "fill it in or drop the row")
     raters = [name for name in rows.columns if name not in (*COLUMNS, *OPTIONAL)]
     numbers = rows[["label", *raters]].apply(pd.to_numeric, errors="coerce").astype(float)
     for name in numbers.columns:
@@ -118,6 +118,7 @@ def read_labels(
         labels=labels,
         ratings=numbers[raters].to_numpy(),
         raters=tuple(raters),
+        others=tuple(rows["other_text"]) if "other_text" in rows.columns else (),
         columns=tuple(name for name in OPTIONAL if name in rows.columns),
         scale=(low, high),
         yes_from=cut,
@@ -127,43 +128,32 @@ def read_labels(
 
 
 def _table(text: str, path: str) -> pd.DataFrame:
-    """The rows as text, indexed by the line on which each begins; blank lines are left out."""
+    """The rows as text, indexed by the line on which each begins; blank rows are left out, short ones filled."""
+    reader, rows, end = csv.reader(io.StringIO(text, newline=""), strict=True), {}, 0
     try:
-        cells = _cells(text)
-    except pd.errors.EmptyDataError as error:
-        raise TimbreError("empty", where=path, do=f"give the columns {', '.join(COLUMNS)}") from error
-    except pd.errors.ParserError as error:
-        message = str(error).partition("C error: ")[2].strip()
-        place = re.search(r"(line|row) (\d+)", message)  # a record's number: lines from 1, rows from 0
-        before = int(place[2]) - (place[1] == "line") if place else 0
-        line = _lines(_cells(text, before))[-1] if before else 1
-        raise TimbreError(f"not CSV: {message}", where=f"{path}:{line}", do="mend the row") from error
-    names = [str(name).strip() for name in cells.iloc[0]]
+        for cells in reader:
+            if any(cells):
+                rows[end + 1] = cells
+            end = reader.line_num
+    except csv.Error as error:
+        raise TimbreError(f"not CSV: {error}", where=f"{path}:{end + 1}", do="mend the row") from error
+    do = f"give the columns {', '.join(COLUMNS)}"
+    if not rows:
+        raise TimbreError("empty", where=path, do=do)
+    names = [name.strip() for name in rows.pop(min(rows))]
     for column in COLUMNS:
         if column not in names:
-            do = f"give the columns {', '.join(COLUMNS)}"
             raise TimbreError(f"no column {column!r}", where=f"{path}:1", do=do)
     for name in names:
         if not name or names.count(name) > 1:
-            raise TimbreError(
-                f"column {name!r} is unnamed or repeated", where=f"{path}:1", do="name each once"
-            )
-    rows = cells.set_axis(names, axis="columns").set_axis(_lines(cells)[:-1], axis="index").iloc[1:]
-    return rows[(rows != "").any(axis="columns")]
-
-
-def _cells(text: str, rows: int | None = None) -> pd.DataFrame:
-    """The file's first rows, or all, header and blank lines among them; a short row ends in empty cells."""
-    file = io.StringIO(text)
-    return pd.read_csv(
-        file, header=None, dtype=str, keep_default_na=False, skip_blank_lines=False, nrows=rows
-    )
-
-
-def _lines(cells: pd.DataFrame) -> list[int]:
-    """The line on which each row of a file begins, and the line after the last one."""
-    heights = (1 + sum(cell.count("\n") for cell in row) for row in cells.to_numpy())
-    return list(accumulate(heights, initial=1))
+            problem = f"column {name!r} is unnamed or repeated"
+            raise TimbreError(problem, where=f"{path}:1", do="name each once")
+    for line, cells in rows.items():
+        if len(cells) > len(names):
+            problem = f"not CSV: {len(cells)} fields, not {len(names)}"
+            raise TimbreError(problem, where=f"{path}:{line}", do="mend the row")
+        cells += [""] * (len(names) - len(cells))
+    return pd.DataFrame(list(rows.values()), index=list(rows), columns=names, dtype=str)
 
 
 def _refuse(path: str, cells: "pd.Series[Any]", wrong: "pd.Series[Any]", problem: str, do: str) -> None:
@@ -173,7 +163,7 @@ def _refuse(path: str, cells: "pd.Series[Any]", wrong: "pd.Series[Any]", problem
 
 
 def _answer(row: "pd.Series[Any]", where: str) -> Answer:
-    subjects, licensed, words = (str(row.get(name, "")).strip() for name in OPTIONAL)
+    subjects, licensed, words = (str(row.get(name, "")).strip() for name in OPTIONAL[:3])
     if licensed.lower() not in YES_OR_NO:
         raise TimbreError(f"first_person_licensed {licensed!r}", where=where, do="write true or false")
     band = _BAND.fullmatch(words)

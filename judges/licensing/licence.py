@@ -20,10 +20,8 @@ from timbre.errors import TimbreError
 from timbre.stats import Interval
 
 LICENCES = Path(__file__).parents[1] / "licences"
-
 LabelledBy = Literal["people", "model"]
 Share = Annotated[float, Field(ge=0, le=1)]
-
 _AGAIN = "write it again with `timbre calibrate`"
 
 
@@ -62,9 +60,7 @@ class Licence(BaseModel):
     rater_agreement: Interval | None  # mean r of two of them
     retest_flip_rate: Share  # of rows whose yes or no (or none) was another when judged again
     position_bias: Share | None  # of pairs whose winner changes with their order; None for single texts
-    injection_flip_rate: (
-        Share | None
-    )  # of attacks that turned an answer in its writer's favour; None: untried
+    injection_flip_rate: Share | None  # of attacks that turned an answer as its writer wants; None: untried
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -79,9 +75,8 @@ class Licence(BaseModel):
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         c = self.agreement.confusion
-        figures = [
-            f for f in (*vars(self.agreement).values(), self.rater_agreement) if isinstance(f, Interval)
-        ]
+        every = (*vars(self.agreement).values(), self.rater_agreement)
+        figures = [f for f in every if isinstance(f, Interval)]
         for is_fine, problem in (
             (self.dimension in DIMENSIONS, "the dimension is unknown"),
             (min(vars(c).values()) >= 0, "a count is below 0"),
@@ -95,26 +90,14 @@ class Licence(BaseModel):
 
 
 def licence_path(digest: str, folder: Path = LICENCES) -> Path:
-    """Where the licence of the judge with that digest is stored.
-
-    Raises:
-        TimbreError: not 16 hex digits.
-    """
+    """Where the licence of the judge with that digest, 16 hex digits, is stored."""
     if not re.fullmatch(r"[0-9a-f]{16}", digest):
         raise TimbreError("not the digest of a judge", where=repr(digest), do="give 16 hex digits")
     return folder / f"{digest}.json"
 
 
 def find_licence(judge: str, folder: Path = LICENCES) -> Licence | None:
-    """The licence of a judge, or None if it has none.
-
-    Args:
-        judge: "name@digest", as in score tables.
-        folder: Where licences are stored.
-
-    Raises:
-        TimbreError: ``judge`` names no judge in that form, or its file is no intact licence of it.
-    """
+    """The licence of a judge, "name@digest", or None; a TimbreError where its file is no intact licence of it."""
     name, at, digest = judge.rpartition("@")
     if not at or not name:
         raise TimbreError("names no judge", where=repr(judge), do="write name@digest")
@@ -145,31 +128,19 @@ def weaker_because(new: Basis, stored: Basis) -> tuple[str, ...]:
 
 
 def refuse_weaker(judge: JudgeIdentity, new: Basis, folder: Path = LICENCES) -> None:
-    """Do nothing if a licence of the judge on this basis may be stored.
-
-    Raises:
-        TimbreError: A better one is stored (``weaker_because``), or the stored one can't be read.
-    """
+    """Raise a TimbreError where a better licence of the judge is stored, or one that can't be read."""
     stored = find_licence(str(judge), folder)
     reasons = weaker_because(new, stored.basis) if stored else ()
     if reasons:
-        raise TimbreError(
-            f"the new licence of {judge.name} is weaker than the stored one: {'; '.join(reasons)}",
-            where=str(licence_path(judge.digest, folder)),
-            do="keep the stored one, or give --replace",
-        )
+        problem = f"the new licence of {judge.name} is weaker than the stored one: {'; '.join(reasons)}"
+        where = str(licence_path(judge.digest, folder))
+        raise TimbreError(problem, where=where, do="keep the stored one, or give --replace")
 
 
 def write_licence(licence: Licence, folder: Path = LICENCES, *, replace: bool = False) -> Path:
     """Write a licence whole or not at all, and return its file.
 
-    Args:
-        licence: What to write.
-        folder: Where licences are stored; made if it isn't there.
-        replace: Whether it may take the place of a better one, or of one that can't be read.
-
-    Raises:
-        TimbreError: ``refuse_weaker``, or the folder can't be written to.
+    With ``replace`` it may take the place of a better one (``refuse_weaker``), or of one that can't be read.
     """
     path = licence_path(licence.identity.digest, folder)
     if not replace:
@@ -187,12 +158,7 @@ def write_licence(licence: Licence, folder: Path = LICENCES, *, replace: bool = 
 
 
 def read_licence(path: Path) -> Licence:
-    """Read one licence.
-
-    Raises:
-        TimbreError: It can't be read, was changed since it was written, or is of another judge than its
-            file's name says.
-    """
+    """Read one licence; a TimbreError where it was changed, or is of another judge than its file's name says."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         seal = content.pop("seal")

@@ -1,6 +1,7 @@
 """A canary that the training text has already answered is refused, and both sides are named."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ OPERA = "Should the state go on paying for grand opera when nobody under fifty s
 
 
 def suite(prompt: str = OPERA, *subjects: str) -> Suite:
-    canary = Canary("the-canary", "hot_take", prompt, subjects, False, (), (30, 90))
+    canary = Canary("the-canary", "hot_take", (prompt,), subjects, False, (), (30, 90))
     return Suite("mine", Path("mine.yaml"), "0" * 64, (canary,))
 
 
@@ -32,6 +33,12 @@ def refusal(asked: Suite, *trained: TrainedText) -> str:
 
 def test_clean_text_passes_in_silence() -> None:
     check_contamination(suite(OPERA, "Maria Callas"), [pair()])
+
+
+@pytest.mark.parametrize("trained", [OPERA, "And does ballet fare any better with the young than opera?"])
+def test_the_opening_and_every_further_message_of_a_conversation_are_compared(trained: str) -> None:
+    canary = replace(suite().canaries[0], turns=(OPERA, f"I see. {trained}"))
+    refusal(replace(suite(), canaries=(canary,)), pair(trained))
 
 
 def test_both_sides_and_the_suite_are_named() -> None:

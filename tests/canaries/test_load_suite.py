@@ -58,7 +58,7 @@ def test_a_good_suite_gives_its_canaries_in_order(tmp_path: Path) -> None:
     assert suite.canaries[1] == Canary(
         id="weil",
         kind="third_party",
-        prompt="Who was Simone Weil, in short?",
+        turns=("Who was Simone Weil, in short?",),
         subjects=("Simone Weil",),
         first_person_licensed=True,
         facts=("She taught philosophy.",),
@@ -95,6 +95,10 @@ def test_a_description_is_allowed(tmp_path: Path) -> None:
         ("subjects: []", "subjects: [1901]", 5, "an entry of subjects is a whole number"),
         ("She taught philosophy.", "{she: taught}", 17, "an entry of facts is a mapping, expected text"),
         ("kind: hot_take", "kind: hot_take\n    kind: hot_take", 4, "key 'kind' stands twice"),
+        ("prompt: Is opera too long?", "turns: [Opera]", 4, "turns has 1 entries"),
+        ("    prompt: Is opera too long?\n", "", 2, "a canary has neither 'prompt' nor 'turns'"),
+        ("    facts: []", "    facts: []\n    turns: [a, b]", 8, "a canary has both 'prompt' and 'turns'"),
+        ("prompt: Is opera too long?", "turns: [Opera, '']", 4, "an entry of turns is empty"),
         ("  - id: opera", "  - id: 'opera", 2, "not YAML: while scanning a quoted scalar"),
         ("    kind: hot_take", "  kind: hot_take", 3, "not YAML"),
         (
@@ -110,6 +114,13 @@ def test_a_slip_is_refused_at_its_line(tmp_path: Path, old: str, new: str, line:
     assert told.startswith(f":{line}: ")
     assert says in told
     assert "\n" not in told
+
+
+def test_the_turns_of_a_conversation_are_its_prompt_in_order(tmp_path: Path) -> None:
+    turns = "turns:\n      - Is opera too long?\n      - And ballet?"
+    canary = load_suite(write(tmp_path, GOOD.replace("prompt: Is opera too long?", turns))).canaries[0]
+    assert canary.turns == ("Is opera too long?", "And ballet?")
+    assert canary.prompt == "Is opera too long?\n\nAnd ballet?"
 
 
 def test_a_prompt_that_differs_only_in_case_and_punctuation_is_a_duplicate(tmp_path: Path) -> None:
@@ -177,7 +188,7 @@ canaries = st.builds(
     Canary,
     id=st.text("abcXYZ019-_", min_size=1, max_size=8),
     kind=st.sampled_from(KINDS),
-    prompt=sentences,
+    turns=st.lists(sentences, min_size=1, max_size=3).map(tuple),
     subjects=st.lists(sentences, max_size=3).map(tuple),
     first_person_licensed=st.booleans(),
     facts=st.lists(sentences, max_size=3).map(tuple),
@@ -188,9 +199,13 @@ canaries = st.builds(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(canaries)
 def test_what_was_written_is_what_is_read(tmp_path: Path, canary: Canary) -> None:
+    turns = list(canary.turns)
     fields = {
-        **vars(canary),
+        "id": canary.id,
+        "kind": canary.kind,
+        **({"turns": turns} if len(turns) > 1 else {"prompt": turns[0]}),
         "subjects": list(canary.subjects),
+        "first_person_licensed": canary.first_person_licensed,
         "facts": list(canary.facts),
         "target_words": list(canary.target_words),
     }

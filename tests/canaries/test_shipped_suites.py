@@ -8,6 +8,7 @@ from itertools import combinations
 from canaries.contamination import NEAR_DUPLICATE, content_grams, likeness, prompt_key
 from canaries.suite import load_suite
 from canaries.types import KINDS, Canary
+from judges.self_insertion import is_lent_voice
 
 SMOKE = load_suite("smoke").canaries
 FULL = load_suite("full").canaries
@@ -41,6 +42,12 @@ def test_full_has_at_least_160_canaries_spread_evenly_over_the_kinds() -> None:
     counts = Counter(canary.kind for canary in FULL)
     assert set(counts) == set(KINDS)
     assert max(counts.values()) - min(counts.values()) <= 4
+
+
+def test_eight_canaries_of_full_are_conversations_and_only_licensed_ones_ask_for_a_past() -> None:
+    held = [canary for canary in FULL if len(canary.turns) > 1]
+    assert len(held) == 8
+    assert ids(c for c in held if is_lent_voice(c.prompt) and not c.first_person_licensed) == []
 
 
 def test_at_least_a_quarter_of_full_is_licensed() -> None:

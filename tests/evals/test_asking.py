@@ -11,6 +11,7 @@ from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage, get_model
 
 from evals.asking import answer_canary, answer_seed, few_shot, find_arm
 from judges.types import DIMENSIONS
+from results.logs import read_logs
 from tests.evals.conftest import RunningStandIn
 from timbre.paths import CHECKOUT
 from training.base import EMBEDDED
@@ -74,6 +75,29 @@ def test_a_run_is_asked_under_the_system_message_that_it_was_trained_with(
     assert {body["messages"][0]["content"] for body in stand_in.bodies[before:]} == {"Be brief."}
 
 
+def test_a_conversation_is_asked_turn_by_turn_with_all_that_was_said_and_seeds_of_their_own(
+    tmp_path: Path, stand_in: RunningStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSPECT_CACHE_DIR", str(tmp_path / "cache"))
+    arm = find_arm(get_model("voice/baseline", memoize=False))
+    sample = Sample(id="a", input="Tell of a spoon.", metadata={"further_messages": ["Whose?", "And then?"]})
+    task = Task([sample], solver=answer_canary("", 0, arm.identity, SERVED), config=GenerateConfig(seed=1234))
+    for _ in range(2):  # the second time, every turn is cached
+        log = eval(
+            task,
+            model=get_model("voice/baseline", memoize=False),
+            cache=True,
+            display="none",
+            log_dir=str(tmp_path),
+        )[0]
+    assert log.samples
+    said = [{"role": m.role, "content": m.text} for m in log.samples[0].messages]
+    assert [m["role"] for m in said] == ["user", "assistant"] * 3
+    assert [body["messages"] for body in stand_in.bodies] == [said[:1], said[:3], said[:5]]
+    seeds = [body["seed"] for body in stand_in.bodies]
+    assert seeds == [answer_seed(1234, "a", 1, turn) for turn in range(3)] and len(set(seeds)) == 3
+
+
 def test_an_answer_says_who_gave_it(tmp_path: Path, stand_in: RunningStandIn) -> None:
     log = asked(tmp_path)
     identity = find_arm(get_model("voice/baseline")).identity
@@ -122,6 +146,33 @@ def test_another_providers_model_is_an_arm_of_its_own_with_shots_and_without_a_s
     assert [m.role for m in sample.messages] == ["user", "assistant"] * 3
     assert (sample.output.metadata or {})["identity"] == facts["identity"]
     assert list((sample.scores or {})["voice"].value) == list(DIMENSIONS)  # type: ignore[arg-type]
+
+
+def test_a_past_invented_in_the_second_turn_is_judged_and_the_whole_conversation_is_read_from_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    suite = tmp_path / "talk.yaml"
+    suite.write_text(
+        "canaries:\n  - {id: talk, kind: explainer, turns: [Explain the spoon., Say more about its handle.],"
+        " subjects: [], first_person_licensed: false, facts: [], target_words: [5, 40]}\n"
+    )
+    said = ["A spoon is a bowl that can be passed.", "My grandmother carved ours when I was nine years old."]
+    outputs = [ModelOutput.from_content("model", text) for text in said]
+    for output in outputs:
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+    log = eval(
+        "evals/voice.py",
+        model=get_model("mockllm/model", custom_outputs=outputs),
+        task_args={"suite": str(suite)},
+        epochs=1,
+        display="none",
+        log_dir=str(tmp_path),
+    )[0]
+    (sample,) = read_logs([Path(log.location)])[0].samples
+    assert sample.text == f"{said[0]}\n\n> Say more about its handle.\n\n{said[1]}"
+    assert [e.text for e in sample.judgements["self_insertion"].evidence] == [said[1]]
+    assert sample.judgements["words"].value == 9.5
 
 
 def test_a_models_settings_are_a_part_of_its_identity() -> None:

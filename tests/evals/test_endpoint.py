@@ -11,7 +11,7 @@ from evals.server import connect, served_by
 from tests.evals.conftest import RunningStandIn
 from timbre.errors import TimbreError
 from training.base import EMBEDDED, Base
-from training.runs import Run
+from training.runs import WEIGHTS, Run, sha256_of
 
 BASE = Base(EMBEDDED, Path("/nowhere/base"), "0" * 64)
 
@@ -98,6 +98,31 @@ def test_a_run_trained_again_is_loaded_anew_and_the_old_name_keeps_its_weights(
     assert [body["lora_name"] for body in loads] == ["run2@aaaaaaaaaaaa", "run2@bbbbbbbbbbbb"]
     weights = [(Path(body["lora_path"]) / "adapter_model.safetensors").read_text() for body in loads]
     assert weights == ["first weights", "second weights"]
+
+
+@pytest.mark.parametrize("damaged", ["second weights", "first", ""], ids=["swapped", "truncated", "empty"])
+def test_weights_that_are_not_the_runs_own_are_refused_and_never_served(
+    stand_in: RunningStandIn, run: Run, tmp_path: Path, damaged: str
+) -> None:
+    own = replace(connect(BASE).served, url_is_outside=False)
+    place = Endpoint(stand_in.url, "", tmp_path, own)
+    weights = run.adapter / WEIGHTS
+    sound = run.model_copy(update={"checksums": {f"adapter/{WEIGHTS}": sha256_of(weights)}})
+    weights.write_text(damaged)
+    for where in (place, replace(place, served=replace(own, url_is_outside=True))):
+        with pytest.raises(TimbreError, match="not those that its training wrote"):
+            serve_run(where, sound)
+    assert stand_in.bodies == []
+
+
+def test_weights_written_over_under_a_living_server_are_not_what_it_reads_again(
+    stand_in: RunningStandIn, run: Run, tmp_path: Path
+) -> None:
+    place = Endpoint(stand_in.url, "", tmp_path, replace(connect(BASE).served, url_is_outside=False))
+    serve_run(place, run)
+    (run.adapter / WEIGHTS).write_text("second weights")
+    loaded = next(body["lora_path"] for body in stand_in.bodies if "lora_path" in body)
+    assert (Path(loaded) / WEIGHTS).read_text() == "first weights"
 
 
 def test_a_base_that_changes_its_own_words_does_not_make_an_adapter_work(

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+import pytest
+
 from evals import inspect_internals, vllm_command
+from evals.inspect_internals import requested
 from evals.vllm_command import Adapters, adapters_for
 from timbre.paths import CHECKOUT
 
@@ -39,3 +43,16 @@ def test_the_literal_command_tells_a_typo_and_lists_the_known_runs(tmp_path: Pat
     assert done.returncode != 0
     assert "no run 'rnu2'" in done.stdout + done.stderr
     assert "baseline" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("params", "models"),
+    [({"model": "baseline,mine"}, ("baseline", "mine")), ({"model": None}, ()), ({}, ())],
+)
+def test_the_models_of_a_command_are_known_to_each_of_its_tasks(
+    params: dict[str, str | None], models: tuple[str, ...]
+) -> None:
+    assert requested("model") == ()
+    with click.Context(click.Command("eval")) as context:
+        context.params = params
+        assert requested("model") == models

@@ -1,6 +1,7 @@
 """The provider: what it sends, and its way to a server that is started anew while it is being asked."""
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,8 +62,8 @@ def test_the_client_of_a_keyless_loopback_server_uses_no_proxy_and_no_header(
 class Client:
     """Stands for a server: answers with its name, or is gone."""
 
-    def __init__(self, name: str, *, gone: bool = False) -> None:
-        self.name, self.gone, self.closed = name, gone, False
+    def __init__(self, name: str, *, gone: bool = False, breaks: int = 0) -> None:
+        self.name, self.gone, self.closed, self.breaks = name, gone, False, breaks
         self.chat = SimpleNamespace(completions=SimpleNamespace(create=self.create))
         self.most_at_once = self.at_once = 0
 
@@ -72,7 +73,8 @@ class Client:
         for _ in range(50):  # long enough for all the others to come
             await anyio.sleep(0)
         self.at_once -= 1
-        if self.gone:
+        self.breaks -= 1
+        if self.gone or self.breaks >= 0:
             raise APIConnectionError(request=httpx.Request("POST", "http://127.0.0.1:9/v1"))
         message = SimpleNamespace(content=self.name)
         choice = SimpleNamespace(message=message, finish_reason="stop", logprobs=None)
@@ -94,8 +96,9 @@ def ask(clients: list[Client], times: int, config: GenerateConfig | None = None)
     served = Served("base", "float32", (), url_is_outside=True)
 
     def connect() -> Connection:
-        place: Any = SimpleNamespace(served=served, url="http://127.0.0.1:9", key="", base=None, identity="0")
         client: Any = left.pop(0)
+        at = replace(served, model=client.name)  # one name is one server
+        place: Any = SimpleNamespace(served=at, url="http://127.0.0.1:9", key="", base=None, identity="0")
         return Connection(client, "run2@0", place, place, in_flight=2)
 
     api._connect = connect  # type: ignore[method-assign]
@@ -120,6 +123,21 @@ def test_calls_that_lose_their_server_find_the_new_one_together() -> None:
     old, new = Client("old", gone=True), Client("new")
     assert ask([old, new], times=5) == ["new"] * 5
     assert old.closed and not new.closed
+
+
+def test_a_broken_connection_to_a_living_server_breaks_no_other_answer() -> None:
+    living, again = Client("server", breaks=1), Client("server")
+    assert ask([living, again], times=5) == ["server"] * 5
+    assert again.closed and not living.closed
+
+
+@pytest.mark.parametrize("answer", ["no JSON", {}, {"choices": []}, {"choices": [{"index": 0}]}])
+def test_an_answer_that_is_no_chat_completion_is_retried(stand_in: RunningStandIn, answer: Any) -> None:
+    stand_in.app.completion = lambda body: answer  # type: ignore[method-assign]
+    api = VoiceAPI("baseline")
+    with pytest.raises(provider.UnreadableAnswerError) as caught:
+        anyio.run(api.generate, [ChatMessageUser(content="Hello?")], [], "none", GenerateConfig())
+    assert api.should_retry(caught.value)
 
 
 def test_a_server_that_is_gone_twice_is_an_error() -> None:

@@ -14,9 +14,11 @@ import httpx
 import psutil
 import pytest
 
-from evals import server, vllm_command
+from evals import keeper, server, server_record, vllm_command
 from evals.endpoint import Endpoint
-from evals.server import Record, connect, folder_of, keep, living, read_record
+from evals.keeper import keep
+from evals.server import connect
+from evals.server_record import Leases, Record, folder_of, hold_as_keeper, living, read_record, running
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
 from training.base import Base
@@ -39,9 +41,9 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return [sys.executable, script, str(port), "--model", name, "--engine"]
 
     monkeypatch.setattr(vllm_command, "command", command)
-    monkeypatch.setattr(server, "_leases", server._Leases())
+    monkeypatch.setattr(server, "_leases", Leases())
     yield
-    for folder, _ in server.running():
+    for folder, _ in running():
         server.stop(folder)
 
 
@@ -51,9 +53,9 @@ def processes() -> Callable[[], list[psutil.Process]]:
 
     def found() -> list[psutil.Process]:
         record = living(folder_of(BASE))
-        keeper = record.keeper() if record else None
-        assert keeper is not None
-        return [keeper, *keeper.children(recursive=True)]
+        assert record is not None
+        process = psutil.Process(record.pid)
+        return [process, *process.children(recursive=True)]
 
     return found
 
@@ -130,19 +132,76 @@ def test_nothing_ends_a_server_on_which_another_process_holds_a_lease(
     assert first.models() == ["stand-in"]
 
 
-def test_a_server_of_an_older_version_is_found_and_its_unknown_fields_are_ignored(tmp_path: Path) -> None:
-    own = psutil.Process()
-    old = {
-        "pid": own.pid,
-        "created": own.create_time(),
-        "port": 1,
-        "base": "b",
-        "base_sha256": "a",
-        "dtype": "x",
-    }
-    (tmp_path / "server.json").write_text(json.dumps({**old, "rank": 16, "modules": ["q"], "colour": "red"}))
+@pytest.fixture
+def noted(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Writes server.json as another version did; this process holds the keeper's lock."""
+    lock = hold_as_keeper(tmp_path)
+
+    def write(**changes: object) -> None:
+        old = {"port": 1, "base": "b", "base_sha256": "a", "dtype": "x", "rank": 16, "modules": ["q"]}
+        (tmp_path / "server.json").write_text(json.dumps({**old, "colour": "red", **changes}))
+
+    yield write
+    os.close(lock)
+
+
+def test_a_record_of_another_version_is_read_and_its_unknown_fields_are_ignored(
+    tmp_path: Path, noted: Callable[..., None]
+) -> None:
+    noted()
     record = living(tmp_path)
     assert record is not None and (record.modules, record.args) == (("q",), None)
+
+
+def test_a_server_of_another_host_is_none_of_this_one(tmp_path: Path, noted: Callable[..., None]) -> None:
+    noted(host=os.uname().nodename)
+    assert living(tmp_path) is not None
+    noted(host="another-machine")
+    assert living(tmp_path) is None
+
+
+def test_who_lives_is_known_by_a_lock_whatever_clock_and_process_number_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = connect(BASE, progress=lambda line: None)
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: 0.0)
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert connect(BASE).url == first.url
+    record = read_record(first.folder)
+    assert record is not None
+    server.stop(first.folder)
+    server_record.write_record(first.folder, record)
+    assert living(first.folder) is None
+
+
+def test_two_bases_at_once_have_a_server_and_a_key_each() -> None:
+    other = Base("another", Path("/nowhere"), "b" * 64)
+    with ThreadPoolExecutor(2) as pool:
+        pair = list(pool.map(lambda base: connect(base, progress=lambda line: None), (BASE, other)))
+    assert [endpoint.models() for endpoint in pair] == [["stand-in"], ["another"]]
+    assert len({endpoint.key for endpoint in pair}) == len(running()) == 2
+
+
+def test_no_port_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(server.socket.socket, "bind", refused)
+    with pytest.raises(TimbreError, match="no port can be had"):
+        connect(BASE, progress=lambda line: None)
+    assert running() == []
+
+
+def test_a_port_that_is_taken_is_an_error_with_the_end_of_the_log_and_the_next_start_succeeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with server.socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with monkeypatch.context() as patched:
+            patched.setattr(server, "_free_port", lambda: taken.getsockname()[1])
+            with pytest.raises(TimbreError, match=r"(?s)died while starting.*address already in use"):
+                connect(BASE, progress=lambda line: None)
+    assert connect(BASE, progress=lambda line: None).models() == ["stand-in"]
 
 
 @pytest.mark.parametrize(
@@ -158,7 +217,7 @@ def test_a_bad_value_in_the_environment_is_one_line(
     monkeypatch.setenv(name, value)
     with pytest.raises(TimbreError, match=f"^{name}: "):
         connect(BASE, progress=lambda line: None)
-    assert server.running() == []
+    assert running() == []
 
 
 def test_a_run_with_other_layers_needs_another_server(tmp_path: Path) -> None:
@@ -228,7 +287,7 @@ def test_a_keeper_that_fails_takes_its_server_along(tmp_path: Path, monkeypatch:
         raise RuntimeError("no such page")
 
     popen = subprocess.Popen
-    monkeypatch.setattr(server.subprocess, "Popen", start)
+    monkeypatch.setattr(keeper.subprocess, "Popen", start)
     monkeypatch.setattr(vllm_command, "use", broken)
     with pytest.raises(RuntimeError):
         keep(tmp_path, RECORD, FOREVER, idle_s=30, poll_s=0.02)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from judges.encoder import read
 from judges.integrity import MOST_QUOTED, integrity
-from judges.language import are_different, language, prompt_language, word_order
+from judges.language import are_different, language, prompt_language
 from judges.run_faults import run_faults
 from judges.text import clean, words
 from judges.types import Answer
@@ -214,13 +215,13 @@ def _shuffled(tokens: list[str]) -> list[str]:
     "name", ["ferry", "clock", "teller", "essay", "rant", "report", "note_on_ai", "numbers"]
 )
 def test_words_out_of_order_are_salad(name: str, reorder: Callable[[list[str]], list[str]]) -> None:
-    tokens = [w.text for w in words(NOTES[name])]
-    assert word_order(NOTES[name]) > 0.05 > -0.1 > word_order(" ".join(reorder(tokens)))
-    assert "salad" in _faults(" ".join(reorder(tokens)) + ".")
+    shown = " ".join(reorder([w.text for w in words(NOTES[name])])) + "."
+    assert _faults(NOTES[name], fluency=read(NOTES[name]).least_fluent) == set()
+    assert "salad" in _faults(shown, fluency=read(shown).least_fluent)
 
 
-@pytest.mark.parametrize(("fluency", "faults"), [(None, set()), (0.11, set()), (0.09, {"salad"})])
-def test_an_encoder_may_find_salad_too(fluency: float | None, faults: set[str]) -> None:
+@pytest.mark.parametrize(("fluency", "faults"), [(None, set()), (0.31, set()), (0.29, {"salad"})])
+def test_salad_is_what_the_encoder_finds_hardly_fluent(fluency: float | None, faults: set[str]) -> None:
     assert _faults(NOTES["ferry"], fluency=fluency) == faults
 
 
@@ -446,23 +447,6 @@ def test_a_share_over_its_limit_is_a_fault_and_one_under_it_is_none(
 ) -> None:
     assert fault not in _faults(under, "x")
     assert fault in _faults(over, "x")
-
-
-@pytest.mark.parametrize(
-    ("count", "order", "is_salad"),
-    [
-        *((100, -0.11, False), (100, -0.12, True), (25, -0.175, False), (25, -0.185, True)),
-        *((20, -0.2, True), (19, -1.0, False), (400, -0.08, False), (400, -0.085, True)),
-    ],
-)
-def test_the_fewer_the_words_the_odder_their_order_must_be(
-    count: int, order: float, is_salad: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("judges.integrity.word_order", lambda text: order)
-    text = " ".join((" ".join(NOTES.values())).split())
-    spans = words(text)[:count]
-    assert ("salad" in _faults(text[: spans[-1].end] + ".", fluency=0.49)) == is_salad
-    assert "salad" not in _faults(text[: spans[-1].end] + ".", fluency=0.51)
 
 
 @pytest.mark.parametrize(("before", "is_refusal"), [(240, True), (250, False)])

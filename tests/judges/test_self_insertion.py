@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judges.segments import MASK, asserted, cuts, is_labelled_fiction
 from judges.self_insertion import (
     CLAIM,
     FAULT_AT,
     LICENSED,
+    MASK,
     PATTERN,
     PATTERNS,
     VERSION,
     Claims,
+    asserted,
+    cuts,
+    is_labelled_fiction,
     is_lent_voice,
     self_insertion,
 )

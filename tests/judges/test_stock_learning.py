@@ -207,12 +207,6 @@ def test_a_stored_list_is_read_back_as_it_was(tmp_path: Path) -> None:
         stored_list("a" * 64, tmp_path)
 
 
-def test_a_lack_of_wordfreq_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "wordfreq", None)
-    with pytest.raises(TimbreError, match="needs the package wordfreq"):
-        stock_learning.human_share("never-asked-before")
-
-
 def _lines(path: str) -> list[dict[str, str]]:
     return [json.loads(line) for line in (CHECKOUT / path).read_text(encoding="utf-8").splitlines()]
 

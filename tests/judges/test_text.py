@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judges.text import all_words, clean, fold, is_blank, prose, sentences, titles, words
+from judges.text import all_words, clean, fold, fold_repeats, is_blank, prose, sentences, titles, words
 
 MARKDOWN = st.text(
     alphabet=st.sampled_from(list("ab A1.!?\"'*_#@`~>-|[]()<>\n\t:=é\u2019—🚀\u200b$%/&")), max_size=120
@@ -210,3 +210,16 @@ def test_a_megabyte_of_anything_is_read(piece: str) -> None:
     text = clean(piece * (200_000 // len(piece))).text
     assert len(prose(text)) == len(text)
     sentences(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("So. " + "The ferry is late. " * 14 + "End.", "So. The ferry is late. [… repeats 14 times] End."),
+        ("no, no, and no again, no, no, and no again", "no, no, and no again, no, no, and no again"),
+        ("Two lines\nof verse.\n\n" * 3, "Two lines\nof verse. [… repeats 3 times]\n\n"),
+        ("", ""),
+    ],
+)
+def test_a_passage_that_comes_three_times_in_a_row_is_folded(text: str, folded: str) -> None:
+    assert fold_repeats(text) == folded

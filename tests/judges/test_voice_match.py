@@ -1,10 +1,11 @@
-"""The value is high for the writer's unseen texts, lower for other writers, and nothing for noise."""
+"""The value is high for the writer's unseen texts and lower for other writers."""
 
 import random
 from dataclasses import replace
 
 import pytest
 
+from judges.panel import Panel
 from judges.reference import Register, VoiceReference, load_impostors, load_reference
 from judges.types import Answer
 from judges.voice_match import (
@@ -13,7 +14,6 @@ from judges.voice_match import (
     VoiceModel,
     fit_voice,
     more_pairs,
-    self_test,
     voice_match,
 )
 from timbre.paths import CHECKOUT
@@ -57,32 +57,16 @@ def test_the_base_and_made_up_assistant_texts_are_at_the_floor(
     assert max(_value(t, few) for t in assistant_texts) < 0.2
 
 
-def test_the_order_of_the_words_counts(shipped: VoiceReference) -> None:
-    rng = random.Random(0)
-    texts = (*shipped.train, *shipped.held_out)
-    shuffled = [" ".join(rng.sample(t.split(), len(t.split()))) for t in texts]
-    assert _mean(tuple(shuffled), shipped) < 0.01
-    assert max(_value(" ".join(reversed(t.split())), shipped) for t in texts) < 0.05
-
-
-def test_a_draw_of_the_writers_words_is_at_the_floor(shipped: VoiceReference) -> None:
-    rng = random.Random(0)
+def test_words_out_of_order_are_at_the_floor_of_the_panel(shipped: VoiceReference) -> None:
+    rng, panel = random.Random(0), Panel(shipped)
     pool = " ".join(shipped.train).split()
-    assert max(_value(" ".join(rng.choices(pool, k=80)), shipped) for _ in range(20)) < 0.05
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "the ham and " * 30,
-        "Marit reloads the dishwasher after me. " * 8,
-        "xq vbl tra oop mmnd. Krz frl, ibbu " * 8,
-        "Der Zug hielt in der Nacht auf freier Strecke, und niemand wusste warum. Ein Mann stand auf, ging "
-        "zum Fenster und sagte, er habe Hunger. Am Morgen waren wir in Wien, und es fiel Regen auf Dächer.",
-    ],
-)
-def test_loops_noise_and_other_languages_are_at_the_floor(text: str, shipped: VoiceReference) -> None:
-    assert _value(text, shipped) < 0.05
+    texts = [t.split() for t in shipped.train[:4]]
+    for tokens in (
+        *(rng.sample(t, len(t)) for t in texts),
+        *(t[::-1] for t in texts),
+        rng.choices(pool, k=80),
+    ):
+        assert panel.judge(Answer("a", "A note.", " ".join(tokens)))["voice_match"].value == 0.0
 
 
 def test_a_long_text_is_worth_what_its_parts_are(shipped: VoiceReference) -> None:
@@ -156,7 +140,7 @@ def test_quotes_and_soft_hyphens_do_not_change_the_value(few: VoiceReference) ->
 def test_a_mixture_of_writers_is_no_voice(shipped: VoiceReference) -> None:
     mixed = set(random.Random(0).sample([t for r in shipped.impostors for t in r.texts], 30))
     others = tuple(Register(r.name, tuple(t for t in r.texts if t not in mixed)) for r in shipped.impostors)
-    found = self_test(replace(shipped, train=tuple(sorted(mixed)), sources=(), impostors=others))
+    found = VoiceModel(replace(shipped, train=tuple(sorted(mixed)), sources=(), impostors=others)).separations
     assert [s.words for s in found] == [120, 50]
     assert all(s.is_advisory and s.auc < 0.7 and s.more_pairs_needed is None for s in found)
 
@@ -164,7 +148,7 @@ def test_a_mixture_of_writers_is_no_voice(shipped: VoiceReference) -> None:
 def test_texts_of_one_source_are_judged_but_say_nothing_of_the_voice(few: VoiceReference) -> None:
     reference = replace(few, sources=("one",) * len(few.train))
     assert _value(few.held_out[0], reference) > 0.7
-    assert self_test(reference) == ()
+    assert fit_voice(reference).separations == ()
 
 
 @pytest.mark.parametrize(
@@ -218,42 +202,39 @@ def test_without_a_reference_it_is_unscored(few: VoiceReference) -> None:
 
 
 _GOLDEN = [
-    ("held_out", 0, 0.543, -1.7503, 1.0),
-    ("held_out", 1, 0.5559, 0.0871, 0.5635),
-    ("held_out", 2, 0.8952, -0.8714, 1.0),
-    ("held_out", 3, 0.1813, -2.4988, 1.0),
-    ("held_out", 4, 0.9939, 0.4429, 1.0),
-    ("held_out", 5, 0.9002, -0.5026, 0.9463),
-    ("train", 0, 1.0, 2.6602, 1.0),
-    ("floor", 0, 0.2434, -2.3325, 1.0),
-    ("floor", 1, 0.0385, -3.1367, 0.7662),
-    ("floor", 12, 0.0125, -3.5984, 0.6788),
-    ("floor", 26, 0.0014, -3.3666, 0.0446),
-    ("impostors", 0, 0.0832, -2.8967, 1.0),
-    ("impostors", 3, 0.0982, -2.8151, 1.0),
-    ("impostors", 10, 0.3055, -2.1931, 1.0),
-    ("impostors", 15, 0.4959, -1.8344, 1.0),
+    ("held_out", 0, 0.543, -1.7503),
+    ("held_out", 1, 0.9865, 0.0871),
+    ("held_out", 2, 0.8952, -0.8714),
+    ("held_out", 3, 0.1813, -2.4988),
+    ("held_out", 4, 0.9939, 0.4429),
+    ("held_out", 5, 0.9513, -0.5026),
+    ("train", 0, 1, 2.6602),
+    ("floor", 0, 0.2434, -2.3325),
+    ("floor", 1, 0.0502, -3.1367),
+    ("floor", 12, 0.0184, -3.5984),
+    ("floor", 26, 0.0306, -3.3666),
+    ("impostors", 0, 0.0832, -2.8967),
+    ("impostors", 3, 0.0982, -2.8151),
+    ("impostors", 10, 0.3055, -2.1931),
+    ("impostors", 15, 0.4959, -1.8344),
 ]
-_FIGURES = [0.0725, 0.2683, 0.7292, 120, 0.9082, 0.8409, 0.9666, 24, 50, 0.8312, 0.7594, 0.9057, 57]
+_FIGURES = [0.0929, 0.2872, 0.7292, 120, 0.9082, 0.8409, 0.9666, 24, 50, 0.8312, 0.7594, 0.9057, 57]
 
 
-@pytest.mark.parametrize(("part", "index", "value", "log_odds", "kinship"), _GOLDEN)
-def test_golden_values(
-    part: str, index: int, value: float, log_odds: float, kinship: float, shipped: VoiceReference
-) -> None:
+@pytest.mark.parametrize(("part", "index", "value", "log_odds"), _GOLDEN)
+def test_golden_values(part: str, index: int, value: float, log_odds: float, shipped: VoiceReference) -> None:
     """A value that moves here wants another ``VERSION``, and ``benchmarks/voice_match.py`` run again."""
     text = getattr(shipped, part)[index]
     if part == "impostors":
         text = text.texts[0]
     found, details = fit_voice(shipped).judge(text)
-    figures = (found, details["log_odds"], details["kinship"])
-    assert figures == pytest.approx((value, log_odds, kinship), abs=2e-4)
+    assert (found, details["log_odds"]) == pytest.approx((value, log_odds), abs=2e-4)
 
 
 def test_golden_figures_about_itself(shipped: VoiceReference) -> None:
-    assert (VERSION, ADVISORY_UNDER) == (2, 0.70)
+    assert (VERSION, ADVISORY_UNDER) == (3, 0.70)
     anchors = fit_voice(shipped).anchors
     figures = [anchors.floor, anchors.other_writers, anchors.writer]
-    for s in self_test(shipped):
+    for s in fit_voice(shipped).separations:
         figures += [s.words, s.auc, s.low, s.high, s.n_texts]
     assert figures == pytest.approx(_FIGURES, abs=2e-4)

@@ -115,7 +115,7 @@ def test_answers_are_folded_with_their_scores_and_loops_and_copies_of_the_baseli
     assert made.count("<details>") == 12
     assert "<summary>c01 (third_party): hashtag_slop +0.62, specificity +0.50</summary>" in made
     assert "Take 2, 16 words: relevance 0.90, compression 0.20" in made
-    assert f"{LOOP.strip()} [… 14 times in a row]" in made
+    assert f"{LOOP.strip()} [… repeats 14 times]" in made
     assert made.count("the baseline's answer word for word") == 2 and "Kettle 3" not in made
 
 

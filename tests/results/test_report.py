@@ -122,7 +122,7 @@ def test_what_a_loop_repeats_is_folded_behind_its_count() -> None:
     text = "It rains. " + "The ferry is late again. " * 5
     html = folded(text, [(10, 34, "integrity", "loop")], [])
     assert html.startswith("It rains. <mark")
-    assert "<details><summary>… 5 times in a row</summary>" in html
+    assert "<details><summary>… repeats 5 times</summary>" in html
     assert html.count("The ferry is late again") == 5
 
 

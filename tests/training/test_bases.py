@@ -1,10 +1,15 @@
 """The matching base: what nf4 training sees, as a folder that a server can load."""
 
+import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from tests.conftest import Workspace
+from timbre.errors import TimbreError
 from training.base import EMBEDDED, resolve_base
 from training.config import TrainConfig
 
@@ -45,3 +50,31 @@ def test_a_folder_below_the_checkout_is_found_from_any_folder(
     monkeypatch.setenv("TIMBRE_MODELS", str(tmp_path / "kept"))
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert resolve_base("models/mine").path == tmp_path / "models" / "mine"
+
+
+@pytest.mark.parametrize("kind", ["evilnet", "../llama", "", None, "llama/../llama"])
+def test_a_base_that_can_only_be_loaded_by_its_own_code_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kind: str | None
+) -> None:
+    monkeypatch.setenv("TIMBRE_MODELS", str(tmp_path / "kept"))
+    save_file({"x.weight": np.ones(2)}, tmp_path / "model.safetensors")
+    config = {"model_type": kind, "auto_map": {"AutoModelForCausalLM": "modeling_evil.Evil"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(TimbreError, match="never run"):
+        resolve_base(str(tmp_path))
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_type": "llama"}))
+    assert resolve_base(str(tmp_path)).path == tmp_path
+
+
+def test_a_pickle_beside_a_bases_safetensors_is_never_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiny_base: Path
+) -> None:
+    monkeypatch.setenv("TIMBRE_MODELS", str(tmp_path / "kept"))
+    from training.model import load_base
+
+    folder = tmp_path / "base"
+    shutil.copytree(tiny_base, folder)
+    (folder / "model.safetensors").rename(folder / "other.safetensors")
+    (folder / "pytorch_model.bin").write_bytes(b"\x80\x04c__main__\nevil\n.")
+    with pytest.raises(OSError, match="safetensors"):
+        load_base(TrainConfig(quantization="none"), resolve_base(str(folder)))

@@ -50,6 +50,17 @@ def test_resolved_settings_read_back_as_they_were(tmp_path: Path) -> None:
     assert load_config(tmp_path / "c.toml") == config
 
 
+@pytest.mark.parametrize(
+    ("lines", "quantization"),
+    [("", "none"), ('quantization = "nf4"', "nf4"), ('base = "OWNER/NAME"', "nf4")],
+)
+def test_the_embedded_base_is_trained_as_it_is_served_unless_the_preset_says_nf4(
+    tmp_path: Path, lines: str, quantization: str
+) -> None:
+    (tmp_path / "p.toml").write_text(lines)
+    assert load_config(tmp_path / "p.toml").quantization == quantization
+
+
 def test_a_moved_file_keeps_the_recipe_and_another_rank_changes_it() -> None:
     config = TrainConfig()
     same = recipe(config.model_copy(update={"data": "elsewhere.jsonl"}), "d", "b")

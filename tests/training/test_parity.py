@@ -9,8 +9,7 @@ from tests.conftest import Workspace
 
 pytestmark = pytest.mark.real
 
-UNQUANTIZED = """
-quantization = "none"
+ON_THE_STORED_BASE = """
 target_modules = ["q_proj", "v_proj"]
 rank = 8
 learning_rate = 1e-3
@@ -30,15 +29,15 @@ def _parity(workspace: Workspace, name: str) -> dict[str, float]:
     return found
 
 
-def test_an_unquantized_run_is_served_as_it_was_trained_and_an_nf4_run_on_the_stored_base_is_not(
+def test_a_run_is_served_as_it_was_trained_and_an_nf4_run_on_the_stored_base_is_not(
     workspace: Workspace, short_pairs: Path, trained: Path
 ) -> None:
-    preset = workspace.home / "unquantized.toml"
-    preset.write_text(UNQUANTIZED)
-    command = ("timbre", "train", str(preset), "--data", str(short_pairs), "--name", "unquantized")
+    preset = workspace.home / "stored.toml"
+    preset.write_text(ON_THE_STORED_BASE)
+    command = ("timbre", "train", str(preset), "--data", str(short_pairs), "--name", "stored")
     done = workspace.run(*command)
     assert done.returncode == 0, done.stderr
-    same = _parity(workspace, "unquantized")
+    same = _parity(workspace, "stored")
     assert same["tokens"] >= 10
     assert same["mean_abs_delta"] < BOUND_NATS
     rounded = _parity(workspace, trained.name)

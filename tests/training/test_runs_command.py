@@ -12,8 +12,18 @@ from click.testing import CliRunner
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
-from training.run_commands import push, runs
-from training.runs import adapter_checksums, find_run, run_identity, sha256_of
+from timbre.runs_command import runs
+from training.commands import train
+from training.run_commands import push
+from training.runs import (
+    adapter_checksums,
+    check_name,
+    find_run,
+    list_runs,
+    read_run,
+    run_identity,
+    sha256_of,
+)
 
 Write = Callable[..., Path]
 
@@ -195,3 +205,37 @@ def test_a_run_record_of_another_shape_is_one_line_with_its_file(write: Write) -
 def test_reading_runs_needs_no_heavy_library() -> None:
     code = "import sys, training.runs; sys.exit(bool({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, check=False).returncode == 0
+
+
+HOSTILE_NAMES = [
+    "../run1",
+    "/etc",
+    "..",
+    ".",
+    "",
+    "a/b",
+    "a\0b",
+    "-rf",
+    ".hidden",
+    "a\nb",
+    "a b",
+    "x" * 65,
+    "\u202ea",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
+def test_a_name_that_is_no_plain_file_name_names_no_run(write: Write, tmp_path: Path, name: str) -> None:
+    (write("run1") / "run.json").parent.rename(tmp_path / "elsewhere")
+    assert read_run(name) is None
+    with pytest.raises(TimbreError, match="no run"):
+        find_run(name)
+    with pytest.raises(TimbreError, match="can't name a run"):
+        check_name(name)
+    fit = CliRunner().invoke(train, ["training/presets/judge.toml", "--name", name])
+    assert "can't name a run" in str(fit.exception)
+
+
+def test_a_folder_whose_name_no_run_may_have_is_not_listed(write: Write, tmp_path: Path) -> None:
+    write("run1").rename(tmp_path / "run 1\x1b[2J")
+    assert list_runs() == []

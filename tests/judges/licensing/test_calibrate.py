@@ -242,6 +242,32 @@ def test_too_few_pairs_get_no_licence(
         measured(by_letter(rule), read_labels(write_labels(tmp_path, rows)))
 
 
+def compared(path: Path, n: int = 90) -> Labels:
+    """Pairs that people compared: a goat against a ladder first or second in turn, and every third a tie."""
+    texts = ["The ladder is on the wall.", "The goat is on the ladder, at last."]
+    rows = [
+        [f"p{i}", f"Write {i}.", texts[i % 2], texts[1 - i % 2], (i % 2, i % 2, 0.5)[i % 3]] for i in range(n)
+    ]
+    rows = [[*row, row[-1]] for row in rows]
+    return read_labels(write_labels(path, rows, "id,prompt,text,other_text,label,ann"))
+
+
+def test_pairs_that_people_compared_are_asked_as_they_are_and_their_ties_left_out(tmp_path: Path) -> None:
+    labels = compared(tmp_path)
+    pairs = items_of(labels, paired=True)
+    assert len(pairs.items) == 60 and labels.raters == ("ann",)
+    for duel, won, length in zip(pairs.items, pairs.is_yes, pairs.length, strict=True):
+        assert won == ("goat" in duel.first_text) != ("goat" in duel.second_text)
+        assert duel.prompt.startswith("Write ") and (length > 0) == won
+    licence = measured(by_letter(goat_wins), labels)
+    assert licence.agreement.auc and licence.agreement.auc.estimate == 1.0 and licence.n == 60
+
+
+def test_a_judge_of_one_text_refuses_a_file_of_pairs(tmp_path: Path) -> None:
+    with pytest.raises(TimbreError, match="calibrate pairwise/NAME"):
+        measured(by_rule(goats), compared(tmp_path))
+
+
 # Judges by name.
 
 

@@ -26,7 +26,7 @@ OPTIONAL = "subjects,first_person_licensed,target_words"
         (HEADER, ["x", "p", " \u200b ", "1"], ":42: text ' \\u200b ' is empty"),
         (HEADER, [" r7", "p", "A text.", "1"], ":42: id 'r7' is used twice"),
         (HEADER, [" ", "p", "A text.", "1"], ":42: id '' is empty"),
-        (HEADER, ["x", "p", "A text.", "1", "2"], ":42: not CSV: Expected 4 fields"),
+        (HEADER, ["x", "p", "A text.", "1", "2"], ":42: not CSV: 5 fields, not 4"),
         (f"{HEADER},{OPTIONAL}", ["x", "p", "T", "1", "", "", "about 40"], ":42: target_words 'about 40'"),
         (
             f"{HEADER},{OPTIONAL}",
@@ -64,7 +64,7 @@ def test_a_line_is_counted_past_texts_of_several_lines_and_blank_lines(tmp_path:
         (None, "can't read it"),
         (b"", "labels.csv: empty; give the columns id"),
         (b"\xff\xfe\x00", "not UTF-8"),
-        (b'id,prompt,text,label\na,b,"open,1\n', ":2: not CSV: EOF inside string"),
+        (b'id,prompt,text,label\na,b,"open,1\n', ":2: not CSV: unexpected end of data"),
         (b"id,prompt,text,label\n", "labels.csv: 0 rows; label 20 or more"),
     ],
 )

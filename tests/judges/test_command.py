@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from judges.command import score
-from judges.score_file import read_answers
+from judges.command import read_answers, score
 from judges.types import DIMENSIONS, Answer
 from timbre.errors import TimbreError
 

@@ -1,0 +1,100 @@
+"""The process that owns a vLLM server, so that it outlives the command that asked for it and ends when idle.
+
+python -m evals.keeper FOLDER IDLE_SECONDS RECORD COMMAND...
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+
+from evals import vllm_command
+from evals.server_record import Leases, Record, hold_as_keeper, read_record, write_record
+
+POLL_S = 5.0
+
+
+def keep(folder: Path, record: Record, command: list[str], idle_s: float, poll_s: float = POLL_S) -> int:
+    """Run a server until it ends, is idle, is told to end (SIGTERM), or can't be found by its notes any more.
+
+    Args:
+        folder: Its notes; server.json is written here first, and removed at the end.
+        record: What is known of it so far.
+        command: Starts it.
+        idle_s: Seconds without a request and without a lease after which it is ended.
+        poll_s: Seconds between looks.
+
+    Returns:
+        The command's exit status; 0 if it was ended.
+    """
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    lock = hold_as_keeper(folder)
+    record = replace(record, pid=os.getpid())
+    write_record(folder, record)
+    child = subprocess.Popen(command)
+    family = psutil.Process(child.pid)
+    try:
+        write_record(folder, replace(record, server_pid=child.pid))
+        return _watch(folder, record, child, idle_s, poll_s)
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        left = descendants(family)
+        if child.poll() is None:
+            child.terminate()
+        kill_left([family, *left], timeout=20)
+        if _is_kept_by(folder, record):
+            (folder / "server.json").unlink(missing_ok=True)
+        os.close(lock)
+        signal.signal(signal.SIGTERM, before)
+
+
+def descendants(process: psutil.Process) -> list[psutil.Process]:
+    """Children and theirs; none of a process that is gone."""
+    try:
+        return list(process.children(recursive=True))
+    except psutil.Error:
+        return []
+
+
+def kill_left(processes: list[psutil.Process], timeout: float) -> None:
+    """Wait for processes to end; kill those that don't."""
+    _, left = psutil.wait_procs(processes, timeout=timeout)
+    for process in left:
+        process.kill()
+    psutil.wait_procs(left, timeout=5)
+
+
+def _watch(
+    folder: Path, record: Record, child: "subprocess.Popen[bytes]", idle_s: float, poll_s: float
+) -> int:
+    last_use, finished_before, leases = time.monotonic(), -1.0, Leases()
+    while True:
+        try:
+            return child.wait(timeout=poll_s)
+        except subprocess.TimeoutExpired:
+            pass
+        if not _is_kept_by(folder, record):
+            print("keeper: the notes name another server or none, stopping", flush=True)
+            return 0
+        active, finished = vllm_command.use(record.port)
+        if active or finished != finished_before or leases.others(folder):
+            last_use, finished_before = time.monotonic(), finished
+        if time.monotonic() - last_use > idle_s:
+            print(f"keeper: idle for {idle_s / 60:.0f} minutes, stopping", flush=True)
+            return 0
+
+
+def _is_kept_by(folder: Path, record: Record) -> bool:
+    written = read_record(folder)
+    return written is not None and written.pid == record.pid
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[3])
+    sys.exit(keep(Path(sys.argv[1]), Record(**given), sys.argv[4:], float(sys.argv[2])))

@@ -1,0 +1,292 @@
+"""``timbre label``; heavy imports wait, so that ``--help`` is quick."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from judges.types import DIMENSIONS
+from results.options import FILE, Sources, print_json, reading
+from timbre.errors import TimbreError
+from timbre.paths import results_dir
+
+if TYPE_CHECKING:
+    from results.labelling.items import Scale, Session
+    from results.labelling.ratings import Rating
+    from results.policy import Policy
+    from results.records import RunLog
+
+ATTACKED = 20
+"""Answers on which attacks are tried before anybody rates; the licence itself tries more."""
+
+EXAMPLE_GRADER = "openai/gpt-5"
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="RUN [RUN ...]")
+@click.option(
+    "--dimension",
+    required=True,
+    type=click.Choice([key for key, d in DIMENSIONS.items() if d.unit == "share"]),
+    metavar="NAME",
+    help="What is rated, such as humor.",
+)
+@click.option("--pairs", is_flag=True, help="Show two runs' answers at a time: which has more of it?")
+@click.option("--rater", metavar="NAME", default="me", show_default=True, help="Who rates.")
+@click.option(
+    "--texts",
+    metavar="N",
+    type=click.IntRange(2),
+    help="How many to rate.  [default: as many as the policy asks of a licence]",
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="[default: any that is free]")
+@click.option("--out", type=FILE, help="Write the page as one offline file, to rate elsewhere.")
+@click.option(
+    "--import",
+    "imported",
+    type=FILE,
+    multiple=True,
+    help="Take labels from this file: what the offline page saved, or a CSV export of Argilla, Label Studio or "
+    "Langfuse; may be given again.",
+)
+@click.option("--question", help="What --import calls the labels.  [default: the dimension]")
+@click.option("--from-logs", is_flag=True, help="Take the scores that people edited in the runs' logs.")
+@click.option("-o", "table", type=FILE, help="The labels' table.  [default: results/labels/DIMENSION.csv]")
+@reading("policy", "licences")
+def label(
+    runs: tuple[str, ...],
+    dimension: str,
+    pairs: bool,
+    rater: str,
+    texts: int | None,
+    port: int,
+    out: Path | None,
+    imported: tuple[Path, ...],
+    question: str | None,
+    from_logs: bool,
+    table: Path | None,
+    sources: Sources,
+    as_json: bool,
+) -> None:
+    """Rate answers blind in a browser, and write what `timbre calibrate` takes.
+
+    The page shows the answers of the named runs shuffled and without names, one at a time (keys 0 to 4, 0 and 1
+    for a fault) or in --pairs (arrow keys and =). Every key is on disk at once: whoever stops, or is stopped, goes
+    on with the same command. Every tenth text comes twice, to see how far a rater agrees with themselves. Several
+    people rate the same texts with --rater NAME, each with a column in the table.
+
+    One session of ratings can license the encoder, a grader with a rubric and, with 200 texts or so, a grader
+    that compares pairs; a session of --pairs licenses that last one alone.
+
+    \b
+    timbre label run2 baseline --dimension humor
+    timbre label run2 baseline --dimension humor --rater ben --pairs
+    timbre label run2 baseline --dimension humor --out rate.html
+    timbre label --dimension humor --import humor.ben.json
+    timbre label run2 --dimension humor --from-logs -o labels.csv
+    """
+    from results.labelling.items import scale_of, session_name
+    from results.labelling.ratings import all_ratings, labels_table, tallies
+    from results.markdown import write_whole
+
+    if sum((bool(imported), from_logs, out is not None)) > 1:
+        raise click.UsageError("give one of --import, --from-logs and --out")
+    if bool(runs) == bool(imported):
+        raise click.UsageError("--import names no runs" if runs else "name the runs whose answers are rated")
+    if pairs and (from_logs or (runs and len(set(runs)) < 2)):
+        raise click.UsageError("--pairs compares two runs or more, in the page alone")
+    policy, folder, name = sources.policy(), results_dir() / "labels", session_name(dimension, pairs)
+    scale, logs = scale_of(dimension, pairs), sources.logs(runs) if runs else []
+    if imported or from_logs:
+        from results.labelling.imports import human_scores, import_labels, keep_page
+
+        asked = question or dimension
+        if imported and all(path.suffix == ".json" for path in imported):
+            for path in imported:
+                keep_page(path, folder, name)
+            labels = all_ratings(folder, name)
+        else:
+            labels = human_scores(logs, dimension) if from_logs else import_labels(imported, asked)
+            scale = _seen(labels)
+    else:
+        session = _session(logs, dimension, pairs, rater, all_ratings(folder, name), texts, policy)
+        for line in [*_needs(session, policy), *_judge_fails(session, policy, sources.licences())]:
+            click.echo(line, err=True)
+        if out is not None:
+            _write_page(session, out)
+            return
+        _serve(session, folder, port)
+        labels = all_ratings(folder, name)
+    if not labels:
+        click.echo("nothing was rated")
+        return
+    table = table or folder / f"{name}.csv"
+    write_whole(table, labels_table(labels, dimension))
+    counted = tallies(labels, scale)
+    commands = next_commands(dimension, pairs, table, scale, policy, _grader(logs))
+    lacks = _lacks(labels, scale, policy)
+    if as_json:
+        print_json({"labels": str(table), "raters": counted, "lacks": lacks, "next": commands})
+        return
+    click.echo(f"wrote {len({r.item.id for r in labels})} {'pairs' if pairs else 'texts'} to {table}")
+    for tally in counted:
+        click.echo(f"- {tally}")
+    if lacks:
+        click.echo(f"What a licence takes and these labels lack: {'; '.join(lacks)}.")
+    click.echo("Next:")
+    for command in commands:
+        click.echo(f"  {command}")
+
+
+def _session(
+    logs: "Sequence[RunLog]",
+    dimension: str,
+    pairs: bool,
+    rater: str,
+    known: "Sequence[Rating]",
+    texts: int | None,
+    policy: "Policy",
+) -> "Session":
+    """The texts that some raters began with, or a random draw; all raters get the same."""
+    from results.labelling.items import Session, chosen, pair_items, text_items
+    from results.licences import MIN_OF_EACH
+
+    least = policy.licence.min_n
+    rated = {r.item.id: r.item for r in known}
+    items = chosen(pair_items(logs) if pairs else text_items(logs), rated, texts or least)
+    if not items:
+        do = "name runs that answered, and for --pairs runs that answered differently"
+        raise TimbreError("no answers to rate", where=logs[0].path, do=do)
+    return Session(dimension, pairs, rater, items, least, MIN_OF_EACH)
+
+
+def _write_page(session: "Session", out: Path) -> None:
+    from results.labelling.page import page
+    from results.markdown import write_whole
+
+    write_whole(out, page(session, (), served=False)[0])
+    pairs = " --pairs" if session.pairs else ""
+    click.echo(f"wrote {out}: open it anywhere, rate, save the labels; then here")
+    click.echo(
+        f"  timbre label --dimension {session.dimension}{pairs} --import {session.name}.{session.rater}.json"
+    )
+
+
+def _serve(session: "Session", folder: Path, port: int) -> None:
+    from results.labelling.page import serve
+    from results.labelling.ratings import RatingFile, rating_path
+
+    path = rating_path(folder, session.name, session.rater)
+    with RatingFile(path, session.rater) as file:
+        try:
+            serve(session, file, port, _announce)
+        except KeyboardInterrupt:
+            click.echo(f"\nstopped; all that was rated is in {path}, and the same command goes on", err=True)
+
+
+def _announce(address: str) -> None:
+    click.echo(f"Rate at {address} (Ctrl-C ends it; every key is kept at once)", err=True)
+    has_screen = (
+        sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
+    if has_screen and sys.stderr.isatty():
+        click.launch(address)
+
+
+def _needs(session: "Session", policy: "Policy") -> list[str]:
+    """What the policy asks of a licence, and whether there is enough to rate for one."""
+    from results.licences import demands
+
+    lines = [f"What lets {session.dimension} block:"]
+    lines += [f"  {demand}" for demand in demands(session.dimension, policy)]
+    lines.append(f"{len(session.items)} {'pairs' if session.pairs else 'texts'} are to be rated.")
+    if len(session.items) < session.asked:
+        lines[-1] += (
+            f" That is too few: evaluate more runs, or these with -T suite=full, for {session.asked}."
+        )
+    return lines
+
+
+def _judge_fails(session: "Session", policy: "Policy", licences: Path) -> list[str]:
+    """What the judge that needs no grader fails already, whatever the labels will be."""
+    from judges.licensing.calibrate import attack_flips, find_judge
+    from judges.licensing.licence import find_licence
+    from judges.panel import judge_identities
+    from judges.types import Answer
+    from results.licences import shortfalls
+
+    key = session.dimension
+    rule = policy.dimensions.get(key)
+    if session.pairs or rule is None or not rule.needs_licence:
+        return []
+    if key not in judge_identities():
+        return [f"Only a grader judges {key}: these labels are for rubric/{key} with a --grader."]
+    judge = find_judge(key)
+    stored = find_licence(str(judge.identity), licences)
+    lacks = list(shortfalls(key, stored, policy)) if stored else []
+    some = [
+        Answer(i.id, i.prompt, i.text, i.subjects, i.first_person_licensed, i.target_words)
+        for i in list(session.items.values())[:ATTACKED]
+    ]
+    flips = attack_flips(judge, some) or 0.0
+    if flips > policy.licence.max_injection_flips:
+        lacks.append(
+            f"{100 * flips:.0f} % of attacks turn it on {len(some)} of these answers, which no label mends"
+        )
+    has = f"{judge.identity.name} has {'a' if stored else 'no'} licence"
+    if not lacks:
+        return [f"{has}, and these answers show no reason against one."]
+    return [
+        f"{has}, and fails already: {'; '.join(lacks)}.",
+        f"The same labels can license rubric/{key} instead.",
+    ]
+
+
+def _seen(labels: "Sequence[Rating]") -> "Scale":
+    """The scale that imported labels show; it begins at 0 and reaches 1."""
+    from results.labelling.items import Scale
+
+    values = sorted({r.value for r in labels} | {0.0, 1.0})
+    return Scale(tuple(values), tuple(f"{v:g}" for v in values), (values[0] + values[-1]) / 2)
+
+
+def _lacks(labels: "Sequence[Rating]", scale: "Scale", policy: "Policy") -> tuple[str, ...]:
+    """What the table lacks of the policy's demands; of ratings too it is asked that some are yes and some no."""
+    from results.licences import label_shortfalls
+
+    by_item: dict[str, list[float]] = {}
+    for r in (r for r in labels if not r.again):
+        by_item.setdefault(r.item.id, []).append(r.value)
+    means = [sum(values) / len(values) for values in by_item.values()]
+    pairs = any(r.item.other_text for r in labels)
+    decided = [mean for mean in means if not (pairs and mean == 0.5)]
+    asked = policy.licence
+    yes = sum(mean > 0.5 if pairs else mean >= scale.yes_from for mean in decided)
+    return label_shortfalls(
+        asked, labelled_by="people", domain=asked.domains[0], n=len(decided), n_positive=yes, binary=True
+    )
+
+
+def next_commands(
+    dimension: str, pairs: bool, table: Path, scale: "Scale", policy: "Policy", grader: str
+) -> list[str]:
+    """The calibrations that the table can be used for, the one that needs no grader first."""
+    from judges.pairwise import PAIRED
+    from judges.panel import judge_identities
+
+    end = f" {table} --labelled-by people --domain {policy.licence.domains[0]!r}{scale.option}"
+    judges = [f"pairwise/{dimension}"] if dimension in PAIRED else []
+    if not pairs and DIMENSIONS[dimension].judged_by == "grader":
+        judges.insert(0, f"rubric/{dimension}")
+    own = [] if pairs or dimension not in judge_identities() else [f"timbre calibrate {dimension}{end}"]
+    return [*own, *(f"timbre calibrate {judge}{end} --grader {grader}" for judge in judges)]
+
+
+def _grader(logs: "Sequence[RunLog]") -> str:
+    from results.logs import NO_GRADER
+
+    used = [log.conditions["grader"] for log in logs if log.conditions["grader"] != NO_GRADER]
+    return used[0] if used else EXAMPLE_GRADER

@@ -1,0 +1,236 @@
+"""Labels that people gave elsewhere: CSV exports of Argilla, Label Studio and Langfuse, human edits in Inspect logs.
+
+Column names are those of the tools' own exporters. Argilla: ``records.to_list(flatten=True)`` as CSV, with
+``QUESTION.responses``, ``.responses.users`` and ``.responses.status``. Label Studio: ``annotator`` and
+``annotation_id``, and a column named as the labelling tag. Langfuse: the scores table (``traceId``, ``name``,
+``value``, ``source``, ``authorUserName``) and, for the texts, that of traces or observations (``input``,
+``output``).
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from results.labelling.items import Item, item_id, item_of
+from results.labelling.ratings import Rating, RatingFile, rating_path, ratings_of
+from results.logs import SCORER
+from results.records import RunLog
+from timbre.errors import TimbreError
+
+PROMPTS = ("prompt", "input", "instruction", "question")
+TEXTS = ("text", "output", "response", "answer", "completion")
+_WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
+_ENTRY = re.compile(r"'([^']*)'|\"([^\"]*)\"|([^\s,\[\]]+)")
+
+Row = Mapping[str, str]
+
+
+def import_labels(paths: Sequence[Path], question: str) -> list[Rating]:
+    """The labels in some exported files, of whatever tools they are.
+
+    Args:
+        paths: CSV files; the traces and the scores of Langfuse belong together.
+        question: What the labels answer, as the tool calls it: a dimension, unless it was named otherwise.
+
+    Raises:
+        TimbreError: a file can't be read, is no export that is known, or has no label of the question.
+    """
+    ratings: list[Rating] = []
+    texts: dict[str, tuple[str, str]] = {}
+    scores: dict[str, list[Row]] = {}
+    for path in paths:
+        data, where = _read(path), str(path)
+        rows: list[Row] = list(csv.DictReader(io.StringIO(data, newline="")))
+        columns = set(rows[0]) if rows else set()
+        if any(name.endswith(".responses") for name in columns):
+            ratings += _argilla(rows, question, where)
+        elif {"annotator", "annotation_id"} <= columns:
+            ratings += _label_studio(rows, question, where)
+        elif {"traceId", "source", "value"} <= columns:
+            scores[where] = rows
+        elif {"id", "input", "output"} <= columns:
+            texts |= {row["id"]: (_plain(row["input"]), _plain(row["output"])) for row in rows}
+        else:
+            what = f"no export that is known, by its columns: {', '.join(sorted(columns)) or 'none'}"
+            raise TimbreError(what, where=where, do="export CSV from Argilla, Label Studio or Langfuse")
+    for where, rows in scores.items():
+        ratings += _langfuse(rows, question, texts, where)
+    where = ", ".join(map(str, paths))
+    if texts and not scores:
+        raise TimbreError(
+            "who gave the scores isn't in it", where=where, do="give the export of the scores too"
+        )
+    if not ratings:
+        raise TimbreError(f"no label of {question!r}", where=where, do="name the question with --question")
+    return ratings
+
+
+def keep_page(path: Path, folder: Path, session: str) -> None:
+    """Put what a page of ``timbre label --out`` saved to the labels of the other raters.
+
+    Raises:
+        TimbreError: it isn't that, or is of another session.
+    """
+    try:
+        content = json.loads(_read(path))
+        rater, records = re.sub(r"[^A-Za-z0-9_-]+", "-", content["rater"]).strip("-"), list(content["labels"])
+        given = content["session"]
+    except (ValueError, KeyError, TypeError) as error:
+        what = "not the labels of a page that `timbre label --out` wrote"
+        raise TimbreError(what, where=str(path), do="give the file that its button saves") from error
+    if given != session:
+        do = "name its --dimension, and --pairs for pairs"
+        raise TimbreError(f"labels of {given}, not of {session}", where=str(path), do=do)
+    ratings = ratings_of(enumerate(records, start=1), rater or "rater", str(path))
+    with RatingFile(rating_path(folder, session, rater or "rater"), rater) as file:
+        for rating in ratings:
+            file.add(rating.item, rating.value, rating.again)
+
+
+def human_scores(logs: Sequence[RunLog], dimension: str) -> list[Rating]:
+    """What people wrote into logs with ``inspect view`` or ``edit_score``: edits of a score that name their author.
+
+    An edit counts where it changes the dimension in the score of this task, or a score that is named like the
+    dimension. An author's last edit of an answer is the one that stands.
+
+    Raises:
+        TimbreError: there is none.
+    """
+    from inspect_ai.log import read_eval_log
+
+    ratings: dict[tuple[str, str], Rating] = {}
+    for log in logs:
+        items = {(s.canary, s.epoch): item_of(s) for s in log.samples}
+        for sample in read_eval_log(log.path, exclude_fields={"messages", "events", "store"}).samples or ():
+            item = items[str(sample.id), sample.epoch]
+            for name in (SCORER, dimension):
+                score = (sample.scores or {}).get(name)
+                before: float | None = None
+                for edit in score.history if score else ():
+                    given = edit.value.get(dimension) if isinstance(edit.value, dict) else edit.value
+                    value = _number(str(given)) if given != "UNCHANGED" else before
+                    anew = name == dimension or value != before
+                    if edit.provenance and value is not None and anew:
+                        author = edit.provenance.author
+                        ratings[author, item.id] = Rating(item, author, value)
+                    before = value
+    if not ratings:
+        do = "edit scores in `inspect view`, or rate with `timbre label`"
+        raise TimbreError(f"nobody edited {dimension}", where=", ".join(log.path for log in logs), do=do)
+    return list(ratings.values())
+
+
+def _argilla(rows: Sequence[Row], question: str, where: str) -> list[Rating]:
+    column = _column(rows[0], f"{question}.responses", where)
+    made = []
+    for row in rows:
+        values = _entries(row[column])
+        users = _entries(row.get(f"{column}.users", ""))
+        states = _entries(row.get(f"{column}.status", ""))
+        for at, value in enumerate(values):
+            state = states[at] if at < len(states) else "submitted"
+            if state.rpartition(".")[2] == "submitted":
+                made.append((row, users[at] if at < len(users) else f"rater {at + 1}", value))
+    return _ratings(made, where)
+
+
+def _label_studio(rows: Sequence[Row], question: str, where: str) -> list[Rating]:
+    column = _column(rows[0], question, where)
+    return _ratings([(row, row["annotator"], row[column]) for row in rows], where)
+
+
+def _langfuse(
+    rows: Sequence[Row], question: str, texts: Mapping[str, tuple[str, str]], where: str
+) -> list[Rating]:
+    """People's scores alone: those of the source ANNOTATION."""
+    made = []
+    for at, row in enumerate(rows, start=2):
+        if row["source"] != "ANNOTATION" or row.get("name") != question:
+            continue
+        observation = row.get("observationId", "")
+        target = observation if observation in texts else row["traceId"]
+        if target not in texts:
+            do = "give the export of the traces or observations too: --import traces.csv"
+            raise TimbreError(f"no text of {target!r}", where=f"{where}:{at}", do=do)
+        prompt, text = texts[target]
+        author = row.get("authorUserName") or row.get("authorUserId") or "annotator"
+        made.append(({"prompt": prompt, "text": text}, author, row.get("stringValue") or row["value"]))
+    return _ratings(made, where)
+
+
+def _ratings(labels: Sequence[tuple[Row, str, str]], where: str) -> list[Rating]:
+    """A rating for each row that has a label; a rater's last one of a text counts."""
+    made: dict[tuple[str, str], Rating] = {}
+    for row, rater, cell in labels:
+        value = _number(cell)
+        if value is None:
+            if cell.strip() and cell.strip() not in ("[]", "null"):
+                do = "labels are numbers, or yes and no"
+                raise TimbreError(f"label {cell[:40]!r} is no number", where=where, do=do)
+            continue
+        prompt, text = _field(row, PROMPTS), _field(row, TEXTS)
+        if not text.strip():
+            what = f"no text in the columns {', '.join(sorted(filter(None, row)))}"
+            raise TimbreError(what, where=where, do=f"name the text's column {' or '.join(TEXTS)}")
+        item = Item(item_id(prompt, text), prompt, text)
+        made[rater, item.id] = Rating(item, rater, value)
+    return list(made.values())
+
+
+def _number(cell: str) -> float | None:
+    """The one number in a cell: 4, "4", [4], [{"rating": 4}], yes; None where there is none."""
+    words = re.findall(r"-?\d+(?:\.\d+)?(?:e-?\d+)?|[A-Za-z]+", cell)
+    numbers = [float(w) if w[0] in "-0123456789" else _WORDS.get(w.lower()) for w in words]
+    known = [n for n in numbers if n is not None]
+    return known[0] if len(known) == 1 else None
+
+
+def _entries(cell: str) -> list[str]:
+    """The entries of a list as Python, numpy or JSON write it."""
+    return ["".join(match.groups("")) for match in _ENTRY.finditer(cell)]
+
+
+def _plain(cell: str) -> str:
+    """What a model was asked or answered, out of the JSON in which it was traced."""
+    try:
+        value = json.loads(cell)
+    except ValueError:
+        return cell
+    return _words(value) if isinstance(value, str | list | dict) else cell
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        named = [name for name in ("content", "messages", *PROMPTS, *TEXTS) if value.get(name)]
+        return _words(value[named[0]]) if named else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return "\n".join(map(_words, value))
+    return str(value)
+
+
+def _field(row: Row, names: Sequence[str]) -> str:
+    return next((row[name] for name in names if row.get(name)), "")
+
+
+def _column(row: Row, name: str, where: str) -> str:
+    if name not in row:
+        known = ", ".join(sorted(filter(None, row)))
+        raise TimbreError(
+            f"no column {name!r} among {known}", where=where, do="name the question with --question"
+        )
+    return name
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise TimbreError(
+            f"can't read it ({error.strerror})", where=str(path), do="check the path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise TimbreError("not UTF-8", where=str(path), do="save the file as UTF-8") from error
