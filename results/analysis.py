@@ -6,6 +6,7 @@ is at least ``SHARE`` of the margin. It is *worse* if the whole interval lies be
 says REGRESSED. Of the others nothing is shown, which proves no absence.
 """
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from results.licences import named_table
 from results.paired import Pair, as_array
 from results.policy import Policy
 from results.records import RunLog
-from results.statistics import SOFT_LEVEL, TOLERANCE, margin_p, mcnemar
+from results.statistics import TOLERANCE, holm, margin_p, mcnemar
 from results.story import Story
 from results.verdicts import GateResult, gain_sentence, interval
 from training.runs import BASELINE
@@ -106,7 +107,8 @@ def _proven(
         return set(), set()
     sides = _sides(before, after, policy)
     ups, downs = zip(*(_gain_ps(Pair.of(key, policy, *sides)) for key in keys), strict=True)
-    return _rejected(keys, ups), _rejected(keys, downs)
+    up, down = (set(itertools.compress(keys, holm(ps)[0])) for ps in (ups, downs))
+    return up, down
 
 
 def _sides(before: RunLog, after: RunLog, policy: Policy) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -126,13 +128,6 @@ def _gain_ps(pair: Pair) -> tuple[float, float]:
         return mcnemar(better, worse), mcnemar(worse, better)
     gains = as_array(pair.gains)
     return margin_p(-gains, 0.0), margin_p(gains, 0.0)
-
-
-def _rejected(keys: list[str], ps: Iterable[float]) -> set[str]:
-    from statsmodels.stats.multitest import multipletests
-
-    rejected, *_ = multipletests(list(ps), alpha=SOFT_LEVEL, method="holm")
-    return {key for key, is_rejected in zip(keys, rejected, strict=True) if is_rejected}
 
 
 def _sentence(d: DimensionVerdict) -> str:

@@ -148,7 +148,8 @@ def gate(
     timbre gate --baseline a --candidate b --scores table.csv
     """
     from results.gate import gate_logs, gate_scores
-    from results.gate_pages import next_command, write_junit, write_markdown, write_step_summary
+    from results.gate_pages import gate_markdown, next_command, write_junit, write_step_summary
+    from results.markdown import write_whole
     from results.terminal import show_gate
     from results.verdicts import GateResult, summary_sentence
 
@@ -172,7 +173,7 @@ def gate(
     if junit is not None:
         write_junit(result, junit)
     if markdown is not None:
-        write_markdown(result, markdown)
+        write_whole(markdown, gate_markdown(result))
     write_step_summary(result)
     try:
         if as_json:

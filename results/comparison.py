@@ -24,7 +24,6 @@ from results.policy import LEAST_MARGIN, Policy
 from results.statistics import (
     MOST_CANARIES,
     NO_INTERVAL,
-    SOFT_LEVEL,
     TOLERANCE,
     canaries_needed,
     canaries_that_can_block,
@@ -32,6 +31,7 @@ from results.statistics import (
     fault_canaries_to_block,
     fault_rate_that_blocks,
     faultless_canaries_needed,
+    holm,
     loss_that_blocks,
     margin_p,
     rate_bound,
@@ -239,16 +239,14 @@ def apply_holm(verdicts: Sequence[DimensionVerdict]) -> tuple[DimensionVerdict, 
     dimension. Worse scores only lower a p, and Holm rejects more as any p falls: a verdict can't improve because
     something got worse.
     """
-    from statsmodels.stats.multitest import multipletests
-
     soft = [v for v in verdicts if not v.hard and v.verdict != "ADVISORY" and v.p is not None]
     if not soft:
         return tuple(verdicts)
-    rejected, adjusted, _, _ = multipletests([v.p for v in soft], alpha=SOFT_LEVEL, method="holm")
+    rejected, adjusted = holm([v.p for v in soft if v.p is not None])
     by_chance = {
-        v.dimension: float(p)
-        for v, enough, p in zip(soft, rejected, adjusted, strict=True)
-        if v.verdict == "REGRESSED" and not enough
+        v.dimension: p
+        for v, is_rejected, p in zip(soft, rejected, adjusted, strict=True)
+        if v.verdict == "REGRESSED" and not is_rejected
     }
     changed = []
     for v in verdicts:

@@ -66,11 +66,7 @@ def next_command(result: GateResult) -> str | None:
 
 
 def write_step_summary(result: GateResult) -> None:
-    """Append the page to the file that ``GITHUB_STEP_SUMMARY`` names, if it is set.
-
-    Raises:
-        TimbreError: the file can't be written to.
-    """
+    """Append the page to the file that ``GITHUB_STEP_SUMMARY`` names, if it is set."""
     path = os.environ.get(STEP_SUMMARY)
     if not path:
         return
@@ -78,28 +74,14 @@ def write_step_summary(result: GateResult) -> None:
         with Path(path).open("a", encoding="utf-8") as page:
             page.write(gate_markdown(result) + "\n")
     except OSError as error:
-        where = f"{STEP_SUMMARY}={path}"
-        raise TimbreError(
-            f"can't be written ({error.strerror})", where=where, do="unset it or name a file"
-        ) from error
-
-
-def write_markdown(result: GateResult, path: Path) -> None:
-    """Write the page to ``path``, whole or not at all.
-
-    Raises:
-        TimbreError: it can't be written.
-    """
-    write_whole(path, gate_markdown(result))
+        what, where = f"can't be written ({error.strerror})", f"{STEP_SUMMARY}={path}"
+        raise TimbreError(what, where=where, do="unset it or name a file") from error
 
 
 def write_junit(result: GateResult, path: Path) -> None:
-    """Write JUnit XML to ``path``, whole or not at all: a test case for each dimension.
+    """Write JUnit XML to ``path``, whole or not at all: a test case for each dimension, its flips as the details.
 
-    REGRESSED is a failure, INCONCLUSIVE and ERROR are errors, ADVISORY is skipped; the flips are the details.
-
-    Raises:
-        TimbreError: it can't be written.
+    REGRESSED is a failure, INCONCLUSIVE and ERROR are errors, ADVISORY is skipped.
     """
     tags = {"REGRESSED": "failure", "INCONCLUSIVE": "error", "ADVISORY": "skipped"}
     suite = ET.Element(

@@ -48,15 +48,8 @@ def power(
 ) -> tuple[DimensionPower, ...]:
     """Every dimension of the policy that was scored, in table order, each run held against the first.
 
-    Args:
-        table: Scores of all the runs.
-        runs: At least two.
-        policy: For margins and levels.
-        licences: Of the judges, by "name@digest"; they decide which dimensions can block.
-        scores_given: The scores are the caller's own: every dimension can block.
-        advisory: By dimension, why it can't block on these texts.
-        ceilings: By dimension, the writer's own mean, for margins that are a share of floor to ceiling; a
-            dimension with such a margin is left out where there is none.
+    ``licences``, ``scores_given`` and ``advisory`` decide as in ``results.gate.gate`` which dimensions can block. One
+    whose margin is a share of floor to ceiling is left out where ``ceilings`` lacks it.
     """
     rules = {key: policy.dimensions[key] for key in DIMENSIONS if key in policy.dimensions}
     rows = {key: rows_of(table, key, rule) for key, rule in rules.items()}

@@ -30,7 +30,7 @@ difference of binomial proportions based on paired data", which doesn't collapse
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -105,6 +105,14 @@ def _margin_p(above: int, n: int) -> float:
 def canaries_that_can_block(among: int) -> int:
     """Fewest canaries at which a loss on every one of them is rejected by Holm's first step of ``among``."""
     return next(n for n in itertools.count(2) if _margin_p(0, n) <= SOFT_LEVEL / among)
+
+
+def holm(ps: Sequence[float]) -> tuple[list[bool], list[float]]:
+    """Which of several one-sided tests Holm (1979) rejects at ``SOFT_LEVEL`` together, and their adjusted p."""
+    from statsmodels.stats.multitest import multipletests
+
+    rejected, adjusted, *_ = multipletests(list(ps), alpha=SOFT_LEVEL, method="holm")
+    return list(map(bool, rejected)), list(map(float, adjusted))
 
 
 def safe_low(gains: Array, worst: float) -> float:

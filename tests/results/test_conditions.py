@@ -119,17 +119,6 @@ def test_a_hard_fault_is_quoted_in_table_junit_and_summary(
     assert "\\<b\\>she" in summary and "I \\| for years" in summary
 
 
-def test_a_second_gate_adds_to_the_summary(
-    write_log: WriteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = tmp_path / "summary.md"
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
-    logs = _pair(write_log)
-    for _ in range(2):
-        CliRunner().invoke(command, ["--baseline", "baseline", "--candidate", "run2", "--logs", str(logs)])
-    assert page.read_text().count("### Voice gate") == 2
-
-
 def test_inconclusive_gives_the_command_that_would_settle_it(write_log: WriteLog) -> None:
     write_log("baseline", facts={"suite": "mine"})
     logs = write_log("run2", facts={"suite": "mine"}).parent
