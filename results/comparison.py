@@ -85,13 +85,7 @@ class DimensionVerdict:
 
 
 def side_by_side(table: ScoreTable, runs: Sequence[str], policy: Policy) -> tuple[RunScore, ...]:
-    """Every dimension of ``table`` for every run, by dimension in table order and then by run.
-
-    Args:
-        table: Scores of all the runs.
-        runs: The first is what the others are compared with.
-        policy: Says which dimensions are hard, whose figure is the rate of canaries with the fault.
-    """
+    """Every dimension of ``table`` for every run beside the first, by dimension in table order and then by run."""
     scores = []
     for key in (k for k in DIMENSIONS if (table["dimension"] == k).any()):
         of_runs = {run: table[(table["run"] == run) & (table["dimension"] == key)] for run in runs}
@@ -122,10 +116,10 @@ def compare_dimension(
 
     Args:
         pair: The rows of baseline and candidate.
-        policy: What it says of the dimension.
+        policy: What it says of the dimension and of the suite.
         alpha: Level of the test of a hard dimension.
         among: Soft dimensions that may block, at least 1.
-        suite: Name of the suite, which may have a figure of its own for what a PASS rules out.
+        suite: Its name.
         ceiling: The writer's own mean, for a margin that is a share of floor to ceiling.
     """
     rule, (n, gain) = pair.rule, pair.gain

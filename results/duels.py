@@ -190,15 +190,9 @@ def _drawn(points: Array, seen: Flags) -> Array:
 
 
 def _scores(won: Array, seen: Flags, zero: int) -> Array:
-    """Maximum-likelihood log-odds by Newton's method, for many tables of points at once.
+    """Maximum-likelihood log-odds by Newton's method, shape (tables, runs), of many tables (runs, runs) of points.
 
-    Args:
-        won: Points of row over column, shape (tables, runs, runs).
-        seen: Who met whom, shape (runs, runs).
-        zero: The run that scores 0.
-
-    Returns:
-        Shape (tables, runs). Runs without a chain of duels to ``zero`` stay at 0.
+    ``zero`` scores 0, and so do runs without a chain of duels that leads there, by who met whom (runs, runs).
     """
     won = won + _PRIOR * seen
     met = won + won.transpose(0, 2, 1)

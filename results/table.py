@@ -73,12 +73,7 @@ def score_table(logs: Iterable[RunLog]) -> ScoreTable:
 
 
 def write_scores(table: ScoreTable, path: Path) -> None:
-    """Write a score table; ``timbre gate --scores`` reads either kind back.
-
-    Args:
-        table: One row an answer and dimension.
-        path: ``.csv`` for the columns run, canary, epoch, dimension, value (empty = unscored) and licensed;
-            ``.parquet`` for every column of a ``ScoreTable``: reasons, kinds and judges too.
+    """Write a score table: ``.parquet`` with every column, ``.csv`` with what ``read_scores`` asks of one.
 
     Raises:
         TimbreError: another suffix, or the file can't be written.
@@ -194,32 +189,17 @@ def _epoch(cell: str) -> int:
 
 
 def _refuse_wrong_rows(table: ScoreTable, cells: pd.DataFrame, places: Sequence[str]) -> None:
-    """Raise for the first row that can't be, named as its ``cells`` have it.
-
-    Raises:
-        TimbreError: an empty name, an unknown dimension, an epoch out of range, a value that is no finite number,
-            a flag that is none, a row given twice.
-    """
+    """Raise for the first row that can't be, named as its ``cells`` have it."""
+    one_of, counted = f"use one of {', '.join(DIMENSIONS)}", f"count epochs from 1, to {MOST_EPOCHS} at most"
+    twice = "{dimension} of {run} on {canary}, epoch {epoch}, is there twice"
     checks = (
         (table["run"] == "", "empty run", "name the run"),
         (table["canary"] == "", "empty canary", "name the canary"),
-        (
-            ~table["dimension"].isin(list(DIMENSIONS)),
-            "unknown dimension {dimension!r}",
-            f"use one of {', '.join(DIMENSIONS)}",
-        ),
-        (
-            ~table["epoch"].between(1, MOST_EPOCHS),
-            "epoch {epoch!r}",
-            f"count epochs from 1, to {MOST_EPOCHS} at most",
-        ),
+        (~table["dimension"].isin(list(DIMENSIONS)), "unknown dimension {dimension!r}", one_of),
+        (~table["epoch"].between(1, MOST_EPOCHS), "epoch {epoch!r}", counted),
         (np.isinf(table["value"]), "value {value!r}", "give a finite number, or nothing for unscored"),
         (~cells["licensed"].isin([*YES_OR_NO, False, True]), "licensed {licensed!r}", "write true or false"),
-        (
-            table.duplicated(["run", "canary", "epoch", "dimension"]),
-            "{dimension} of {run} on {canary}, epoch {epoch}, is there twice",
-            "give each answer and dimension once",
-        ),
+        (table.duplicated(["run", "canary", "epoch", "dimension"]), twice, "give each answer once"),
     )
     for is_wrong, what, do in checks:
         if is_wrong.any():
