@@ -24,6 +24,7 @@ from inspect_ai.model import GenerateConfig, ModelAPI
 from inspect_ai.model._generate_config import active_generate_config
 
 from timbre.errors import TimbreError
+from timbre.files import as_unwritable
 
 __all__ = [
     "WRITTEN_FOR",
@@ -83,5 +84,8 @@ def prerequisite() -> Iterator[None]:
     """Turn a user's mistake into Inspect's own kind: printed without a traceback, exit status 1."""
     try:
         yield
-    except TimbreError as error:
-        raise PrerequisiteError(str(error)) from None
+    except (TimbreError, OSError) as error:
+        mistake = error if isinstance(error, TimbreError) else as_unwritable(error)
+        if mistake is None:
+            raise
+        raise PrerequisiteError(str(mistake)) from None

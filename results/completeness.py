@@ -12,6 +12,7 @@ from results.paired import Pair
 from results.policy import LEAST_MARGIN, Policy
 from results.statistics import TOLERANCE
 from results.table import ScoreTable
+from training.runs import counted
 
 _NAMED = 5
 """Names listed in a message before "and N more"."""
@@ -32,7 +33,8 @@ def pairing_problems(
     sides = (baseline, set(before["canary"])), (candidate, set(after["canary"]))
     for (run, own), (other, theirs) in (sides, sides[::-1]):
         if len(lacking := theirs - own) > most * len(theirs):
-            problems.append(f"{run} lacks {len(lacking)} canaries that {other} has: {_some_of(lacking)}")
+            few = counted(len(lacking), "canary")
+            problems.append(f"{run} lacks {few} that {other} has: {_some_of(lacking)}")
     flags = pd.concat([before, after]).groupby("canary")["licensed"].nunique()
     if not problems and (flags > 1).any():
         unequal = _some_of(flags.index[flags > 1])

@@ -9,10 +9,11 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from results.comparison import DimensionVerdict
-from results.markdown import bullets, clean, folded, inline, write_whole
+from results.markdown import bullets, clean, folded, inline
 from results.report_tables import gate_table
 from results.verdicts import Flip, GateResult, next_step, shortened, summary_sentence
 from timbre.errors import TimbreError
+from timbre.files import write_whole
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 LONGEST_PAGE = 60_000

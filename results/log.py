@@ -19,12 +19,13 @@ from results.grid import Grid
 from results.licences import named_table
 from results.log_answers import answers
 from results.log_run import losses_against, losses_grid, run_header
-from results.markdown import bullets, code, inline, notes_place, read_page, replace_section, write_whole
+from results.markdown import bullets, code, inline, notes_place, read_page, replace_section
 from results.next_steps import next_steps
 from results.records import RunLog
 from results.report_tables import gains_table, gate_table, scores_table
 from results.story import Story
 from results.verdicts import interval, number, summary_sentence
+from timbre.files import write_whole
 from training.runs import BASELINE, Run
 
 TITLE = "# Experiment log\n"

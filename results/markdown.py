@@ -1,18 +1,12 @@
 """Markdown that no quoted text can break out of, and sections replaced in a page that is written by hand."""
 
 import html
-import os
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, visible
 
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-    "\u061c\u200e\u200f\ufeff\U000e0000-\U000e007f]"
-)
 _SPECIAL = re.compile(
     r"""[\\`*<>|~$]               # code, emphasis, HTML, table cells, strikethrough, mathematics
     | (?<![^\W_])_ | _(?![^\W_])  # emphasis too, but not inside a word
@@ -33,8 +27,7 @@ def clean(text: str) -> str:
 
     What looks like a section's marker gets a zero-width space, so that quoted text can't end its own section.
     """
-    plain = _CONTROL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return re.sub(r"<!--(\s*timbre:)", "<!\u200b--\\1", plain)
+    return re.sub(r"<!--(\s*timbre:)", "<!\u200b--\\1", visible(text))
 
 
 def fence(text: str) -> str:
@@ -144,36 +137,3 @@ def read_page(path: Path, new: str) -> str:
         raise TimbreError(
             "can't be read as UTF-8", where=str(path), do="mend the file or name another"
         ) from error
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write ``path`` under a temporary name and rename it, so that a reader never sees half of it.
-
-    Raises:
-        TimbreError: the place can't be written to.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            # mkstemp's 0600 would lock other readers out of a page that is meant to be read.
-            mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-            os.chmod(temporary, mode)
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise TimbreError(
-            f"can't be written ({error.strerror})",
-            where=str(path),
-            do="choose another place",
-        ) from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

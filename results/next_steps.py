@@ -98,8 +98,9 @@ def _training_steps(story: Story) -> Iterator[NextStep]:
         yield NextStep(more, "timbre augment ESSAYS -o mine.jsonl")
     train = [e.train_loss for e in facts.epochs if e.train_loss is not None]
     if len(train) > 1 and train[0] - train[-1] < HARDLY:
-        went = f"the loss went from {train[0]:.3f} to {train[-1]:.3f}"
-        yield NextStep(f"Train for longer or at a higher rate: {went}", _train_again(run))
+        went = f"the loss only went from {train[0]:.3f} to {train[-1]:.3f}"
+        more = f"Train for longer, since {went}: write epochs = {2 * len(train)} into the preset"
+        yield NextStep(more, _train_again(run))
     val = [e.val_loss for e in facts.epochs if e.val_loss is not None]
     if val and val[-1] > min(val) + OVERFIT:
         losses = f"validation loss was least at {min(val):.3f} and ended at {val[-1]:.3f}"

@@ -31,9 +31,9 @@ import pandas as pd
 
 from judges.licensing.labels import YES_OR_NO
 from judges.types import DIMENSIONS
-from results.markdown import write_whole
 from results.records import RunLog
 from timbre.errors import TimbreError
+from timbre.files import write_whole
 
 ScoreTable: TypeAlias = pd.DataFrame
 

@@ -11,6 +11,7 @@ import click
 
 from timbre import __version__
 from timbre.errors import TimbreError, stop_writing
+from timbre.files import as_unwritable
 
 _COMMANDS = {
     "init": ("training.commands:init", "begin a folder: preset, pairs, canaries"),
@@ -101,3 +102,9 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("timbre: interrupted", err=True)
         sys.exit(130)
+    except Exception as error:
+        unwritable = as_unwritable(error)
+        if unwritable is None:
+            raise
+        click.echo(f"timbre: {unwritable}", err=True)
+        sys.exit(unwritable.exit_code)

@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ def _check_native(path: Path) -> None:
 def _local_folder(name: str) -> Path | None:
     """The folder of that name, here or below the checkout: Inspect runs a task in the task's own folder."""
     given = Path(name).expanduser()
-    return next((p.resolve() for p in (given, CHECKOUT / given) if p.is_dir()), None)
+    return next((p.resolve() for p in (given, CHECKOUT / given) if os.path.isdir(p)), None)
 
 
 def _embedded() -> Path:
@@ -279,9 +280,12 @@ def base_identity(path: Path) -> str:
 
 
 def _digest(path: Path, *, verify: bool) -> str:
-    """The folder's digest, remembered for unchanged sizes and dates: hashing 16 GB takes a while."""
+    """The folder's digest, remembered for files that are the same: hashing 16 GB takes a while.
+
+    A date of change alone may be set at will, or be an old one under a clock set back.
+    """
     stamp = [
-        [f.name, f.stat().st_size, f.stat().st_mtime_ns]
+        [f.name, f.stat().st_ino, f.stat().st_size, f.stat().st_mtime_ns, f.stat().st_ctime_ns]
         for f in (
             *_identity_files(path),
             *path.glob("chat_template.jinja"),
@@ -290,9 +294,10 @@ def _digest(path: Path, *, verify: bool) -> str:
     ]
     cache = models_dir() / "digests" / (hashlib.sha256(str(path).encode()).hexdigest()[:16] + ".json")
     if not verify and cache.is_file():
-        kept = json.loads(cache.read_text())
-        if kept["stamp"] == stamp:
-            return str(kept["sha256"])
+        with suppress(ValueError, KeyError, TypeError):  # a power cut can leave an empty file
+            kept = json.loads(cache.read_text())
+            if kept["stamp"] == stamp:
+                return str(kept["sha256"])
     digest = base_identity(path)
     cache.parent.mkdir(parents=True, exist_ok=True)
     partial = cache.with_suffix(f".{os.getpid()}")

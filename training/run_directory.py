@@ -75,6 +75,9 @@ def hold(name: str) -> FileLock:
             f"run {name!r} is being trained by process {pid}", do="wait for it, or choose another --name"
         ) from None
     holder.write_text(str(os.getpid()))
+    replaced = runs_dir() / f".{name}.replaced"
+    if replaced.is_dir() and not (runs_dir() / name).exists():
+        replaced.rename(runs_dir() / name)  # its process was killed between the two renames of ``finish``
     return lock
 
 

@@ -5,7 +5,6 @@ checkpoint's ``trainer_state.json`` last and removes the checkpoint before only 
 two is always whole.
 """
 
-import errno
 import json
 import math
 import sys
@@ -18,15 +17,13 @@ from typing import Any
 from transformers import TrainerCallback
 
 from timbre.errors import TimbreError
+from timbre.files import is_full_disk
 from training.devices import is_first
 
 PROGRESS_SECONDS = 60
 """Between two lines that say how far an epoch has come."""
 
 _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# safetensors and torch report a write that failed in errors of their own.
-_NO_ROOM_MESSAGES = (*(f"os error {code}" for code in _NO_ROOM), "PytorchStreamWriter failed")
 
 
 class KeepEpochs(TrainerCallback):
@@ -247,7 +244,7 @@ def exhaustion_reported(name: str, folder: Path) -> Iterator[None]:
                 "`timbre serve --stop` ends it",
                 exit_code=1,
             ) from error
-        if not _is_full_disk(error):
+        if not is_full_disk(error):
             raise
         raise TimbreError(
             f"no room left to write {name!r} ({error}); its finished epochs are kept",
@@ -259,9 +256,3 @@ def exhaustion_reported(name: str, folder: Path) -> Iterator[None]:
 
 def _is_out_of_memory(error: BaseException) -> bool:
     return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate" in str(error)
-
-
-def _is_full_disk(error: BaseException) -> bool:
-    if isinstance(error, OSError) and error.errno in _NO_ROOM:
-        return True
-    return any(message in str(error) for message in _NO_ROOM_MESSAGES)

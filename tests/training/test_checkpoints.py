@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from timbre.errors import TimbreError
+from training import run_directory
 from training.watching import exhaustion_reported, keep_adapter, last_whole
 
 
@@ -79,3 +80,16 @@ def test_memory_that_runs_out_is_one_line_with_the_settings_to_change(tmp_path: 
     message = str(caught.value)
     assert "Tried to allocate 2.00 GiB" in message and "\n" not in message
     assert "gradient_checkpointing = true" in message and "timbre serve --stop" in message
+
+
+def test_a_run_whose_replacing_was_cut_between_two_renames_is_there_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
+    (tmp_path / "runs" / ".mine.replaced").mkdir(parents=True)
+    (tmp_path / "runs" / ".mine.partial").mkdir()
+    run_directory.hold("mine").release()
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir() if path.is_dir()) == [
+        ".mine.partial",
+        "mine",
+    ]

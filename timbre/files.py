@@ -1,0 +1,64 @@
+"""The one way to write a file, and what to say where none can be written."""
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from timbre.errors import TimbreError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_RIGHT = (errno.EROFS, errno.EACCES, errno.EPERM)
+# safetensors and torch report a write that failed in errors of their own.
+_NO_ROOM_MESSAGES = (*(f"os error {code}" for code in _NO_ROOM), "PytorchStreamWriter failed")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``path`` under a temporary name and rename it, so that a reader never sees half of it.
+
+    Raises:
+        TimbreError: the place can't be written to.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+            # mkstemp's 0600 would lock other readers out of a page that is meant to be read.
+            mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+            os.chmod(temporary, mode)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise TimbreError(
+            f"can't be written ({error.strerror})", where=str(path), do="make room, or choose another place"
+        ) from error
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether a file could not be written for want of room."""
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return True
+    return any(message in str(error) for message in _NO_ROOM_MESSAGES)
+
+
+def as_unwritable(error: BaseException) -> TimbreError | None:
+    """The user's error behind a full disk or a place without the right to write; None for any other."""
+    if not is_full_disk(error) and not (isinstance(error, OSError) and error.errno in _NO_RIGHT):
+        return None
+    what = (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+    where = getattr(error, "filename", None)
+    return TimbreError(
+        f"can't be written ({what})" if where else f"a file can't be written ({what})",
+        where=str(where) if where else None,
+        do="make room and see to the rights there, or name another folder with TIMBRE_HOME",
+    )
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
