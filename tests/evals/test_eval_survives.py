@@ -14,18 +14,23 @@ import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai import eval_retry
 from inspect_ai.log import EvalLog, read_eval_log
+from tenacity import wait_none
 
 from evals import vllm_command
+from evals.provider import VoiceAPI
 from evals.server_record import living, running
+from evals.voice import MAX_RETRIES
+from tests.evals.conftest import RunningStandIn
 from timbre.paths import CHECKOUT
 
-pytestmark = pytest.mark.usefixtures("own_servers")
 SAMPLES = 8
 DYING = [sys.executable, "-c", "raise SystemExit('no room for the weights')"]
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], EvalLog]:
+def evaluate(
+    own_servers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], object]], EvalLog]:
     """Asks the baseline of a stand-in server, and does something while the first answers are awaited."""
     monkeypatch.chdir(CHECKOUT)
     command = vllm_command.command
@@ -120,3 +125,24 @@ def test_stopping_the_server_under_an_eval_has_it_started_anew(
 
     log = evaluate(lambda: CliRunner().invoke(serve, ["--stop"], catch_exceptions=False))
     assert log.status == "success" and list(answered(log).values()) == [1] * SAMPLES
+
+
+def test_every_answer_of_a_server_that_fails_now_and_then_is_there_once(
+    stand_in: RunningStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slice of ``benchmarks/load.py``, with more faults: two in five."""
+    vars(stand_in.app.arguments).update(errors=0.2, resets=0.1, garbage=0.1)
+    monkeypatch.setattr(VoiceAPI, "retry_wait", lambda self: wait_none())
+    monkeypatch.chdir(CHECKOUT)
+    [log] = inspect_eval(
+        "benchmarks/serving.py@plain",
+        model="baseline",
+        limit=40,
+        epochs=1,
+        max_retries=MAX_RETRIES,
+        display="none",
+        log_dir=str(tmp_path / "logs"),
+    )
+    assert log.status == "success", log.error
+    assert list(answered(read_eval_log(log.location)).values()) == [1] * 40
+    assert len(stand_in.bodies) > 40
