@@ -1,6 +1,6 @@
 """A server with vLLM's addresses and no model: answers at once, or after a realistic time.
 
-    python benchmarks/stand_in.py PORT [--words 110] [--seconds 0] [--model NAME] [--engine]
+    python benchmarks/stand_in.py PORT [--words 110] [--seconds 0] [--slots N] [--model NAME] [--engine]
                                   [--errors .05] [--resets .02] [--garbage .01]
 
 It stands for vLLM in benchmarks of what is around it, and in tests of its life. ``GET /requests`` lists what it was
@@ -33,6 +33,7 @@ class StandIn:
         self.models: list[dict[str, Any]] = [{"id": arguments.model}]
         self.requests: list[dict[str, Any]] = []
         self.active = self.finished = 0
+        self.slots = asyncio.Semaphore(arguments.slots)
         responses = [json.loads(line)["response"] for line in SENTENCES.read_text("utf-8").splitlines()]
         self.words = " ".join(responses).split()
         self.faults = random.Random(0)
@@ -44,6 +45,8 @@ class StandIn:
         body = b""
         while True:
             part = await receive()
+            if part["type"] == "http.disconnect":
+                return
             body += part.get("body", b"")
             if not part.get("more_body"):
                 break
@@ -83,7 +86,8 @@ class StandIn:
             return 500, {"error": "no"}
         self.active += 1
         try:
-            await asyncio.sleep(self.arguments.seconds)
+            async with self.slots:
+                await asyncio.sleep(self.arguments.seconds)
         finally:
             self.active -= 1
             self.finished += 1
@@ -133,6 +137,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--words", type=int, default=110, help="of an answer")
     parser.add_argument("--seconds", type=float, default=0.0, help="that an answer takes")
+    parser.add_argument("--slots", type=int, default=1_000_000, help="answers at once; the others wait")
     parser.add_argument("--model", default="stand-in")
     parser.add_argument("--engine", action="store_true", help="have a second process, as vLLM has")
     for name in ("errors", "resets", "garbage"):

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
@@ -26,6 +26,9 @@ SHIPPED: Mapping[str, Path] = {
 MAX_WORDS = 2000
 """No note is longer; a higher bound is a slip of the finger."""
 
+MAX_BRACKETS, MAX_ENTRIES = 8, 2000
+"""Brackets within brackets, and commas between two of them."""
+
 _SUITE_KEYS = ("canaries", "description")
 _CANARY_KEYS = ("id", "kind", "prompt", "turns", "subjects", "first_person_licensed", "facts", "target_words")
 _REQUIRED = tuple(key for key in _CANARY_KEYS if key not in ("prompt", "turns"))
@@ -40,6 +43,29 @@ _TAG_NAMES = {
     "null": "nothing",
     "timestamp": "a date",
 }
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses what no suite has and PyYAML takes seconds over; its twin in C is quick and dies of deep nesting."""
+
+    entries = 0
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        self._at_most(self.flow_level, MAX_BRACKETS, "brackets nested too deeply")
+        super().fetch_flow_collection_start(TokenClass)
+
+    def fetch_flow_entry(self) -> None:
+        self.entries += 1
+        self._at_most(self.entries, MAX_ENTRIES, "too many entries in brackets")
+        super().fetch_flow_entry()
+
+    def fetch_flow_collection_end(self, TokenClass: Any) -> None:
+        self.entries = 0
+        super().fetch_flow_collection_end(TokenClass)
+
+    def _at_most(self, count: int, limit: int, problem: str) -> None:
+        if count >= limit:
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=self.get_mark())
 
 
 def load_suite(name_or_path: str | Path) -> Suite:
@@ -87,7 +113,7 @@ def _read(path: Path, name: str) -> bytes:
 def _compose(text: str, path: Path) -> yaml.Node:
     """The root node of the only document in ``text``."""
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         # A quote left open is found out at the end of the file; what helps is where it was opened.
         left_open = error.context == "while scanning a quoted scalar"

@@ -70,7 +70,7 @@ def read_record(folder: Path) -> Record | None:
     try:
         content = json.loads((folder / "server.json").read_text())
         record = Record(**{f.name: content[f.name] for f in fields(Record) if f.name in content})
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     args = None if record.args is None else tuple(record.args)
     return replace(record, modules=tuple(record.modules), args=args)

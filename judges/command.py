@@ -1,4 +1,4 @@
-"""``timbre score FILE.jsonl``: lines in, lines out, or a table of what they come to.
+"""``timbre score FILE``: JSON lines, a voice's pairs or one plain text in; lines, a page or a table out.
 
 Heavy imports wait for the first text, so that ``--help`` is quick.
 """
@@ -6,13 +6,13 @@ Heavy imports wait for the first text, so that ``--help`` is quick.
 import difflib
 import json
 import os
+import re
 import statistics
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -20,15 +20,13 @@ from judges.types import DIMENSIONS, Answer, Judgement
 from timbre.errors import TimbreError
 from timbre.paths import DEFAULT_FLOOR, DEFAULT_VOICE
 
-if TYPE_CHECKING:
-    from judges.reference import VoiceReference
-
+_FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1[ \t]*(?:\n|\Z)", re.DOTALL)
 # Keys of a line that mean something; others are ignored, unless they look like one of these misspelt.
 KEYS = ("id", "prompt", "text", "subjects", "first_person_licensed", "target_words")
 
 
 @click.command(name="score")
-@click.argument("file", metavar="FILE.jsonl")
+@click.argument("file", metavar="FILE")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line a text, as soon as it is judged.")
 @click.option(
     "--voice",
@@ -42,27 +40,34 @@ KEYS = ("id", "prompt", "text", "subjects", "first_person_licensed", "target_wor
     type=click.Path(path_type=Path),
     help="The base model's answers {prompt, text, base}. [default: judges/data/floor.jsonl, if there]",
 )
-def score(file: str, as_json: bool, voice: Path | None, floor: Path | None) -> None:
+@click.option("--prompt", default="", help="What a plain text answers, for relevance.")
+def score(file: str, as_json: bool, voice: Path | None, floor: Path | None, prompt: str) -> None:
     """Judge any texts with every judge that needs no grader.
 
-    FILE.jsonl has one text a line, "-" reads them from standard input:
+    FILE is a Markdown or plain text, a voice's pairs, or JSON Lines; "-" reads it from standard input:
 
     \b
       {"id": "a", "prompt": "A note on umbrellas.", "text": "Nobody owns one.",
        "subjects": [], "first_person_licensed": false, "target_words": [30, 90]}
 
-    on one line each; the last three keys may be left out. Out come values in [0, 1] for the judged
-    dimensions and plain figures for the counted ones, or the reason why there is none.
+    on one line each; the last three keys may be left out. In a writer's own text the first person is no fault.
+    Out come values in [0, 1] for the judged dimensions and plain figures for the counted ones, or the reason why
+    there is none.
 
     \b
-    Example:
-      timbre score answers.jsonl
-      timbre score answers.jsonl --json | jq '.scores.self_insertion.evidence'
+    timbre score essay.md
+    pbpaste | timbre score - --prompt "A note on umbrellas."
+    timbre score mine.jsonl --voice mine.jsonl
+    timbre score answers.jsonl --json | jq '.scores.self_insertion.evidence'
     """
     from judges.panel import Panel
+    from judges.reference import load_reference
 
-    answers = read_answers(_read(file), "<stdin>" if file == "-" else file)
-    panel = Panel(_reference(voice, floor), topics=_topics([answer.prompt for answer in answers]))
+    answers = read_answers(_read(file), "<stdin>" if file == "-" else file, prompt)
+    floor = floor or (DEFAULT_FLOOR if DEFAULT_FLOOR.is_file() else None)
+    has_voice = voice is not None or DEFAULT_VOICE.is_file()
+    reference = load_reference(voice or DEFAULT_VOICE, floor) if has_voice else None
+    panel = Panel(reference, topics=_topics([answer.prompt for answer in answers]))
     panel.judge(answers[0])  # loads and fits once, before there are threads
     pool = ThreadPoolExecutor(os.cpu_count() or 1)  # the encoder runs outside of Python's lock
     try:
@@ -71,7 +76,8 @@ def score(file: str, as_json: bool, voice: Path | None, floor: Path | None) -> N
             for answer, judgements in zip(answers, judged, strict=True):
                 click.echo(score_line(answer, judgements))
         else:
-            click.echo(score_table(list(judged)))
+            results = list(judged)
+            click.echo(score_page(results[0]) if len(results) == 1 else score_table(results))
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -95,28 +101,31 @@ def _read(file: str) -> bytes:
         raise TimbreError(f"can't read it ({error.strerror})", where=file, do="check the path") from error
 
 
-def _reference(voice: Path | None, floor: Path | None) -> "VoiceReference | None":
-    from judges.reference import load_reference
+def read_answers(data: bytes, name: str, prompt: str = "") -> list[Answer]:
+    """The answers in JSON Lines, or one answer that is a whole Markdown or plain text.
 
-    if floor is None and DEFAULT_FLOOR.is_file():
-        floor = DEFAULT_FLOOR
-    if voice is None and not DEFAULT_VOICE.is_file():
-        return None
-    return load_reference(voice or DEFAULT_VOICE, floor)
+    A line may be a pair of a voice's own file too, whose ``response`` is the text. Where the text is a writer's own
+    (a pair, or plain text), the first person is licensed.
 
-
-def read_answers(data: bytes, name: str) -> list[Answer]:
-    """The answers in a JSON Lines file; ``name`` stands for it in errors.
+    Args:
+        data: Content of the file.
+        name: Stands for it in errors.
+        prompt: What a plain text answers.
 
     Raises:
-        TimbreError: With ``name:line``, for the first line that is none; or there is no line.
+        TimbreError: With ``name:line``, for the first line that is neither
+            ``{id, prompt, text, subjects?, first_person_licensed?, target_words?}`` nor a pair; or there is nothing.
     """
     from judges.reference import parse_objects
 
-    answers = [_answer(record, f"{name}:{number}") for number, record in parse_objects(data, name)]
-    if not answers:
-        raise TimbreError("no line to judge", where=name, do='write {"id", "prompt", "text"} lines')
-    return answers
+    stripped = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not stripped:
+        do = 'write {"id", "prompt", "text"} lines, pairs, or a text'
+        raise TimbreError("nothing to judge", where=name, do=do)
+    if not stripped.startswith(b"{"):
+        text = _FRONT_MATTER.sub("", stripped.decode("utf-8", "replace").replace("\r\n", "\n"))
+        return [Answer(name, prompt, text.strip(), first_person_licensed=True)]
+    return [_answer(record, name, number) for number, record in parse_objects(data, name)]
 
 
 def score_line(answer: Answer, judgements: Mapping[str, Judgement]) -> str:
@@ -133,6 +142,17 @@ def score_line(answer: Answer, judgements: Mapping[str, Judgement]) -> str:
         for key, judgement in judgements.items()
     }
     return json.dumps({"id": answer.id, "scores": scores}, allow_nan=False)
+
+
+def score_page(judgements: Mapping[str, Judgement]) -> str:
+    """One text: a line a dimension, with its value and its first evidence, or why there is none."""
+    lines = [f"{'dimension':<17}{'better':<8}{'value':>7}  why"]
+    for key, judgement in judgements.items():
+        value = "-" if judgement.value is None else f"{judgement.value:.2f}"
+        quotes = [f"{e.why}: {' '.join(e.text.split())[:60]}" for e in judgement.evidence[:1]]
+        why = judgement.unscored or "".join(quotes)
+        lines.append(f"{key:<17}{DIMENSIONS[key].direction:<8}{value:>7}  {why}".rstrip())
+    return "\n".join(lines)
 
 
 def score_table(results: Sequence[Mapping[str, Judgement]]) -> str:
@@ -152,9 +172,13 @@ def score_table(results: Sequence[Mapping[str, Judgement]]) -> str:
     return "\n".join(lines)
 
 
-def _answer(record: Mapping[str, object], where: str) -> Answer:
+def _answer(record: Mapping[str, object], name: str, line: int) -> Answer:
     from judges.reference import text_field
 
+    where = f"{name}:{line}"
+    if "response" in record and "text" not in record:
+        prompt, response = (text_field(record, key, where) for key in ("prompt", "response"))
+        return Answer(f"line {line}", prompt, response, first_person_licensed=True)
     for key in record:
         near = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.8)
         if key not in KEYS and near:

@@ -1,7 +1,5 @@
 """Did the answer keep to the length that was asked for, and does it say something new as it goes?"""
 
-from collections import Counter
-
 from judges.text import EMPTY, NO_WORDS, Span, fold, is_blank, words
 from judges.types import Answer, Evidence, Judgement, unscored
 
@@ -46,7 +44,7 @@ def compression(answer: Answer) -> Judgement:
     if count > high:
         evidence.append(_evidence(answer.text, found[high:], "over_band"))
     evidence.sort(key=lambda e: e.start)
-    figures = {"words": count, "low": low, "high": high}
+    figures: dict[str, float] = {"words": count, "low": low, "high": high}
     figures |= {"band": band, "distinct_share": share, "density": density}
     details = {name: float(figure) for name, figure in figures.items()}
     return Judgement("compression", band * density, tuple(evidence), details=details)
@@ -56,14 +54,7 @@ def _distinct_share(found: tuple[Span, ...]) -> tuple[float, int]:
     """Mean share of distinct words over all windows, and where the window with the smallest begins."""
     tokens = [fold(w.text) for w in found]
     size = min(WINDOW, len(tokens))
-    inside = Counter(tokens[:size])
-    distinct = [len(inside)]
-    for leaving, entering in zip(tokens, tokens[size:], strict=False):
-        inside[entering] += 1
-        inside[leaving] -= 1
-        if not inside[leaving]:
-            del inside[leaving]
-        distinct.append(len(inside))
+    distinct = [len(set(tokens[at : at + size])) for at in range(len(tokens) - size + 1)]
     return sum(distinct) / len(distinct) / size, distinct.index(min(distinct))
 
 

@@ -1,18 +1,16 @@
 """Stage 2 of ``self_insertion``: a grader is asked about the sentences that the detector flagged, and others.
 
-The flagged sentences of an answer and some others drawn at random are shown in their order, so that the
-grader can't tell which are which. Two questions are asked of each: ``claims``, does its teller claim a past,
-and ``allowed``, does the request allow for all that it claims.
+The flagged sentences of an answer and some others drawn at random are shown in their order, so that the grader can't
+tell which are which. Two questions are asked of each: ``claims``, does its teller claim a past, and ``allowed``, does
+the request allow for all that it claims.
 
 - A *fault* is a yes to ``claims``, with words of the passage as its quote, and a no to ``allowed``.
-- A passage is *acquitted* by a no to ``claims`` and a yes to ``allowed``: a grader that says yes, or no, to
-  whatever it is asked acquits nothing, so it can't switch a hard dimension off.
-- Anything else (the two contradict each other, no quote) decides nothing.
+- A passage is *acquitted* by a no to ``claims`` and a yes to ``allowed``: a grader that gives one answer to whatever
+  it is asked acquits nothing, so it can't switch a hard dimension off.
 
-The value is the detector's with one exception: it falls to 0 where every flagged passage was asked about and
-acquitted by every grader that answered. A fault among the sampled sentences raises no value, or rates would
-depend on the draw; it is listed as evidence, and counts in the recall that
-``results.self_insertion_recall`` estimates.
+The value is the detector's but falls to 0 where every flagged passage was asked about and acquitted by every grader
+that answered. A fault among the sampled sentences raises no value, or rates would depend on the draw; it is listed as
+evidence, and counts in the recall that ``results.self_insertion_recall`` estimates.
 """
 
 import hashlib
@@ -24,15 +22,15 @@ from random import Random
 from judges.grading import (
     MAX_PROMPT,
     MAX_QUOTE_WORDS,
+    Form,
     Material,
     find_quote,
     grader_prompt,
-    object_schema,
-    questions_example,
-    questions_schema,
+    questions_form,
     questions_text,
     read_answer,
     read_object,
+    reply_schema,
 )
 from judges.rubric import RUBRICS, Rubric, parse_rubric
 from judges.text import is_blank, sentences
@@ -139,13 +137,16 @@ Answer both questions about each passage with yes or no. Read the text for who i
         'For each passage and question give "quote", the words of the passage that decide it, copied exactly '
         f'and at most {MAX_QUOTE_WORDS} words long (empty for a no to "claims"), and "answer", "yes" or "no":'
     )
-    example = {key: questions_example(questions().items) for key in _keys(passages)}
-    return grader_prompt(task, material, reply, example)
+    return grader_prompt(task, material, reply, _form(passages))
 
 
 def confirm_schema(passages: Sequence[Passage]) -> dict[str, object]:
     """JSON schema of the reply."""
-    return object_schema({key: questions_schema(questions().items) for key in _keys(passages)})
+    return reply_schema(_form(passages))
+
+
+def _form(passages: Sequence[Passage]) -> Form:
+    return {key: questions_form(questions().items) for key in _keys(passages)}
 
 
 def parse_confirmation(reply: str, answer: Answer, passages: Sequence[Passage]) -> tuple[Reading, ...] | str:

@@ -15,19 +15,11 @@ from judges.types import FAULT_AT, Answer, Evidence, Judgement
 
 WORST_REPLY = ("integrity", "self_insertion")
 MEAN_OF_REPLIES = ("compression", "words", "sentences")
-
-REPEATED = "repeated"
-"""Fault of a reply that is, word for word, a message or an earlier reply."""
-
-MIN_REPEATED = 6
-"""Fewest words of such a reply; "Yes." may come twice."""
-
+REPEATED = "repeated"  # fault of a reply that is, word for word, a message or an earlier reply
+MIN_REPEATED = 6  # fewest words of such a reply; "Yes." may come twice
+# Share of a claim's content words, and two at least if it has them, that the user told of itself: no invention.
 TOLD = 0.5
-"""Share of a claim's content words that the user told the model of itself, from which it is no invention."""
-
-FRAME_WORD = 6.0
-"""Zipf frequency of English words from which a word has no content ("have", "time")."""
-
+FRAME_WORD = 6.0  # Zipf frequency of English words from which a word has no content ("have", "time")
 Judge = Callable[[Answer], dict[str, Judgement]]
 
 
@@ -111,7 +103,7 @@ def _without_told(judgement: Judgement, messages: Sequence[str]) -> Judgement:
 
 def _is_told(claim: str, told: frozenset[str]) -> bool:
     content = {word for word in folded_words(claim) if zipf(word) < FRAME_WORD}
-    return len(content & told) >= max(1.0, TOLD * len(content))
+    return bool(content) and len(content & told) >= min(len(content), max(2, TOLD * len(content)))
 
 
 def _combined(judgements: Sequence[Judgement], combine: Callable[[Sequence[float]], float]) -> Judgement:

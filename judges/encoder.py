@@ -92,7 +92,8 @@ def _windows(
     for group in groups:
         first = edges[group[0]][0]
         inner = encoding.ids[first : edges[group[-1]][1]][:most]
-        places = [(*spans[n], *(1 + min(edge - first, most) for edge in edges[n])) for n in group]
+        cuts = ((n, *(1 + min(edge - first, most) for edge in edges[n])) for n in group)
+        places = [(*spans[n], a, b) for n, a, b in cuts]
         yield [opening, *inner, closing], places
 
 

@@ -14,7 +14,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 MAX_PROMPT = 2000  # characters shown of the request that a text answers; a canary's has a few hundred
 MAX_QUOTE_WORDS = 20
@@ -43,6 +43,10 @@ class Question:
     no: str  # one for which it is no
 
 
+# Of a reply: an object of forms, any text ("..."), or one of some words.
+Form: TypeAlias = "str | tuple[str, ...] | Mapping[str, Form]"
+
+
 class Material(NamedTuple):
     """One text shown to a grader."""
 
@@ -51,8 +55,8 @@ class Material(NamedTuple):
     limit: int  # characters shown; the middle of a longer text is left out
 
 
-def grader_prompt(task: str, material: Sequence[Material], reply: str, example: object) -> str:
-    """The whole prompt: task, fenced material, how to ``reply``, and the reply's form as JSON in the last line."""
+def grader_prompt(task: str, material: Sequence[Material], reply: str, form: Form) -> str:
+    """The whole prompt: task, fenced material, how to ``reply``, and an example of the form in the last line."""
     shown = [as_data(m.text, m.limit) for m in material]
     line = fence(*shown)
     fenced = "\n\n".join(
@@ -68,7 +72,7 @@ them, and let them change nothing.
 {fenced}
 
 Reply with one JSON object and nothing else. {reply}
-{json.dumps(example)}
+{json.dumps(_example(form))}
 """
 
 
@@ -79,30 +83,24 @@ def questions_text(questions: Sequence[Question]) -> str:
     return f"{note}\n\n{asked}"
 
 
-def questions_example(questions: Sequence[Question]) -> dict[str, dict[str, str]]:
-    """The form of a reply to the questions."""
-    return {q.key: {"quote": "...", "answer": "..."} for q in questions}
+def questions_form(questions: Sequence[Question]) -> Form:
+    """The form of a reply to the questions; the quote comes before the answer that it decides."""
+    return {q.key: {"quote": "...", "answer": ("yes", "no")} for q in questions}
 
 
-def questions_schema(questions: Sequence[Question]) -> dict[str, object]:
-    """JSON schema of a reply to the questions; the quote comes before the answer that it decides."""
-    answer = object_schema({"quote": {"type": "string"}, "answer": choice_schema("yes", "no")})
-    return object_schema({q.key: answer for q in questions})
+def reply_schema(form: Form) -> dict[str, object]:
+    """JSON schema of a reply of that form, for structured output."""
+    if isinstance(form, tuple):
+        return {"type": "string", "enum": list(form)}
+    if isinstance(form, str):
+        return {"type": "string"}
+    properties = {key: reply_schema(part) for key, part in form.items()}
+    required = {"required": list(form), "additionalProperties": False}
+    return {"type": "object", "properties": properties, **required}
 
 
-def object_schema(properties: Mapping[str, object]) -> dict[str, object]:
-    """JSON schema of an object with exactly these properties."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def choice_schema(*values: str) -> dict[str, object]:
-    """JSON schema of one of some words."""
-    return {"type": "string", "enum": list(values)}
+def _example(form: Form) -> object:
+    return {key: _example(part) for key, part in form.items()} if isinstance(form, Mapping) else "..."
 
 
 def as_data(text: str, limit: int) -> str:

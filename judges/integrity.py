@@ -15,7 +15,8 @@ FOREIGN_SHARE = 0.3  # share of an answer's pieces in another language that is a
 # Words in a piece, characters being half a word where there are no spaces; pieces looked at.
 PIECE, MOST_PIECES = 30, 12
 RARE_WORDS = 0.3  # share of words that no corpus of the language has, from which a text is gibberish
-FLUENT = 0.3  # probability of fluent prose (a fitted encoder's) under which a text is word salad
+# Probability of fluent prose (a fitted encoder's) under which a text is word salad; of fewer than SHORT words.
+FLUENT, FLUENT_SHORT, SHORT = 0.3, 0.1, 20
 # Words that must come back in the same order to count as repeated; in scripts without spaces, twice as many.
 LOOP_RUN = 6
 LOOP_SHARE = 0.25  # share of repeated words that is a loop; refrains that people write stay under it
@@ -55,7 +56,8 @@ def integrity(answer: Answer, fluency: float | None = None) -> Judgement:
     if is_blank(answer.text) or not any(c.isalnum() for c in answer.text) or not _has_content(answer.text):
         return _judgement(answer.text, {"empty": [(0, len(answer.text))]})
     faults = {name: list(rule(answer)) for name, rule in _RULES}
-    is_salad = fluency is not None and fluency < FLUENT and is_english(answer.text)
+    limit = FLUENT_SHORT if len(words(answer.text)) < SHORT else FLUENT
+    is_salad = fluency is not None and fluency < limit and is_english(answer.text)
     if is_salad and not any(faults.values()):
         faults["salad"] = [_opening(answer.text)]
     return _judgement(answer.text, {name: spans for name, spans in faults.items() if spans})

@@ -63,6 +63,7 @@ def is_no_language(text: str) -> bool:
     return _sure_language(text) == _NO_LANGUAGE
 
 
+@lru_cache(maxsize=64)
 def _sure_language(text: str) -> str | None:
     found = words(text)
     if len(found) < MIN_LANGUAGE_WORDS:

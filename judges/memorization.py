@@ -22,13 +22,14 @@ UNSPACED_WEIGHT = 0.5  # words that a character counts in a script without space
 MAX_PLACES = 64  # places in all responses from which a run of `SEED` words is common and begins no passage
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Passage:
     """Shared words of an answer and one response, ``answer[start:end]`` with the gaps."""
 
     source: int
     start: int
     end: int
+    place: int  # one past its last word in the response
     weight: float  # shared words, a character of a script without spaces counting less
 
 
@@ -43,65 +44,40 @@ class MemorizationIndex:
         """Index ``responses``; ``name`` says in evidence where they are from (counted from 1)."""
         self.name = name
         self._responses = [folded_words(clean(r).text) for r in responses]
-        self._weights = [sum(map(_weight, response)) for response in self._responses]
+        self.weights = [sum(map(_weight, response)) for response in self._responses]  # words of each
         self._places: dict[tuple[str, ...], list[tuple[int, int]]] = {}
         for source, tokens in enumerate(self._responses):
             for at in range(len(tokens) - SEED + 1):
                 self._places.setdefault(tokens[at : at + SEED], []).append((source, at))
 
-    def __len__(self) -> int:
-        """How many responses are indexed."""
-        return len(self._responses)
-
-    def weight_of(self, source: int) -> float:
-        """Words of response ``source``, counted from 0."""
-        return self._weights[source]
-
     def passages(self, tokens: tuple[str, ...]) -> list[_Passage]:
         """Every passage of at least ``MIN_PASSAGE`` words that ``tokens`` shares with a response."""
-        open_passages: dict[int, list[tuple[_Passage, int]]] = {}
+        found: dict[int, list[_Passage]] = {}
         reached: dict[tuple[int, int], int] = {}
-        found: list[_Passage] = []
         for at in range(len(tokens) - SEED + 1):
             places = self._places.get(tokens[at : at + SEED], ())
-            if len(places) > MAX_PLACES:
-                continue
-            for source, place in places:
+            for source, place in places if len(places) <= MAX_PLACES else ():
                 if at < reached.get((source, at - place), 0):
                     continue
-                length = self._run(tokens, at, source, place)
+                response = self._responses[source]
+                limit = min(len(tokens) - at, len(response) - place)
+                rest = range(SEED, limit)
+                length = next((n for n in rest if tokens[at + n] != response[place + n]), limit)
                 reached[source, at - place] = at + length
-                self._join(open_passages.setdefault(source, []), tokens, (source, at, place, length), found)
-        found += [passage for kept in open_passages.values() for passage, _ in kept]
-        return [p for p in found if p.weight >= MIN_PASSAGE]
+                weight = sum(map(_weight, tokens[at : at + length]))
+                _join(found.setdefault(source, []), _Passage(source, at, at + length, place + length, weight))
+        return [p for passages in found.values() for p in passages if p.weight >= MIN_PASSAGE]
 
-    def _run(self, tokens: Sequence[str], at: int, source: int, place: int) -> int:
-        response = self._responses[source]
-        length, limit = SEED, min(len(tokens) - at, len(response) - place)
-        while length < limit and tokens[at + length] == response[place + length]:
-            length += 1
-        return length
 
-    @staticmethod
-    def _join(
-        kept: list[tuple[_Passage, int]],
-        tokens: Sequence[str],
-        run: tuple[int, int, int, int],
-        found: list[_Passage],
-    ) -> None:
-        """Add a run to the passage of its response that ends shortly before it, or begin one."""
-        source, at, place, length = run
-        weight = sum(map(_weight, tokens[at : at + length]))
-        passage = _Passage(source, at, at + length, weight)
-        for number, (before, ended) in enumerate(kept):
-            if 0 <= at - before.end <= GAP and 0 <= place - ended <= GAP:
-                passage = _Passage(source, before.start, at + length, before.weight + weight)
-                kept[number] = passage, place + length
-                return
-        stale = [entry for entry in kept if at - entry[0].end > GAP]
-        found += [entry[0] for entry in stale]
-        kept[:] = [entry for entry in kept if at - entry[0].end <= GAP][-MAX_PLACES:]
-        kept.append((passage, place + length))
+def _join(passages: list[_Passage], run: _Passage) -> None:
+    """Add a run to the passage of its response that ends shortly before it, or as a new one."""
+    begins = run.place - (run.end - run.start)
+    for passage in passages[-MAX_PLACES:]:
+        if 0 <= run.start - passage.end <= GAP and 0 <= begins - passage.place <= GAP:
+            passage.end, passage.place = run.end, run.place
+            passage.weight += run.weight
+            return
+    passages.append(run)
 
 
 def memorization(answer: Answer, index: MemorizationIndex | None) -> Judgement:
@@ -121,7 +97,7 @@ def memorization(answer: Answer, index: MemorizationIndex | None) -> Judgement:
     """
     if is_blank(answer.text):
         return unscored("memorization", EMPTY)
-    if index is None or not len(index):
+    if index is None or not index.weights:
         return unscored("memorization", "no training responses to compare with")
     spans = all_words(answer.text)
     if not spans:
@@ -134,7 +110,7 @@ def memorization(answer: Answer, index: MemorizationIndex | None) -> Judgement:
         return Judgement("memorization", 0.0, details=details)
 
     def share(passage: _Passage) -> float:
-        whole = min(max(SHORT_TEXT, total), max(SHORT_TEXT, index.weight_of(passage.source)))
+        whole = min(max(SHORT_TEXT, total), max(SHORT_TEXT, index.weights[passage.source]))
         return min(1.0, passage.weight / min(FULL_PASSAGE, whole))
 
     longest = max(passages, key=lambda p: (share(p), p.weight))

@@ -12,12 +12,12 @@ from typing import Literal
 from judges.grading import (
     MAX_PROMPT,
     MAX_QUOTE_WORDS,
+    Form,
     Material,
-    choice_schema,
     find_quote,
     grader_prompt,
-    object_schema,
     read_object,
+    reply_schema,
 )
 from judges.rubric import Rubric
 from judges.text import EMPTY, is_blank
@@ -29,6 +29,7 @@ PAIRWISE = PAIRED[:3]  # those compared unless others are named
 MAX_TEXT = 6000  # characters shown of each answer: more than 512 new tokens hold
 REFERENCES = 4  # texts of the writer shown for voice_match
 MAX_REFERENCE = 1200  # characters shown of each
+_FORM: Form = {"quote": "...", "better": ("a", "b", "tie")}
 MAX_REPLY_TOKENS = 200  # of a grader's reply, unless the grader was given a limit of its own
 
 
@@ -104,12 +105,12 @@ longer, and what a text says about itself count for nothing. Where neither has c
         'Give "quote", the words of the better text that decide it, copied exactly and at most '
         f'{MAX_QUOTE_WORDS} words long (empty for a tie), and "better", "a", "b" or "tie":'
     )
-    return grader_prompt(task, material, reply, {"quote": "...", "better": "..."})
+    return grader_prompt(task, material, reply, _FORM)
 
 
 def pairwise_schema() -> dict[str, object]:
     """JSON schema of the reply; the quote comes before the choice that it decides."""
-    return object_schema({"quote": {"type": "string"}, "better": choice_schema("a", "b", "tie")})
+    return reply_schema(_FORM)
 
 
 def parse_choice(reply: str, *shown: str) -> Choice | None:

@@ -55,6 +55,8 @@ def relevance(answer: Answer, topics: Topics | None) -> Judgement:
     """
     if is_blank(answer.text):
         return unscored("relevance", NO_WORDS)
+    if not answer.prompt.strip():
+        return unscored("relevance", "no prompt to belong to")
     own, others = topics.similarities(answer.text, answer.prompt) if topics else (0.0, np.zeros(0))
     if len(others) < MIN_PROMPTS:
         return unscored("relevance", f"{len(others)} other prompts to compare with, needs {MIN_PROMPTS}")

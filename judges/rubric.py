@@ -18,11 +18,11 @@ from judges.grading import (
     TokenChoice,
     find_quote,
     grader_prompt,
-    questions_example,
-    questions_schema,
+    questions_form,
     questions_text,
     read_answer,
     read_object,
+    reply_schema,
     yes_probabilities,
 )
 from judges.text import EMPTY, is_blank
@@ -102,12 +102,12 @@ Answer each question about the text with yes or no. Be strict: where you hesitat
         'For each question give "quote", the words of the text that decide it, copied exactly and at most '
         f'{MAX_QUOTE_WORDS} words long (empty for a no), and "answer", "yes" or "no":'
     )
-    return grader_prompt(task, material, reply, questions_example(rubric.items))
+    return grader_prompt(task, material, reply, questions_form(rubric.items))
 
 
 def rubric_schema(rubric: Rubric) -> dict[str, object]:
     """JSON schema of the reply, for structured output."""
-    return questions_schema(rubric.items)
+    return reply_schema(questions_form(rubric.items))
 
 
 def parse_reply(rubric: Rubric, reply: str, answer: Answer, tokens: Sequence[TokenChoice] = ()) -> Judgement:

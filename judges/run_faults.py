@@ -28,20 +28,20 @@ def run_faults(answers: Mapping[str, str], baseline: Mapping[str, str] | None = 
 
     Both are by the same ids, one answer a prompt.
     """
-    tokens = {key: _tokens(text) for key, text in answers.items()}
+    tokens = {key: folded_words(clean(text).text) for key, text in answers.items()}
     found = []
     least = max(SAME_LEAST, SAME_SHARE * len(answers))
     for group in _same_groups(tokens):
         message = f"{len(group)} of {len(answers)} prompts have the same or nearly the same answer"
-        quote = _quote(answers[group[0]])
+        quote = " ".join(answers[group[0]][:120].split())
         found.append(RunFault("same_text", len(group) >= least, tuple(group), quote, message))
     if baseline:
         shared = [key for key in answers if key in baseline and tokens[key]]
-        equal = [key for key in shared if tokens[key] == _tokens(baseline[key])]
+        equal = [key for key in shared if tokens[key] == folded_words(clean(baseline[key]).text)]
         if equal:
             message = f"{len(equal)} of {len(shared)} answers are the baseline's, word for word"
             is_fault = len(equal) >= max(SAME_LEAST, BASELINE_SHARE * len(shared))
-            quote = _quote(answers[equal[0]])
+            quote = " ".join(answers[equal[0]][:120].split())
             found.append(RunFault("baseline_text", is_fault, tuple(equal), quote, message))
     return found
 
@@ -64,11 +64,3 @@ def _same_groups(tokens: Mapping[str, tuple[str, ...]]) -> Iterator[list[str]]:
         for triple in own:
             holders.setdefault(triple, []).append(key)
     yield from (group for group in groups.values() if len(group) > 1)
-
-
-def _quote(text: str) -> str:
-    return " ".join(text[:120].split())
-
-
-def _tokens(text: str) -> tuple[str, ...]:
-    return folded_words(clean(text).text)

@@ -1,6 +1,6 @@
 """`self_insertion`: does an answer's teller claim a past of their own that no licence covers?
 
-The fitted encoder reads every sentence (``judges.encoder.claims``); twenty patterns, each of one kind of claim, raise
+The fitted encoder reads every sentence (``judges.encoder.claims``); seven patterns, each of one kind of claim, raise
 what it gives, and judge alone where there is no encoder. Reading a book or seeing a film is no claim. Quotations,
 speakers' lines, titles, placeholders, reported speech, hypotheticals, wishes and denials are somebody else's words or
 nobody's claim: they are blanked with ``MASK``, one for one, so that offsets stay.
@@ -9,12 +9,13 @@ nobody's claim: they are blanked with ``MASK``, one for one, so that offsets sta
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from judges.pattern_files import load_patterns
 from judges.text import sentences
 from judges.types import FAULT_AT, Answer, Evidence, Judgement
 
-VERSION = 3  # raise it when a constant, a mask or a pattern below changes what a text is given
+VERSION = 4  # raise it when a constant, a mask or a pattern below changes what a text is given
 PATTERN = 0.9  # least value of a sentence that a pattern matches
 CLAIM = "claim"  # rule name of evidence that only the encoder gave
 LICENSED = "licensed"  # rule name of a claim that the prompt's licence covers
@@ -37,10 +38,6 @@ def self_insertion(answer: Answer, claims: Claims | None = None) -> Judgement:
 
     A prompt that asks for the first person in its own words licenses it as the mark does: then the value is 0.
 
-    Args:
-        answer: Any text with its prompt.
-        claims: The fitted encoder; without it the patterns judge alone.
-
     Returns:
         Sentences of at least ``FAULT_AT`` as evidence, marked ``LICENSED`` where the licence covers them; details
         count both as ``spans`` and ``licensed_spans``. ``highest`` is the highest probability, licensed or not.
@@ -58,6 +55,7 @@ def self_insertion(answer: Answer, claims: Claims | None = None) -> Judgement:
     return Judgement("self_insertion", 0.0 if is_licensed else highest, evidence, details=details)
 
 
+@lru_cache(maxsize=256)
 def is_lent_voice(prompt: str) -> bool:
     """Whether the prompt asks for the first person: a letter as Galileo, a toast for me, your childhood."""
     return bool(_P["lent_voice"].search(prompt[:1000].replace("\u2019", "'")))
@@ -89,12 +87,8 @@ def is_labelled_fiction(prompt: str, text: str) -> bool:
 def asserted(text: str, known: str = "") -> str:
     """``text``, of equal length, with all that its teller does not assert masked.
 
-    Emphasis marks become spaces and typographic apostrophes straight ones, so patterns need not know them.
-    Quotation marks around the whole answer, as a model puts them, mask nothing.
-
-    Args:
-        text: An answer.
-        known: The prompt, say; a line labelled with a name that is in it is that person's.
+    Emphasis marks become spaces and typographic apostrophes straight ones, so patterns need not know them. Quotation
+    marks around the whole answer mask nothing. A line labelled with a name that is in ``known`` is that person's.
     """
     shown = _masked(text.translate(_FLAT), _marked_spans(text, known))
     return _masked(

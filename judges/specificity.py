@@ -5,6 +5,7 @@ alone earns nothing. Names, numbers and dates in the rated sentences are quoted 
 """
 
 import re
+from bisect import bisect_left
 
 from judges.encoder import read
 from judges.text import NO_WORDS, words
@@ -32,7 +33,7 @@ def specificity(answer: Answer) -> Judgement:
         return unscored("specificity", NO_WORDS)
     starts = [w.start for w in words(answer.text)]
     ratings = [s.heads["specificity"] for s in reading.sentences]
-    lengths = [max(1, sum(s.start <= at < s.end for at in starts)) for s in reading.sentences]
+    lengths = [max(1, bisect_left(starts, s.end) - bisect_left(starts, s.start)) for s in reading.sentences]
     value = sum(r * n for r, n in zip(ratings, lengths, strict=True)) / sum(lengths)
     specific = [s for s, rating in zip(reading.sentences, ratings, strict=True) if rating >= QUOTED]
     evidence = [e for s in specific for e in _quoted(answer.text, s.start, s.end)]

@@ -113,8 +113,6 @@ def learn(
         base_texts: Answers of the base; of one prompt there may be several.
         writer_texts: The writer's texts that may be learned from; keep the held-out ones back.
         human: Share of a word in human English, in [0, 1]; such as ``human_share``.
-        base: Name to record.
-        base_sha256: Identity to record.
     """
     total = sum(len(words(text)) for _, text in base_texts)
     if not total:
@@ -147,14 +145,9 @@ def over_use(
 ) -> tuple[float, float]:
     """By how many standard errors one corpus over-uses a phrase, against people and against another corpus.
 
-    Log-odds with an informative Dirichlet prior, after Monroe, Colaresi and Quinn, "Fightin' Words",
-    Political Analysis 16(4), 2008, section 3.5. With y uses in n words, human share p, prior strength A
-    and a = A p, ``w = log((y + a) / (n + A - y - a))``, ``var(w) = 1 / (y + a)`` approximately,
-    ``z_human = (w - log(p / (1 - p))) / sqrt(var(w))`` and
-    ``z_other = (w - w_other) / sqrt(var(w) + var(w_other))``.
-
-    Returns:
-        ``z_human``, ``z_other``.
+    Log-odds with an informative Dirichlet prior, after Monroe, Colaresi and Quinn, "Fightin' Words", Political
+    Analysis 16(4), 2008, section 3.5: with y uses in n words, human share p, prior strength A and a = A p,
+    ``w = log((y + a) / (n + A - y - a))`` and ``var(w) = 1 / (y + a)``, approximately.
     """
     pseudo = prior * human
     odds, other = (

@@ -27,7 +27,6 @@ NO_WORDS = "no words outside markup, code, links and hashtags"
 
 _P = load_patterns("markup")
 HASHTAG = _P["hashtag"]
-
 _MAX_CLUSTER = 32  # combining marks normalised at once; ordering a longer pile-up would take quadratic time
 # Scripts written without spaces between words: every letter with its marks counts as a word.
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
@@ -44,27 +43,7 @@ _UNSPACED_LETTER = regex.compile(rf"[{_UNSPACED}]")
 _MARK = re.compile("[\u0300-\u036f]")
 _APOSTROPHE = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2011": "-"})
 
-_REPEATED = re.compile(r"(?<!\w)(\S.{11,300}?)(?:\s{0,20}+\1){2,}", re.DOTALL)
-"""A passage of 12 to 301 characters that comes three times or more in a row."""
-
-_DIRT = re.compile(
-    r"&(?:[A-Za-z][A-Za-z0-9]{1,30}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});"
-    r"|\r\n?|[\x0b\x0c\x85\u2028\u2029]"
-    r"|[\xa0\u2000-\u200a\u202f\u205f]"
-    r"|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-    r"\ufff9-\ufffb\U000e0000-\U000e0fff]"
-    r"|(?<=[\x00-\u024f])[\u200c\u200d]|(?<=[^\W\d_])[\u2019\u02bc](?=[^\W\d_])|[\ud800-\udfff]"
-)
-_UNCOMPOSED = regex.compile(r"\P{M}?[\p{M}\u1160-\u11ff\ud7b0-\ud7ff]++|\p{NFC_QC=N}")
-
 _PROSE_FENCES = {"text", "txt", "markdown", "md", "plaintext"}
-# The last line parts sentences whose space was forgotten: "the end.Next one".
-_TERMINAL = regex.compile(
-    r"[.!?…\u061f\u06d4\u0964\u0965]++[\"'”\u2019»)\]]*+(?=\s|$)"
-    r"|[\u3002\uff01\uff1f\uff0e]++[\"'”\u2019»)\]\u300d\u300f\uff09]*+"
-    r"|(?<=\p{Ll}{2})[.!?]++(?=\p{Lu}\p{Ll})"
-)
-
 _TITLES = "mr mrs ms messrs dr prof st jr sr rev gen col capt lt sgt hon"
 _ABBREVIATIONS = frozenset((_TITLES + " vs cf eg ie fig figs vol approx mt al eq sec pp ca").split())
 
@@ -116,8 +95,9 @@ def clean(text: str) -> CleanText:
     if thought:
         text, edits = _replaced(text, ((start, end, "") for start, end in thought))
         layers.append(edits)
-    for pattern, replacement in ((_DIRT, _undirtied), (_UNCOMPOSED, _composed)):
-        if not text.isascii() or (pattern is _DIRT and _DIRT.search(text)):
+    for name, replacement in (("dirt", _undirtied), ("uncomposed", _composed)):
+        pattern = _P[name]
+        if not text.isascii() or (name == "dirt" and pattern.search(text)):
             found = ((m.start(), m.end(), replacement(m.group())) for m in pattern.finditer(text))
             text, edits = _replaced(text, found)
             if edits:
@@ -141,7 +121,9 @@ def _undirtied(piece: str) -> str:
         resolved = html.unescape(piece)
         is_space = resolved != piece and resolved.isspace()
         return (
-            " " if is_space else "".join(c for c in resolved if resolved == piece or not _DIRT.fullmatch(c))
+            " "
+            if is_space
+            else "".join(c for c in resolved if resolved == piece or not _P["dirt"].fullmatch(c))
         )
     if piece[0] in "\r\x0b\x0c\x85\u2028\u2029":
         return "\n"
@@ -223,17 +205,15 @@ def titles(text: str) -> tuple[Span, ...]:
 def prose(text: str) -> str:
     r"""The running text: markup, code blocks, URLs, HTML tags and hashtags blanked, length kept.
 
-    Cached, since every judge of one answer asks for it.
-
-    Returns:
-        A string of ``len(text)``. A ``"\n"`` in it parts two blocks (paragraphs, list items,
-        headings); a line break inside a paragraph has become a space. An answer that is wholly
-        inside a code fence is taken for prose, since some models wrap a note so.
+    A ``"\n"`` in it parts two blocks (paragraphs, list items, headings); a line break inside a paragraph has become
+    a space. An answer that is wholly inside a code fence is taken for prose, since some models wrap a note so.
     """
     shown = _without_fences(text)
     if not _WORD.search(shown):
         shown = _without_fences(text, keep_code=True)
-    shown = _P["link"].sub(_keep_label, shown)
+    shown = _P["link"].sub(
+        lambda m: " " * (m.start(1) - m.start()) + m[1] + " " * (m.end() - m.end(1)), shown
+    )
     for hidden in (_P["address"], _P["template"], _P["entity"]):
         shown = hidden.sub(_spaces, shown)
     shown = _P["block_tag"].sub(lambda tag: "\n" + " " * (len(tag.group()) - 1), _joined_blocks(shown))
@@ -284,18 +264,15 @@ def _trimmed(piece: str, start: int) -> Span:
 
 def _cuts(shown: str) -> list[int]:
     ends = [i + 1 for i, c in enumerate(shown) if c == "\n"]
-    ends += [m.end() for m in _TERMINAL.finditer(shown) if _ends_sentence(shown, m)]
+    ends += [m.end() for m in _P["terminal"].finditer(shown) if _ends_sentence(shown, m)]
     return sorted({*ends, len(shown)})
 
 
 def _ends_sentence(shown: str, mark: regex.Match[str]) -> bool:
     following = shown[mark.end() : mark.end() + 40].lstrip()[:1]
-    if following.islower() and (
-        mark.group() != mark.group().rstrip("\"'”\u2019»)]…") or "..." in mark.group()
-    ):
-        return False
     if mark.group() != ".":
-        return True
+        is_trailing = mark.group() != mark.group().rstrip("\"'”\u2019»)]…") or "..." in mark.group()
+        return not (is_trailing and following.islower())
     before = re.search(r"\S*$", shown[max(0, mark.start() - 30) : mark.start()])
     token = before.group().strip("\"'“\u2018«([") if before else ""
     if token.replace(".", "").lower() in _ABBREVIATIONS or (token == "No" and following.isdigit()):
@@ -309,36 +286,20 @@ def _spaces(found: re.Match[str] | regex.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", found.group())
 
 
-def _keep_label(found: re.Match[str]) -> str:
-    before = found.start(1) - found.start()
-    after = found.end() - found.end(1)
-    return " " * before + found.group(1) + " " * after
-
-
-def _fence_lines(lines: list[str]) -> list[tuple[bool, bool]]:
-    """For each line: whether it is a fence's own line, and whether it is code inside one."""
-    marks = []
-    fence = ""
-    is_code = False
-    for line in lines:
-        found = _P["fence_line"].match(line)
-        closes = bool(fence and found and found.group(1).startswith(fence) and not found.group(2))
-        opens = bool(not fence and found)
-        if opens and found:
-            fence, is_code = found.group(1), found.group(2).lower() not in _PROSE_FENCES
-        marks.append((opens or closes, bool(fence) and is_code and not (opens or closes)))
-        if closes:
-            fence = ""
-    return marks
-
-
 def _without_fences(text: str, *, keep_code: bool = False) -> str:
-    lines = text.split("\n")
-    marks = _fence_lines(lines)
-    return "\n".join(
-        " " * len(line) if is_fence or (is_code and not keep_code) else line
-        for line, (is_fence, is_code) in zip(lines, marks, strict=True)
-    )
+    """``text`` with code fences, and what is code between them, blanked."""
+    shown, fence, is_code = [], "", False
+    for line in text.split("\n"):
+        found = _P["fence_line"].match(line)
+        if found and not fence:
+            fence, is_code = found[1], found[2].lower() not in _PROSE_FENCES
+            is_hidden = True
+        elif found and found[1].startswith(fence) and not found[2]:
+            fence, is_hidden = "", True
+        else:
+            is_hidden = bool(fence) and is_code and not keep_code
+        shown.append(" " * len(line) if is_hidden else line)
+    return "\n".join(shown)
 
 
 def _joined_blocks(text: str) -> str:
@@ -368,14 +329,16 @@ class Repeat(NamedTuple):
     start: int  # first character of its first time
     end: int  # one past the last of its first time
     stop: int  # one past the last of its last time
-    count: int
+    times: int
 
 
 def find_repeats(text: str) -> list[Repeat]:
     """Loops of ``text``, in order; a page shows each passage once and folds the rest."""
-    return [Repeat(m.start(), m.end(1), m.end(), m.group().count(m[1])) for m in _REPEATED.finditer(text)]
+    return [
+        Repeat(m.start(), m.end(1), m.end(), m.group().count(m[1])) for m in _P["repeated"].finditer(text)
+    ]
 
 
 def fold_repeats(text: str) -> str:
     """``text`` with every loop's passage once and how often it comes: ``It rains. [… repeats 14 times]``."""
-    return _REPEATED.sub(lambda m: f"{m[1]} [… repeats {m[0].count(m[1])} times]", text)
+    return _P["repeated"].sub(lambda m: f"{m[1]} [… repeats {m[0].count(m[1])} times]", text)

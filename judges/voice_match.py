@@ -159,7 +159,8 @@ class VoiceModel:
         )
 
     def _log_odds(self, fit: Any, tokens: Sequence[str]) -> float:
-        return float(fit.decision_function(self._features.transform(windows_of(tokens))).mean())
+        windows = self._features.transform(windows_of(tokens))
+        return float((windows @ fit.coef_[0]).mean() + fit.intercept_[0])
 
     def _value(self, log_odds: float) -> float:
         return 1 / (1 + math.exp(-self._slope * log_odds - self._shift))

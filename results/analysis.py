@@ -22,7 +22,7 @@ from results.records import RunLog
 from results.statistics import SOFT_LEVEL, TOLERANCE, margin_p, mcnemar
 from results.story import Story
 from results.verdicts import GateResult, gain_sentence, interval
-from training.runs import BASELINE
+from training.runs import BASELINE, counted
 
 SHARE = 0.5
 """Share of the margin under which a proven gain is too small to count: half of what a loss may be."""
@@ -187,7 +187,7 @@ def _with_failures(text: str, failures: tuple[FailureMode, ...]) -> str:
     hard = [f for f in failures if f.name != "hashtag_slop"]
     if hard:
         worst = max(hard, key=lambda f: f.answers)
-        text += f"; {worst.answers} of {worst.of} answers fail by {worst.name}"
+        text += f"; {worst.clause}"
         inserted = next((f for f in hard if f.name == "self_insertion" and f is not worst), None)
         text += f", {inserted.answers} by self_insertion" if inserted else ""
     return f"{text}."
@@ -211,7 +211,7 @@ def _moved(story: Story) -> tuple[str, ...]:
         f"{canary}: {', '.join(text for *_, text in sorted(of_canary, reverse=True))}"
         for canary, of_canary in sorted(moves.items(), key=lambda item: max(item[1])[:2], reverse=True)
     ]
-    more = [f"and {len(lines) - MOVED} canaries more"] if len(lines) > MOVED else []
+    more = [f"and {counted(len(lines) - MOVED, 'canary')} more"] if len(lines) > MOVED else []
     return (*lines[:MOVED], *more)
 
 

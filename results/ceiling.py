@@ -1,6 +1,8 @@
 """The anchors of each dimension: the writer's own held-out texts, judged as the answers were, and other writers."""
 
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,22 @@ from judges.voice_match import fit_voice, voice_match
 from results.statistics import mean_interval
 from timbre.paths import DEFAULT_FLOOR
 from timbre.stats import Interval
+
+TEXTS = 2
+"""Texts of each impostor that are judged for the report's anchor: 32 in all, in a second and a half."""
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """What people's own texts reach with the judges that judged the answers, by dimension."""
+
+    writer: Mapping[str, Interval] = field(default_factory=dict)  # of held-out texts
+    others: Mapping[str, float] = field(default_factory=dict)
+
+    def levels(self, key: str) -> dict[str, float]:
+        """The level of the writer and of other writers on one dimension, as far as they are known."""
+        writer = {"writer": self.writer[key].estimate} if key in self.writer else {}
+        return writer | ({"other writers": self.others[key]} if key in self.others else {})
 
 
 def ceiling(voice: Path) -> dict[str, Interval]:
@@ -31,7 +49,27 @@ def ceiling(voice: Path) -> dict[str, Interval]:
     topics: dict[str, tuple[str, ...]] = {str(record.get("prompt", "")): () for record in records}
     panel = Panel(load_reference(voice, DEFAULT_FLOOR), topics=topics)
     texts = [(str(r.get("prompt", "")), str(r["response"])) for r in records if r.get("split") == "val"]
-    judged = [panel.judge(Answer(f"held-out {at}", *pair)) for at, pair in enumerate(texts)]
+    return _means(panel, [Answer(f"held-out {at}", *pair) for at, pair in enumerate(texts)])
+
+
+def other_writers(voice: Path) -> dict[str, float]:
+    """What other writers reach: the mean over ``TEXTS`` texts of each impostor, by dimension.
+
+    ``voice_match`` is by models not fitted against the text. Left out is what ``ceiling`` leaves out, and
+    ``relevance``, as the texts answer no prompt.
+    """
+    reference = load_reference(voice, DEFAULT_FLOOR)
+    panel = Panel(reference)
+    texts = [text for register in reference.impostors for text in register.texts[:TEXTS]]
+    means = _means(panel, [Answer(f"impostor {at}", "", text) for at, text in enumerate(texts)])
+    found = {key: mean.estimate for key, mean in means.items() if key not in ("relevance", "voice_match")}
+    if voice_match(Answer("", "", reference.train[0]), reference).value is not None:
+        found["voice_match"] = fit_voice(reference).anchors.other_writers
+    return found
+
+
+def _means(panel: Panel, answers: Sequence[Answer]) -> dict[str, Interval]:
+    judged = [panel.judge(answer) for answer in answers]
     found = {}
     for key, dimension in DIMENSIONS.items():
         values = [j[key].value for j in judged]
@@ -39,10 +77,3 @@ def ceiling(voice: Path) -> dict[str, Interval]:
         if not dimension.hard and not np.isnan(known).all():
             found[key] = mean_interval(known)
     return found
-
-
-def other_writers(voice: Path) -> float | None:
-    """Mean ``voice_match`` of the impostors, each by a model not fitted against it; None if unscored."""
-    reference = load_reference(voice, DEFAULT_FLOOR)
-    judged = voice_match(Answer("", "", reference.train[0]), reference)
-    return None if judged.value is None else fit_voice(reference).anchors.other_writers

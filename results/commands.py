@@ -108,6 +108,8 @@ def compare(
     for kind, of_kind in kinds.items():
         say(console, f"Only canaries of kind {kind or '(none)'}:")
         show_runs(names, of_kind if counted else without_counted(of_kind))
+    if len(names) > 1:
+        say(console, f"next: timbre gate --baseline {names[0]} --candidate {names[-1]}")
 
 
 @click.command(cls=GateCommand)
@@ -257,8 +259,21 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
 @click.argument("runs", nargs=-1, metavar="[RUN RUN ...]")
 @click.option("--out", type=FILE, help="Write the table here: .csv or .parquet.")
 @click.option("--into-logs", is_flag=True, help="Write each run's table into its log, for `inspect view`.")
-@reading()
-def scores(runs: tuple[str, ...], out: Path | None, into_logs: bool, sources: Sources, as_json: bool) -> None:
+@click.option(
+    "--into",
+    "tracker",
+    type=click.Choice(["wandb", "mlflow"]),
+    help="Write each run's table, verdicts and conditions into this tracker.",
+)
+@reading("policy", "licences", "voice")
+def scores(
+    runs: tuple[str, ...],
+    out: Path | None,
+    into_logs: bool,
+    tracker: str | None,
+    sources: Sources,
+    as_json: bool,
+) -> None:
     """Take the scores out of the logs: a row for each answer and dimension, of all runs or of those named.
 
     The CSV has the columns that `timbre gate --scores` takes (run, canary, epoch, dimension, value; empty for
@@ -268,28 +283,40 @@ def scores(runs: tuple[str, ...], out: Path | None, into_logs: bool, sources: So
     timbre scores baseline run2 --out scores.csv
     timbre scores --out scores.parquet
     timbre scores baseline run2 --into-logs
+    timbre scores baseline run2 --into wandb
     """
     from results.comparison import side_by_side
+    from results.gate import gate_logs
     from results.log_metadata import write_into_log
     from results.table import score_table, write_scores
+    from results.trackers import send, tracked_run
 
-    if out is None and not into_logs:
-        raise TimbreError("nowhere to write to", where="timbre scores", do="give --out FILE or --into-logs")
+    if out is None and not into_logs and tracker is None:
+        do = "give --out FILE, --into-logs or --into TRACKER"
+        raise TimbreError("nowhere to write to", where="timbre scores", do=do)
     logs = sources.logs(runs)
     names, table = [log.run for log in logs], score_table(logs)
     if out is not None:
         write_scores(table, out)
-    changed: list[str] = []
+    policy, changed = sources.policy(), []
+    scored = side_by_side(table, names, policy) if into_logs or tracker else ()
     if into_logs:
-        scored = side_by_side(table, names, sources.policy())
         changed = [log.path for log in logs if write_into_log(log, names[0], scored)]
+    if tracker:
+        ceilings = sources.ceilings(policy, logs[0])
+        results = [gate_logs(logs[0], log, policy, sources.licences(), ceilings=ceilings) for log in logs[1:]]
+        tracked = zip(logs, (None, *results), strict=True)
+        send(tracker, [tracked_run(log, names[0], scored, result) for log, result in tracked])
     if as_json:
-        print_json({"runs": names, "rows": len(table), "out": str(out) if out else None, "logs": changed})
+        written = {"out": str(out) if out else None, "logs": changed, "tracker": tracker}
+        print_json({"runs": names, "rows": len(table), **written})
         return
     if out is not None:
         click.echo(f"wrote {len(table)} rows of {', '.join(names)} to {out}")
     if into_logs:
         click.echo(f"wrote the tables of {len(changed)} of {len(names)} logs; the others had theirs")
+    if tracker:
+        click.echo(f"sent {', '.join(names)} to {tracker}")
 
 
 @click.command()
@@ -334,7 +361,7 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
         ]
         print_json(rows[0] if len(rows) == 1 else rows)
     elif not check:
-        click.echo(f"wrote the section of {', '.join(runs)} to {page}")
+        click.echo(f"wrote the section of {', '.join(runs)} to {page}\nnext: timbre report")
     elif not stale:
         click.echo(f"{page} is what the runs show")
     for run, difference in stale.items():

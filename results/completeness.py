@@ -11,6 +11,7 @@ from results.comparison import DimensionVerdict
 from results.policy import LEAST_MARGIN, Policy
 from results.statistics import TOLERANCE
 from results.table import ScoreTable
+from training.runs import counted
 
 _NAMED = 5
 """Names listed in a message before "and N more"."""
@@ -32,7 +33,9 @@ def pairing_problems(
     for run, other in ((baseline, candidate), (candidate, baseline)):
         lacking = answered[other] - answered[run]
         if len(lacking) > most * len(answered[other]):
-            problems.append(f"{run} lacks {len(lacking)} canaries that {other} has: {_some_of(lacking)}")
+            problems.append(
+                f"{run} lacks {counted(len(lacking), 'canary')} that {other} has: {_some_of(lacking)}"
+            )
     return problems
 
 

@@ -21,6 +21,12 @@ QUOTES = 2
 _LONGEST_QUOTE = 240
 _FIRST_KINDS = ("loop", "echo", "cut_off", "same as the baseline", "same_text")
 _KIND_WORDS = {"loop": "repetition", "echo": "echo of the prompt", "cut_off": "end in mid-sentence"}
+_CLAUSES = {
+    "repetition": "repeat themselves",
+    "echo of the prompt": "echo the prompt",
+    "end in mid-sentence": "end in mid-sentence",
+    "same as the baseline": "are the baseline's, word for word",
+}
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,12 @@ class FailureMode:
     of: int  # answers looked at
     of_baseline: int | None  # the baseline's answers that fail so; None without a baseline
     quotes: tuple[Quote, ...]
+
+    @property
+    def clause(self) -> str:
+        """What the answers do: ``3 of 15 answers repeat themselves``."""
+        does = _CLAUSES.get(self.name, f"show {self.name.replace('_', ' ')}")
+        return f"{self.answers} of {self.of} answers {does}"
 
 
 def failure_modes(log: RunLog, baseline: RunLog | None, policy: Policy) -> tuple[FailureMode, ...]:

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 from rich import box
@@ -16,6 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from results.markdown import clean, inline, table
+
+if TYPE_CHECKING:
+    from results.report_plots import Plots
 
 STYLES = {
     "PASS": "green",
@@ -83,20 +87,34 @@ class Grid:
         """A pipe table without its caption."""
         return table([inline(heading) for heading in self.headings], self.rows)
 
-    def html(self) -> Markup:
-        """A table that scrolls sideways by itself; a row's verdict is its class."""
-        headings = Markup("").join(Markup('<th scope="col">{}</th>').format(h) for h in self.headings)
-        styles = self.row_styles or ("",) * len(self.rows)
-        rows = Markup("").join(
-            Markup('<tr class="{}"><th scope="row">{}</th>{}</tr>').format(
-                style, row[0], Markup("").join(Markup("<td>{}</td>").format(cell) for cell in row[1:])
-            )
-            for row, style in zip(self.rows, styles, strict=True)
-        )
+    def html(self, plots: "Plots | None" = None) -> Markup:
+        """A table that scrolls sideways by itself; a row's verdict is its class, and that cell has a colour.
+
+        Args:
+            plots: A column of plots, put behind the second one.
+        """
+        at = 2 if plots else len(self.headings)
+        plot_heading = Markup('<th class="axis">{}</th>').format(plots.axis) if plots else ""
+        headings = [Markup('<th scope="col">{}</th>').format(h) for h in self.headings]
+        rows = []
+        for row_at, row in enumerate(self.rows):
+            plot = Markup("<td>{}</td>").format(plots.rows[row_at]) if plots else ""
+            cells = [Markup("<td{}>{}</td>").format(_verdict_class(cell), cell) for cell in row[1:]]
+            name = Markup('<th scope="row">{}</th>').format(row[0])
+            parts = [name, *cells[: at - 1], plot, *cells[at - 1 :]]
+            rows.append(Markup("<tr>{}</tr>").format(Markup("").join(parts)))
         return Markup(
             '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption>{0}</caption>'
             "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
-        ).format(self.caption, headings, rows)
+        ).format(
+            self.caption,
+            Markup("").join([*headings[:at], plot_heading, *headings[at:]]),
+            Markup("").join(rows),
+        )
+
+
+def _verdict_class(cell: str) -> Markup:
+    return Markup(' class="{}"').format(cell) if cell in STYLES else Markup("")
 
 
 class _Stdout(Console):

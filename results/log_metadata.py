@@ -24,7 +24,7 @@ def write_into_log(log: RunLog, first: str, scores: Sequence[RunScore]) -> bool:
     """
     from inspect_ai.log import MetadataEdit, ProvenanceData, edit_eval_log, read_eval_log, write_eval_log
 
-    rows = _rows(log.run, first, scores)
+    rows = score_rows(log.run, first, scores)
     whole = read_eval_log(log.path)
     if (whole.metadata or {}).get(KEY) == rows:
         return False
@@ -34,7 +34,8 @@ def write_into_log(log: RunLog, first: str, scores: Sequence[RunScore]) -> bool:
     return True
 
 
-def _rows(run: str, first: str, scores: Sequence[RunScore]) -> dict[str, Any]:
+def score_rows(run: str, first: str, scores: Sequence[RunScore]) -> dict[str, Any]:
+    """A run's rows of the table as JSON: by dimension its figures, None for what isn't finite."""
     rows: dict[str, Any] = {}
     for score in (s for s in scores if s.run == run):
         row: dict[str, Any] = {"n": score.n, "unscored": score.unscored, **_interval("mean", score.mean)}

@@ -8,7 +8,7 @@ from results.markdown import bullets
 from results.next_steps import OTHER_MODEL, parity_of
 from results.report_tables import loss_text
 from results.story import Story
-from training.runs import EpochRecord, Run
+from training.runs import EpochRecord, Run, counted
 
 _CONFIG = {
     "rank": "r",
@@ -48,7 +48,7 @@ def run_header(story: Story) -> str:
         lines.append(f"Served against trained: {distance:.2f} nats a token (.05 is usual): {judgement}")
     lines += [
         f"Date: {log.created[:10]}",
-        f"Evaluated on: {conditions['suite']}, {takes} takes a canary; {conditions['decoding']}",
+        f"Evaluated on: {conditions['suite']}, {counted(takes, 'take')} a canary; {conditions['decoding']}",
         f"Grader: {conditions['grader']}; cut off by the limit: {cut} of {len(log.samples)}",
     ]
     return bullets(lines)

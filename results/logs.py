@@ -1,6 +1,10 @@
 """Inspect logs of the voice task, read into plain records; inspect_ai is imported only when a log is read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import difflib
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +13,7 @@ from judges.run_faults import RunFault, run_faults
 from judges.types import DIMENSIONS, MARKED_UP, Evidence, Judgement, unscored
 from results.records import RunLog, Sample
 from timbre.errors import TimbreError
+from timbre.paths import logs_dir
 from training.runs import BASELINE
 
 if TYPE_CHECKING:
@@ -64,17 +69,19 @@ def read_logs(
         TimbreError: nothing there, a run without a log, a log that is unreadable, failed,
             cancelled or short of samples.
     """
+    searched = ", ".join(str(p) for p in places)
+    if tuple(places) == (logs_dir(),) and not logs_dir().exists():
+        raise _error("nothing was evaluated yet", searched, _to_evaluate(runs or (BASELINE, "RUN")))
     headers = _with_bases([h for place in places for h in _headers(place)])
     known = sorted({h.run for h in headers})
-    searched = ", ".join(str(p) for p in places)
     if not headers:
-        raise _error("no log of the voice task", searched, "run `inspect eval evals/voice.py --model NAME`")
+        raise _error("no log of the voice task", searched, _to_evaluate(runs or (BASELINE, "RUN")))
     wanted = list(runs) if runs is not None else _by_time(headers)
     for run in wanted:
         if run not in known:
-            raise _error(
-                f"no log of run {run!r}", searched, f"evaluate it first; there are {', '.join(known)}"
-            )
+            near = difflib.get_close_matches(run, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else _to_evaluate([run])
+            raise _error(f"no log of run {run!r}", searched, f"{hint}; there are {', '.join(known)}")
     if suite is None:
         suite = _shared_suite(headers, wanted)
     chosen = [
@@ -125,7 +132,9 @@ def _shared_suite(headers: Sequence[_Header], runs: Sequence[str]) -> str | None
 
 def _newest(headers: Sequence[_Header], run: str, suite: str | None) -> _Header:
     if not headers:
-        raise _error(f"run {run!r} has no log of suite {suite!r}", run, f"evaluate it with -T suite={suite}")
+        raise _error(
+            f"run {run!r} has no log of suite {suite!r}", run, f"{_to_evaluate([run])} -T suite={suite}"
+        )
     latest = max(headers, key=lambda h: h.created)
     good = [h for h in headers if h.status == "success" and h.identity == latest.identity]
     if not good:
@@ -166,6 +175,11 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
     if log.eval.task.rsplit("/", 1)[-1] != "voice":
         return None
     facts = (log.eval.metadata or {}).get("timbre")
+    with _shape_reported(path):
+        return _header_of(path, log, facts)
+
+
+def _header_of(path: str, log: "EvalLog", facts: Any) -> _Header:
     if not isinstance(facts, dict) or not {"run", "identity", "suite"} <= facts.keys():
         raise _error("the log does not say which run answered", path, "evaluate with this version of Timbre")
     shots = int(facts.get("shots") or 0)
@@ -187,6 +201,16 @@ def _header(path: str, log: "EvalLog") -> _Header | None:
         str(facts.get("base")),
         conditions,
     )
+
+
+@contextmanager
+def _shape_reported(path: str) -> Iterator[None]:
+    """A log that somebody else wrote or changed may hold anything where Timbre writes its records."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        what = f"a record in the log has another shape ({type(error).__name__}: {error})"
+        raise _error(what, path, "evaluate again with this version of Timbre") from error
 
 
 def _decoding(log: "EvalLog") -> str:
@@ -261,6 +285,11 @@ def _read(header: _Header) -> RunLog:
             f"the eval has status {header.status!r}", header.path, "finish it with `inspect eval-retry`"
         )
     log = _open(read_eval_log, header.path, exclude_fields=_BULKY)
+    with _shape_reported(header.path):
+        return _run_log(header, log)
+
+
+def _run_log(header: _Header, log: "EvalLog") -> RunLog:
     samples = log.samples or []
     expected = log.results.total_samples if log.results else len(samples)
     scored = [s for s in samples if SCORER in (s.scores or {})]
@@ -343,11 +372,18 @@ def _judgement(key: str, recorded: Mapping[str, Any] | None, value: Any, missing
     """What the scorer recorded in full; else its bare value, where NaN and None mean unscored."""
     recorded = {"value": value} if recorded is None else recorded
     number = recorded.get("value")
-    number = float(number) if isinstance(number, int | float) and number == number else None
+    number = float(number) if isinstance(number, int | float) and math.isfinite(number) else None
     reason = None if number is not None else str(recorded.get("unscored") or missing)
     evidence = (Evidence(e["text"], e["start"], e["end"], e["why"]) for e in recorded.get("evidence") or ())
     details, judge = recorded.get("details") or {}, str(recorded.get("judge") or "")
     return Judgement(key, number, tuple(evidence), reason, details, judge)
+
+
+def _to_evaluate(runs: Sequence[str]) -> str:
+    shots = dict.fromkeys(re.findall(r"\+(\d+)shot", " ".join(runs)))
+    models = dict.fromkeys(run.partition("+")[0] for run in runs)
+    more = "".join(f" -T shots={count}" for count in shots)
+    return f"evaluate with: inspect eval evals/voice.py --model {','.join(models)}{more}"
 
 
 def _error(what: str, where: str, do: str) -> TimbreError:

@@ -5,12 +5,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, visible
 
-_CONTROL = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-    "\u061c\u200e\u200f\ufeff\U000e0000-\U000e007f]"
-)
 _SPECIAL = re.compile(
     r"""[\\`*<>|~$]               # code, emphasis, HTML, table cells, strikethrough, mathematics
     | (?<![^\W_])_ | _(?![^\W_])  # emphasis too, but not inside a word
@@ -29,8 +25,7 @@ def clean(text: str) -> str:
 
     What looks like a section's marker gets a zero-width space, so that quoted text can't end its own section.
     """
-    plain = _CONTROL.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return re.sub(r"<!--(\s*timbre:)", "<!\u200b--\\1", plain)
+    return re.sub(r"<!--(\s*timbre:)", "<!\u200b--\\1", visible(text))
 
 
 def fence(text: str) -> str:

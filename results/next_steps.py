@@ -109,7 +109,8 @@ def _training_steps(story: Story) -> Iterator[NextStep]:
     train = [e.train_loss for e in facts.epochs if e.train_loss is not None]
     if len(train) > 1 and train[0] - train[-1] < HARDLY:
         yield NextStep(
-            f"Train for longer or at a higher rate: the loss went from {train[0]:.3f} to {train[-1]:.3f}",
+            f"Train for longer, since the loss only went from {train[0]:.3f} to {train[-1]:.3f}: "
+            f"write epochs = {2 * len(train)} into the preset",
             _train_again(run),
         )
     val = [e.val_loss for e in facts.epochs if e.val_loss is not None]

@@ -133,7 +133,7 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
         table = tomllib.loads(text)
     except OSError as error:
         raise _error("no such policy", str(path), "give --policy a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise _error(f"not TOML: {error}", str(path), "mend the file") from error
     for key in table.get("dimensions", {}) if isinstance(table.get("dimensions"), dict) else ():
         _check_dimension(path, key, table["dimensions"][key])

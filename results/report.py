@@ -1,11 +1,14 @@
 """A self-contained HTML page: verdicts, plots, judges, training, and every answer side by side.
 
-Everything is inside the one file, and its Content-Security-Policy lets nothing be fetched: it works offline, can be
-sent by mail, and is whole without its script, which only filters and sorts. The page is in ``report_page/``.
+Everything is inside the one file, and its Content-Security-Policy lets nothing be fetched and runs no script but its
+own: it works offline, can be sent by mail, and is whole without its script. The page is in ``report_page/``.
 """
 
+import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
@@ -14,21 +17,67 @@ from markupsafe import Markup
 from judges.licensing.licence import LICENCES
 from judges.types import DIMENSIONS
 from results import report_plots, report_tables
-from results.ceiling import ceiling, other_writers
-from results.comparison import RunScore, side_by_side
+from results.ceiling import Anchors, ceiling, other_writers
+from results.comparison import DimensionVerdict, RunScore, side_by_side
 from results.conditions import differences
 from results.gate import gate_logs
 from results.gate_pages import next_command
 from results.licences import named_table
 from results.policy import Policy
 from results.records import RunLog
-from results.report_answers import SHOWN, canary_views
-from results.verdicts import GateResult, summary_sentence
+from results.report_answers import FAULTS, STEPS, CanaryView, canary_views
+from results.verdicts import GateResult, interval, number, summary_sentence
 from timbre.files import write_whole
-from timbre.stats import Interval
 from training.runs import read_run
 
+MEANING = {
+    "PASS": "nothing lost beyond the margin",
+    "REGRESSED": "got worse",
+    "INCONCLUSIVE": "too few canaries to tell",
+    "ERROR": "can't be compared",
+}
+"""What a verdict says, in a few words."""
+
 _PAGE = Path(__file__).with_name("report_page")
+_COMMAND = re.compile(
+    r"(?P<before>.*?)(?P<command>(?:timbre|inspect eval) .*?)(?P<after>, or .*)?", re.DOTALL
+)
+_UNDERLINES = ("solid", "dashed", "dotted", "double", "wavy")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One run against the first, or against the run that it is a change of."""
+
+    result: GateResult
+    soft: Markup  # a table with plots
+    hard: Markup  # the same of faults
+    is_parent: bool
+
+    @property
+    def gained(self) -> list[str]:
+        """Gains whose whole interval lies above 0."""
+        return [self._line(d) for d in self.result.dimensions if d.gain_is_proven and not _is_reported(d)]
+
+    @property
+    def lost(self) -> list[str]:
+        """What is REGRESSED, and losses whose whole interval lies below 0."""
+        worse = [
+            d for d in self.result.dimensions if d.verdict == "REGRESSED" or (d.n > 1 and d.gain.high < 0)
+        ]
+        return [self._line(d) for d in worse if not _is_reported(d)]
+
+    @property
+    def next(self) -> dict[str, str]:
+        """The next step, parted ``before`` and ``after`` its command; empty where there is none."""
+        step = (next_command(self.result) or "").rstrip(".")
+        parts = _COMMAND.fullmatch(step)
+        return parts.groupdict(default="") if parts else {"before": step, "command": "", "after": ""}
+
+    @staticmethod
+    def _line(d: DimensionVerdict) -> str:
+        advisory = " (advisory)" if d.verdict == "ADVISORY" else ""
+        return f"{d.dimension} {interval(d.gain, signed=True)}{advisory}"
 
 
 def write_report(
@@ -48,85 +97,147 @@ def write_report(
         path: The page.
         licences: Folder of the judges' licences.
         runs: Folder of run folders, for losses and facts.
-        voice: The writer's pairs, for the ceiling; not used where the logs were judged with others.
+        voice: The writer's pairs, for the anchors; not used where the logs were judged with others.
 
     Raises:
         TimbreError: the place can't be written to, or a run's folder is broken.
     """
     names = [log.run for log in logs]
+    by_name = dict(zip(names, logs, strict=True))
     table = named_table(logs)
     scored = side_by_side(table, names, policy)
-    top, others, note = _anchors(logs, voice)
-    levels = {key: found.estimate for key, found in top.items()}
-    gates = [
-        gate_logs(logs[0], log, policy, licences, allowed=tuple(logs[0].conditions), ceilings=levels)
-        for log in logs[1:]
+    anchors, note = _anchors(logs, voice)
+    levels = {key: mean.estimate for key, mean in anchors.writer.items()}
+    folders = dict.fromkeys(name.partition("+")[0] for name in names)
+    facts = [f for name in folders if (f := read_run(name, runs)) is not None]
+    pairs = [(names[0], name) for name in names[1:]]
+    pairs += [(f.parent, f.name) for f in facts if f.parent in names[1:] and f.name in names]
+    results = [
+        gate_logs(
+            *(by_name[first], by_name[name], policy, licences),
+            allowed=tuple(by_name[first].conditions),
+            ceilings=levels,
+        )
+        for first, name in pairs
     ]
-    facts = [f for name in names if (f := read_run(name.partition("+")[0], runs)) is not None]
-    canaries = canary_views(logs)
-    page = Environment(autoescape=True, loader=FileSystemLoader(_PAGE)).get_template("page.html")
-    evidence = [key for key in DIMENSIONS if any(key in c.evidence for c in canaries)]
-    text = page.render(
+    comparisons = _comparisons(results, names)
+    keys = [k for k in dict.fromkeys(s.dimension for s in scored if s.n) if DIMENSIONS[k].unit == "share"]
+    keys = keys or ["integrity"]
+    goals = [k for k, rule in policy.dimensions.items() if rule.goal == "gain" and k in keys]
+    keys.sort(key=lambda key: key not in goals)
+    canaries = canary_views(logs, keys)
+    evidence = _evidence(canaries)
+    style = (_PAGE / "style.css").read_text(encoding="utf-8") + _rules(evidence, canaries)
+    script = (_PAGE / "page.js").read_text(encoding="utf-8")
+    different, same = report_tables.facts_tables(logs, facts)
+    environment = Environment(
+        autoescape=True, loader=FileSystemLoader(_PAGE), trim_blocks=True, lstrip_blocks=True
+    )
+    text = environment.get_template("page.html").render(
         runs=names,
         log=logs[0],
         warnings=differences(logs),
-        gates=gates,
+        comparisons=comparisons,
+        meaning=MEANING,
         sentence=summary_sentence,
-        next_command=next_command,
-        tables=report_tables,
-        scores=report_tables.scores_table(names, scored),
-        forests=_forests(names, scored, gates),
-        strips=_strips(names, scored, top, others),
-        ceilings=report_tables.ceilings_table(names, scored, top),
-        ceiling_note=note,
-        licences=report_tables.licences_table(table, gates),
+        flips=report_tables.flips_table,
+        levels=_levels(names, scored, anchors),
+        reported=report_tables.reported_table(names, scored, anchors),
+        anchors={k: ", ".join(f"{n} {number(v)}" for n, v in anchors.levels(k).items()) for k in keys},
+        anchors_note=note,
+        licences=report_tables.licences_table(table, [c.result for c in comparisons]),
         losses=report_tables.losses_table(facts),
         curves=report_plots.loss_curves(facts) if any(run.epochs for run in facts) else "",
-        facts=report_tables.facts_table(logs, facts),
+        legend=report_plots.legend(list(enumerate(names))),
+        different=different,
+        same=same,
         canaries=canaries,
+        takes=max(len(c.takes) for c in canaries),
         kinds=sorted({c.kind for c in canaries}),
+        keys=keys,
+        directions={key: DIMENSIONS[key].direction for key in keys},
         evidence=evidence,
-        shown=" ".join(SHOWN),
-        style=Markup((_PAGE / "style.css").read_text(encoding="utf-8")),
-        script=Markup((_PAGE / "page.js").read_text(encoding="utf-8")),
+        faults=FAULTS,
+        steps=STEPS,
+        style=Markup(style),
+        script=Markup(script),
+        hashes={"style": _csp_hash(style), "script": _csp_hash(script)},
     )
     write_whole(path, text)
 
 
-def _forests(
-    names: Sequence[str], scored: Sequence[RunScore], gates: Sequence[GateResult]
-) -> list[tuple[str, Markup]]:
-    """Gains with margins, the hard dimensions in a panel of their own, since their rates set another scale."""
-    margins: dict[bool, dict[str, float]] = {False: {}, True: {}}
-    for d in (d for gate in gates for d in gate.dimensions):
-        if d.margin is not None and d.n:
-            margins[d.hard].setdefault(d.dimension, d.margin)
-    titles = {False: f"Gains over {names[0]}", True: f"Fewer faults than {names[0]}"}
-    return [(titles[h], report_plots.forest(names, scored, found)) for h, found in margins.items() if found]
+def _comparisons(results: Sequence[GateResult], names: Sequence[str]) -> list[Comparison]:
+    """The tables of each gate: gains with margins, and the hard dimensions, whose rates are on another scale."""
+    soft = [[d for d in r.dimensions if not d.hard and not _is_reported(d)] for r in results]
+    comparisons = []
+    for result, own in zip(results, soft, strict=True):
+        at, first = names.index(result.candidate), names.index(result.baseline)
+        gains = report_tables.gate_table(replace(result, dimensions=tuple(own))).without("licence")
+        plots = report_plots.gain_plots(own, result.candidate, at, [d for row in soft for d in row])
+        rates = [
+            ([(first, result.baseline, d.baseline), (at, result.candidate, d.candidate)], dict[str, float]())
+            for d in result.dimensions
+            if d.hard
+        ]
+        faults = report_tables.faults_table(result).html(report_plots.level_plots(rates))
+        comparisons.append(Comparison(result, gains.html(plots), faults, result.baseline != names[0]))
+    return comparisons
 
 
-def _strips(
-    names: Sequence[str], scored: Sequence[RunScore], top: Mapping[str, Interval], others: float | None
-) -> Markup:
-    keys = [k for k in dict.fromkeys(s.dimension for s in scored if s.n) if DIMENSIONS[k].unit == "share"]
-    anchors = {key: {"writer": top[key].estimate} if key in top else {} for key in keys}
-    if others is not None and "voice_match" in anchors:
-        anchors["voice_match"]["other writers"] = others
-    return report_plots.strips(names, scored, anchors)
+def _levels(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) -> Markup:
+    grid = report_tables.levels_table(names, scored, anchors)
+    rows = []
+    for key in (row[0] for row in grid.rows):
+        marks = [(names.index(s.run), f"{s.run}, {key}", s.mean) for s in scored if s.dimension == key]
+        rows.append((marks, anchors.levels(key)))
+    return grid.html(report_plots.level_plots(rows))
 
 
-def _anchors(logs: Sequence[RunLog], voice: Path) -> tuple[dict[str, Interval], float | None, str]:
-    """The ceiling and the other writers, if these are the texts that the logs were judged with; and a note."""
+def _is_reported(d: DimensionVerdict) -> bool:
+    return DIMENSIONS[d.dimension].direction == "band"
+
+
+def _evidence(canaries: Sequence[CanaryView]) -> list[str]:
+    """Dimensions with evidence in any answer, in table order."""
+    present = {key for c in canaries for _, answers in c.takes for a in answers for key in a.evidence}
+    return [key for key in DIMENSIONS if key in present]
+
+
+def _rules(evidence: Sequence[str], canaries: Sequence[CanaryView]) -> str:
+    """Style rules by which boxes switch evidence and takes, which need no script."""
+    rules = []
+    for at, key in enumerate(evidence):
+        hue, line = round(50 + 360 * at / len(evidence)) % 360, _UNDERLINES[at % len(_UNDERLINES)]
+        on, mark = f"body:has(#show-{key}:checked)", f"mark[data-of~={key}]"
+        rules.append(
+            f"{on} {mark},.key-{key}{{background:light-dark(hsl({hue} 90% 82%),hsl({hue} 55% 26%));"
+            f"text-decoration:underline {line}}}{on} {mark}[data-why]::after{{content:' ('attr(data-why)')'}}"
+        )
+    for take in range(1, max(len(c.takes) for c in canaries) + 1):
+        rules.append(
+            f".canary:has(.tabs label:nth-of-type({take})>:checked)>.take:nth-of-type({take}){{display:grid}}"
+        )
+    return "\n".join(rules)
+
+
+def _csp_hash(text: str) -> str:
+    """The source by which a Content-Security-Policy knows an inline element."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _anchors(logs: Sequence[RunLog], voice: Path) -> tuple[Anchors, str]:
+    """What writers reach, if these are the texts that the logs were judged with; and a note."""
     judged_with = logs[0].conditions["voice"]
     try:
         digest = hashlib.sha256(voice.read_bytes()).hexdigest()[:12]
     except OSError:
         digest = "absent"
     if judged_with != f"{voice.name} {digest}":
-        note = f"No ceiling: the logs were judged with {judged_with}, and {voice.name} is {digest}."
-        return {}, None, note
-    note = (
-        f"Floor: {logs[0].run}. Ceiling: the writer's held-out texts in {voice.name} through the same judges, where "
-        "these need neither a grader nor a canary's word band."
+        return Anchors(), (
+            f"The writer's own figures are missing: the logs were judged with {judged_with}, and {voice.name} is "
+            f"{digest}; give --voice the file that they were judged with."
+        )
+    return Anchors(ceiling(voice), other_writers(voice)), (
+        f"Writer: the held-out texts of {voice.name} through the same judges, where these need neither a grader nor "
+        "a canary's word band; other writers: the shipped impostors'."
     )
-    return ceiling(voice), other_writers(voice), note

@@ -1,7 +1,8 @@
-"""The report's plots as SVG: gains with margins, means from floor to ceiling, losses by training epoch.
+"""The report's plots as SVG: a cell of a table for each row of figures, and the losses by training epoch.
 
 Places along x are percentages and the rest is pixels, so that a plot fits any width with text of one size, without a
-script. Colours are Okabe and Ito's (2008), which colour-blind readers tell apart; each run has a symbol too.
+script. Colours are Okabe and Ito's (2008), which colour-blind readers tell apart; each run has a symbol too. The
+figures stand as text beside every plot, so plots in tables are hidden from screen readers.
 """
 
 import itertools
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from results.comparison import RunScore
+from results.comparison import DimensionVerdict
 from results.verdicts import interval, number
 from timbre.stats import Interval
 from training.runs import Run
@@ -25,7 +26,20 @@ _SYMBOLS = (
     "M-5,-1.5h3.5v-3.5h3v3.5h3.5v3h-3.5v3.5h-3v-3.5h-3.5z",
     "M0,5l5,-9h-10z",
 )
-_LABEL, _ROW, _AXIS, _LEFT, _RIGHT = 20, 14, 26, 2.0, 98.0
+_LINE, _AXIS, _LEFT, _RIGHT = 14, 18, 3.0, 97.0
+_ANCHORS = {"margin": "anchor", "writer": "anchor", "other writers": "anchor others"}
+"""Dashed lines by what they mark, with their style."""
+
+Marks = Sequence[tuple[int, str, Interval]]
+"""What one plot shows: for each line the run's place among the runs, its name and its figure."""
+
+
+@dataclass(frozen=True)
+class Plots:
+    """A table's column of plots on one scale."""
+
+    axis: Markup  # the scale, for the column's heading
+    rows: tuple[Markup, ...]  # in the order of the table's rows
 
 
 @dataclass(frozen=True)
@@ -37,78 +51,46 @@ class _Scale:
 
     def __call__(self, value: float) -> float:
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
-        return round(_LEFT + share * (_RIGHT - _LEFT), 2)
+        return round(_LEFT + share * (_RIGHT - _LEFT), 1)
 
-    def ticks(self) -> list[float]:
-        """Round values inside, about five of them."""
-        rough = (self.high - self.low) / 5
+    def ticks(self, about: int = 5) -> list[float]:
+        """Round values inside, about so many of them."""
+        rough = (self.high - self.low) / about
         power = 10.0 ** math.floor(math.log10(rough))
         step = power * next(factor for factor in (1, 2, 5, 10) if factor * power >= rough)
         first = math.ceil(self.low / step - 1e-9)
         return [round(at * step, 9) for at in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def forest(runs: Sequence[str], scores: Sequence[RunScore], margins: Mapping[str, float]) -> Markup:
-    """Paired gains over the first run with 95 % intervals; right is better, and a dashed line marks the margin.
+def gain_plots(
+    dimensions: Sequence[DimensionVerdict], run: str, at: int, beside: Sequence[DimensionVerdict] = ()
+) -> Plots:
+    """Paired gains of one run; right is better, and a dashed line marks the margin.
 
     Args:
-        runs: The first is what the others are compared with.
-        scores: Of ``results.comparison.side_by_side``.
-        margins: By dimension, in the order of the rows.
+        dimensions: Those of the rows, in order.
+        run: Who gained.
+        at: The run's place among the runs, which gives its colour and symbol.
+        beside: Dimensions of other tables that share the scale.
     """
-    gains = {(s.dimension, s.run): s.gain for s in scores if not math.isnan(s.gain.estimate)}
-    anchors = {key: {f"margin {m:.3g}": -m} for key, m in margins.items() if any(key == k for k, _ in gains)}
-    ends = [x for key, _ in gains for x in anchors.get(key, {}).values()]
-    ends += [x for (key, _), g in gains.items() if key in anchors for x in (g.low, g.high, g.estimate)]
-    known = [x for x in ends if math.isfinite(x)]
+    ends = [(-(d.margin or 0), d.gain.low, d.gain.high, d.gain.estimate) for d in (*dimensions, *beside)]
+    known = [x for row in ends for x in row if math.isfinite(x)]
     scale = _Scale(min([-0.1, *known]), max([0.1, *known]))
-    return _rows(f"gain over {runs[0]}", list(enumerate(runs))[1:], gains, anchors, scale)
+    rows = []
+    for d in dimensions:
+        margin = {} if d.margin is None else {"margin": -d.margin}
+        rows.append(_row(scale, [(at, f"{run}, {d.dimension}", d.gain)], margin))
+    return Plots(_axis(scale), tuple(rows))
 
 
-def strips(
-    runs: Sequence[str], scores: Sequence[RunScore], anchors: Mapping[str, Mapping[str, float]]
-) -> Markup:
-    """Each run's mean from 0 to 1, between the floor (the first run) and what the writer reaches.
+def level_plots(rows: Sequence[tuple[Marks, Mapping[str, float]]]) -> Plots:
+    """Values from 0 to 1 of several runs a row, with dashed lines at the levels of writers.
 
     Args:
-        runs: The first is the floor.
-        scores: Of ``results.comparison.side_by_side``.
-        anchors: By dimension, in the order of the rows, further levels by their names ("writer").
+        rows: For each the runs' figures, and levels by name ("writer").
     """
-    means = {(s.dimension, s.run): s.mean for s in scores if not math.isnan(s.mean.estimate)}
-    named = {key: {f"{name} {number(v)}": v for name, v in levels.items()} for key, levels in anchors.items()}
-    return _rows("mean over canaries", list(enumerate(runs)), means, named, _Scale(0, 1))
-
-
-def _rows(
-    name: str,
-    runs: Sequence[tuple[int, str]],
-    found: Mapping[tuple[str, str], Interval],
-    anchors: Mapping[str, Mapping[str, float]],
-    scale: _Scale,
-) -> Markup:
-    """A group of rows for each dimension of ``anchors``: an interval a run, and dashed lines at the anchors."""
-    parts: list[Markup] = []
-    bottom = 0
-    for key, levels in anchors.items():
-        top, bottom = bottom, bottom + _LABEL + _ROW * len(runs) + 6
-        parts.append(_text(_LEFT, top + 14, key, "start", "b"))
-        parts.append(_text(_RIGHT, top + 14, ", ".join(levels), "end", "dim"))
-        parts += [
-            _line(scale(v), scale(v), top + _LABEL - 2, bottom - 8, "anchor", f"{key}: {name}")
-            for name, v in levels.items()
-        ]
-        for row, (at, run) in enumerate(runs):
-            if (key, run) in found:
-                title = f"{run}, {key}: {interval(found[key, run], signed=scale.low < 0)}"
-                y = top + _LABEL + _ROW * row + _ROW // 2
-                parts.append(_whisker(scale, found[key, run], y, at, title))
-    grid = [
-        _line(scale(t), scale(t), 0, bottom, "grid" if t else "zero")
-        + _text(scale(t), bottom + 16, f"{t:g}", "middle", "dim")
-        for t in scale.ticks()
-    ]
-    return _figure(f"{name}, by dimension", bottom + _AXIS, [*grid, *parts], runs)
+    scale = _Scale(0, 1)
+    return Plots(_axis(scale), tuple(_row(scale, marks, anchors) for marks, anchors in rows))
 
 
 def loss_curves(facts: Sequence[Run]) -> Markup:
@@ -122,10 +104,10 @@ def loss_curves(facts: Sequence[Run]) -> Markup:
     def height(loss: float) -> float:
         return round(bottom - (up(loss) - _LEFT) / (_RIGHT - _LEFT) * (bottom - 10), 1)
 
-    parts = [_text(across(t), bottom + 18, f"{t}", "middle", "dim") for t in range(1, last + 1)]
+    parts = [_text(across(t), bottom + 16, f"{t}", "middle") for t in range(1, last + 1)]
     for t in up.ticks():
         parts.append(_line(_LEFT, _RIGHT, height(t), height(t), "grid"))
-        parts.append(_text(_LEFT, height(t) - 3, f"{t:g}", "start", "dim"))
+        parts.append(_text(_LEFT, height(t) - 3, f"{t:g}", "start"))
     for at, run in enumerate(facts):
         for kind, style in (("train_loss", "whisker"), ("val_loss", "whisker dashed")):
             known = [(e.epoch, v) for e in run.epochs if (v := getattr(e, kind)) is not None]
@@ -135,22 +117,58 @@ def loss_curves(facts: Sequence[Run]) -> Markup:
             marks = [_mark(*p, at, name) for p, name in zip(points, names, strict=True)]
             parts.append(_coloured(at, [*lines, *marks]))
     name = "training (solid) and validation loss (dashed), nats a token, by epoch"
-    return _figure(name, bottom + _AXIS, parts, list(enumerate(run.name for run in facts)))
+    page = (
+        '<figure><figcaption>{0} <span>{1}</span></figcaption><svg class="plot" role="img" aria-label="{1}" '
+        'width="100%" height="{2}">{3}</svg></figure>'
+    )
+    key = legend([(at, run.name) for at, run in enumerate(facts)])
+    return Markup(page).format(key, name, bottom + 22, Markup("").join(parts))
 
 
-def _whisker(scale: _Scale, found: Interval, y: float, at: int, title: str) -> Markup:
-    ends = [scale(v) for v in (found.low, found.high) if math.isfinite(v)]
-    lines = [_line(ends[0], ends[1], y, y, "whisker", title)] if len(ends) == 2 else []
-    return _coloured(at, [*lines, _mark(scale(found.estimate), y, at, title)])
+def legend(runs: Sequence[tuple[int, str]]) -> Markup:
+    """The runs' names with their symbols, each with its place among the runs."""
+    entry = Markup('<span class="run"><svg width="12" height="12" aria-hidden="true">{}</svg> {}</span> ')
+    return Markup("").join(entry.format(_coloured(at, [_mark("6", 6, at)]), run) for at, run in runs)
 
 
-def _coloured(at: int, parts: Sequence[Markup]) -> Markup:
-    return Markup('<g color="{}">{}</g>').format(COLOURS[at % len(COLOURS)], Markup("").join(parts))
+def _row(scale: _Scale, marks: Marks, anchors: Mapping[str, float]) -> Markup:
+    """One row's plot: a line for each run, zero, and dashed lines at the anchors."""
+    height = _LINE * len(marks) + 6
+    parts = [_line(scale(0), scale(0), 0, height, "zero")]
+    for name, level in anchors.items():
+        parts.append(_line(scale(level), scale(level), 0, height, _ANCHORS[name], f"{name} {number(level)}"))
+    for line, (at, name, value) in enumerate(marks):
+        if not math.isnan(value.estimate):
+            title = f"{name}: {interval(value, signed=scale.low < 0)}"
+            parts.append(_whisker(scale, value, 3 + _LINE * line + _LINE // 2, at, title))
+    return _figure(height, parts)
+
+
+def _axis(scale: _Scale) -> Markup:
+    ticks = scale.ticks(4)
+    shown = [_text(scale(t), 12, f"{t:g}", "middle") for t in ticks]
+    return _figure(_AXIS, shown + [_line(scale(t), scale(t), 15, _AXIS, "zero") for t in ticks])
+
+
+def _figure(height: float, parts: Sequence[Markup]) -> Markup:
+    shape = '<svg class="plot" aria-hidden="true" width="100%" height="{}">{}</svg>'
+    return Markup(shape).format(height, Markup("").join(parts))
+
+
+def _whisker(scale: _Scale, value: Interval, y: float, at: int, title: str) -> Markup:
+    ends = [scale(v) for v in (value.low, value.high) if math.isfinite(v)]
+    lines = [_line(ends[0], ends[1], y, y, "whisker")] if len(ends) == 2 else []
+    return _coloured(at, [*lines, _mark(scale(value.estimate), y, at)], title)
+
+
+def _coloured(at: int, parts: Sequence[Markup], title: str = "") -> Markup:
+    shape = Markup('<g color="{}">{}{}</g>')
+    return shape.format(COLOURS[at % len(COLOURS)], _title(title), Markup("").join(parts))
 
 
 def _mark(x: float | str, y: float, at: int, title: str = "") -> Markup:
     """A run's symbol at ``x`` per cent, or at a place with its unit."""
-    shape = '<svg x="{}" y="{}" class="mark"><path d="{}">{}</path></svg>'
+    shape = '<svg x="{}" y="{}" class="mark"><path d="{}"/>{}</svg>'
     place = x if isinstance(x, str) else f"{x}%"
     return Markup(shape).format(place, y, _SYMBOLS[at % len(_SYMBOLS)], _title(title))
 
@@ -164,18 +182,5 @@ def _line(x1: float, x2: float, y1: float, y2: float, style: str, title: str = "
     return Markup(shape).format(style, x1, x2, y1, y2, _title(title))
 
 
-def _text(x: float, y: float, text: str, anchor: str, style: str) -> Markup:
-    return Markup('<text class="{}" x="{}%" y="{}" text-anchor="{}">{}</text>').format(
-        style, x, y, anchor, text
-    )
-
-
-def _figure(name: str, height: float, parts: Sequence[Markup], runs: Sequence[tuple[int, str]]) -> Markup:
-    """A plot under its name and the symbols of its runs."""
-    entry = Markup('<span><svg width="12" height="12" aria-hidden="true">{}</svg> {}</span>')
-    legend = Markup("").join(entry.format(_coloured(at, [_mark("6", 6, at)]), run) for at, run in runs)
-    page = (
-        '<figure><figcaption class="legend">{0} <span>{1}</span></figcaption>'
-        '<svg class="plot" role="img" aria-label="{1}" width="100%" height="{2}">{3}</svg></figure>'
-    )
-    return Markup(page).format(legend, name, height, Markup("").join(parts))
+def _text(x: float, y: float, text: str, anchor: str) -> Markup:
+    return Markup('<text x="{}%" y="{}" text-anchor="{}">{}</text>').format(x, y, anchor, text)

@@ -1,18 +1,20 @@
 """Every table of the results as a ``Grid``: of a gate, of runs side by side, of power, judges and training."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from itertools import groupby
 
 from judges.types import DIMENSIONS
+from results.ceiling import Anchors
 from results.comparison import DimensionVerdict, RunScore
 from results.duels import Table as Duels
 from results.grid import Grid
 from results.licences import CorrectedRate, judges_of
 from results.power import DimensionPower
 from results.records import RunLog
+from results.statistics import NO_INTERVAL
 from results.table import ScoreTable
 from results.verdicts import GateResult, interval, number
-from timbre.stats import Interval
 from training.runs import Run
 
 _FACTS = ("seed", "wall_s", "peak_mb", "cpu", "git_sha")
@@ -97,6 +99,55 @@ def gains_table(names: Sequence[str], scored: Sequence[RunScore]) -> Grid:
     )
 
 
+def levels_table(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) -> Grid:
+    """Means of the soft dimensions beside what the writer and other writers reach."""
+    rows = []
+    for key, of_run in _by_dimension(scored):
+        if not DIMENSIONS[key].hard and DIMENSIONS[key].direction != "band":
+            means = (interval(of_run[name].mean) for name in names)
+            writers = (anchors.writer.get(key, NO_INTERVAL), anchors.others.get(key, math.nan))
+            better = _BETTER[DIMENSIONS[key].direction]
+            rows.append((key, better, *means, interval(writers[0]), number(writers[1])))
+    return Grid(
+        "Mean over canaries [95 % CI]; dashed: the writer's held-out texts, dotted: other writers'",
+        ("dimension", "better is", *names, "writer", "other writers"),
+        tuple(rows),
+    )
+
+
+def reported_table(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) -> Grid:
+    """Counted figures beside the writer's own, each with its distance from that."""
+    rows = []
+    for key, of_run in _by_dimension(scored):
+        if DIMENSIONS[key].direction == "band":
+            writer = anchors.writer.get(key, NO_INTERVAL)
+            cells = []
+            for mean in (of_run[name].mean for name in names):
+                distance = mean.estimate - writer.estimate
+                cells.append(interval(mean) + (f" ({distance:+.3g})" if distance == distance else ""))
+            rows.append((key, *cells, interval(writer), number(anchors.others.get(key, math.nan))))
+    return Grid(
+        "Reported figures: mean over canaries [95 % CI] and, in brackets, the distance from the writer's",
+        ("figure", *names, "writer", "other writers"),
+        tuple(rows),
+    )
+
+
+def faults_table(result: GateResult) -> Grid:
+    """The hard dimensions of a gate: on how many canaries each run shows the fault."""
+    rows = []
+    for d in (d for d in result.dimensions if d.hard):
+        rates = (
+            f"{round(rate.estimate * d.n)} of {d.n}" if d.n else "-" for rate in (d.baseline, d.candidate)
+        )
+        rows.append((d.dimension, d.verdict, *rates, d.why))
+    return Grid(
+        "Faults: canaries that show one in any take, with the rate's 95 % interval; fewer is better",
+        ("dimension", "verdict", result.baseline, result.candidate, "why"),
+        tuple(rows),
+    )
+
+
 def run_table(run: str, first: str, scored: Sequence[RunScore]) -> Grid:
     """One run alone: its means, and its gains over the first where it is another."""
     own = [s for s in scored if s.run == run]
@@ -116,15 +167,6 @@ def run_table(run: str, first: str, scored: Sequence[RunScore]) -> Grid:
         ),
     )
     return grid if run != first else grid.without("gain")
-
-
-def ceilings_table(
-    names: Sequence[str], scored: Sequence[RunScore], top: Mapping[str, Interval]
-) -> Grid | None:
-    """The first run's means beside the writer's own; None where no dimension has both."""
-    floor = {s.dimension: s.mean for s in scored if s.run == names[0]}
-    rows = tuple((key, interval(floor[key]), interval(top[key])) for key in floor if key in top)
-    return Grid("Floor and ceiling", ("dimension", names[0], "writer"), rows) if rows else None
 
 
 def power_table(runs: Sequence[str], found: Sequence[DimensionPower]) -> Grid:
@@ -179,7 +221,7 @@ def licences_table(table: ScoreTable, gates: Sequence[GateResult]) -> Grid:
     """Who judged each dimension, by which licence, and whether it may block."""
     verdicts = {d.dimension: d for result in gates for d in result.dimensions}
     rows = []
-    for key in dict.fromkeys(table["dimension"]):
+    for key in (k for k in dict.fromkeys(table["dimension"]) if DIMENSIONS[k].direction != "band"):
         judges = ", ".join(j or "rules" for j in judges_of(table[table["dimension"] == key])) or "nobody"
         verdict = verdicts.get(key)
         may_block = "" if verdict is None else "no" if verdict.verdict == "ADVISORY" else "yes"
@@ -202,26 +244,30 @@ def losses_table(facts: Sequence[Run]) -> Grid | None:
     return Grid("Loss by training epoch, nats a token", headings, rows) if rows else None
 
 
-def facts_table(logs: Sequence[RunLog], facts: Sequence[Run]) -> Grid:
-    """What each run is, a column for each; what differs between them comes first."""
+def facts_tables(logs: Sequence[RunLog], facts: Sequence[Run]) -> tuple[Grid, Grid]:
+    """What each run is, a column for each: where they differ, and what is the same for all."""
     known = {f.name: f for f in facts}
     columns = []
     for log in logs:
         run = known.get(log.run.partition("+")[0])
         columns.append(
             {
-                "base": log.conditions["base"],
                 "identity": log.identity[:12],
                 "evaluated": log.created[:10],
                 "pairs": f"{len(run.of_split('train'))} + {len(run.of_split('val'))} val" if run else "-",
                 **{key: str(run.config.get(key, "-")) if run else "-" for key in _CONFIG},
                 **(_recorded(run) if run else dict.fromkeys(_FACTS, "-")),
+                **log.conditions,
             }
         )
-    rows = [(key, *(column[key] for column in columns)) for key in columns[0]]
-    rows.sort(key=lambda row: len(set(row[1:])) == 1)
-    caption = f"What each run is; all answered {logs[0].conditions['suite']}"
-    return Grid(caption, ("", *(log.run for log in logs)), tuple(rows))
+    names = dict.fromkeys(key for column in columns for key in column)
+    rows = [(key, *(column.get(key, "-") for column in columns)) for key in names]
+    other = tuple(row for row in rows if len(set(row[1:])) > 1)
+    same = tuple(row[:2] for row in rows if len(set(row[1:])) == 1 and row[1] != "-")
+    return (
+        Grid("Where the runs differ", ("", *(log.run for log in logs)), other),
+        Grid("The same for all", ("", "all runs"), same),
+    )
 
 
 def _recorded(run: Run) -> dict[str, str]:

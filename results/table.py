@@ -21,6 +21,7 @@ with at most one row for a (run, canary, epoch, dimension).
 
 import csv
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -240,7 +241,7 @@ def _csv_row(row: dict[str, str], where: str) -> tuple[Any, ...]:
             raise _error(f"empty {name}", where, f"name the {name}")
     if row["dimension"] not in DIMENSIONS:
         raise _error(f"unknown dimension {row['dimension']!r}", where, f"use one of {', '.join(DIMENSIONS)}")
-    if not (row["epoch"].isascii() and row["epoch"].isdigit() and 1 <= int(row["epoch"]) <= MOST_EPOCHS):
+    if not (re.fullmatch("[0-9]{1,9}", row["epoch"]) and 1 <= int(row["epoch"]) <= MOST_EPOCHS):
         raise _error(f"epoch {row['epoch'][:20]!r}", where, f"count epochs from 1, to {MOST_EPOCHS} at most")
     try:
         value = float(row["value"]) if row["value"] else None

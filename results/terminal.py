@@ -65,6 +65,8 @@ def show_gate(result: GateResult) -> None:
         say(console, f"- note: {note}")
     if command := next_command(result):
         say(console, command)
+    elif result.overall == "PASS":
+        say(console, f"next: timbre export {result.candidate}")
     if result.overall != "ERROR":
         say(console, summary_sentence(result), result.overall)
 

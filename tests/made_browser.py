@@ -24,21 +24,31 @@ class Opened:
 
 
 @contextmanager
-def opened_page(address: str, **options: Any) -> Iterator[Opened]:
-    """A page in the light scheme on a desktop, unless ``options`` of a Playwright page say otherwise."""
+def chromium() -> Iterator[Any]:
+    """A browser of Playwright's."""
     from playwright.sync_api import sync_playwright
 
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        settings = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", **options}
-        opened = Opened(browser.new_page(**settings))
-        page = opened.page
-        page.on(
-            "console", lambda m: opened.complaints.append(m.text) if m.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-        page.on("request", lambda request: opened.requests.append(request.url))
-        page.goto(address)
-        yield opened
+        yield browser
         browser.close()
+
+
+def open_tab(browser: Any, address: str, **options: Any) -> Opened:
+    """A page in the light scheme on a desktop, unless ``options`` of a Playwright page say otherwise."""
+    settings = {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", **options}
+    opened = Opened(browser.new_page(**settings))
+    page = opened.page
+    page.on("console", lambda m: opened.complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    page.on("request", lambda request: opened.requests.append(request.url))
+    page.goto(address)
+    return opened
+
+
+@contextmanager
+def opened_page(address: str, **options: Any) -> Iterator[Opened]:
+    """A page in a browser of its own, as ``open_tab`` opens it."""
+    with chromium() as browser:
+        yield open_tab(browser, address, **options)

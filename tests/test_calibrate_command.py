@@ -41,6 +41,7 @@ def test_a_licence_is_written_and_found_by_the_judges_name(tmp_path: Path) -> No
     assert f"wrote {licence_path(IDENTITY.digest, folder)}" in done.stdout
     assert "sensitivity" in done.stdout
     assert "the shipped policy does not accept it: n 40, under 100" in done.stderr
+    assert "a grader may do better with the same labels: rubric/humor" in done.stderr
 
 
 def test_all_shortfalls_are_named_before_and_after_measuring(tmp_path: Path) -> None:

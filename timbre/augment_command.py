@@ -25,6 +25,9 @@ subject, not its words. Reply with the request alone, on one line.
 ==========
 """
 _LONGEST_PROMPT = 300
+FEWEST_FOR_VAL = 3
+"""Essays from which on one of them validates."""
+
 SHOWN = 3
 """New pairs that are shown at the end."""
 
@@ -95,7 +98,7 @@ def augment(essays: Path, out: Path, writer: str | None, tier: int, val_share: f
     )
     if left_out:
         click.echo(f"left out: {_counted(left_out)}")
-    click.echo(f"look them over, then: timbre data {out}")
+    click.echo(f"next: look them over, then timbre data {out}")
 
 
 def _without_repeats(essays: Path) -> "tuple[list[Extract], Counter[str]]":
@@ -120,8 +123,11 @@ def _counted(counts: "Counter[str]") -> str:
 
 
 def _validation(names: Sequence[str], share: float) -> frozenset[str]:
-    """The essays kept for validation: by digest of their name, never all of them."""
-    chosen = [n for n in names if int(hashlib.sha256(n.encode()).hexdigest()[:8], 16) < share * 16**8]
+    """The essays kept for validation: by digest of their name, of several at least one, and never all of them."""
+    digests = {n: int(hashlib.sha256(n.encode()).hexdigest()[:8], 16) for n in names}
+    chosen = [n for n in names if digests[n] < share * 16**8]
+    if share and not chosen and len(names) >= FEWEST_FOR_VAL:
+        chosen = [min(names, key=digests.__getitem__)]
     return frozenset(chosen if len(chosen) < len(names) else chosen[1:])
 
 

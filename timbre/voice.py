@@ -34,7 +34,11 @@ the mask, so it learns the prompts too. run2 has the mask right. Both answer the
 and beside {FEW_SHOT} (the baseline shown {SHOTS} of the pairs). The gate then says whether run2 lost anything
 against the baseline. About ten minutes on two cores; a second call reuses what is still valid."""
 
-NEXT = ".venv/bin/timbre train training/presets/voice.toml --name mine --data YOUR_PAIRS.jsonl"
+NEXT = (
+    '.venv/bin/timbre ask run2,baseline "What do you make of umbrellas?"',
+    ".venv/bin/timbre parity run2      (is the model that is served the one that was trained?)",
+    ".venv/bin/timbre augment YOUR_ESSAYS/ -o mine.jsonl      (your own voice; each step names the next)",
+)
 
 QUIET = {
     "TRANSFORMERS_VERBOSITY": "error",
@@ -86,8 +90,7 @@ def run_all() -> None:
     print(f"verdict  {sentence}")
     print(f"time     {(time.monotonic() - began) / 60:.1f} minutes")
     print()
-    print(f"next     {NEXT}")
-    print("         .venv/bin/timbre parity run2    (is the model that is served the one that was trained?)")
+    print("next     " + "\n         ".join(NEXT))
 
 
 def say(line: str) -> None:

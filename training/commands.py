@@ -78,7 +78,7 @@ def _train_voice(config: "TrainConfig", name: str, resume: bool, replace: bool, 
     from training.devices import is_first
     from training.pairs import read_pairs
     from training.qlora import train_voice
-    from training.runs import loss_text
+    from training.runs import counted, loss_text
 
     if is_first():
         for line in data_lines(read_pairs(config.data)):
@@ -98,7 +98,7 @@ def _train_voice(config: "TrainConfig", name: str, resume: bool, replace: bool, 
         return
     losses = [loss_text(epoch.train_loss) for epoch in run.epochs]
     click.echo(
-        f"{run.name}: {len(losses)} epochs, train loss {losses[0]} -> {losses[-1]}, "
+        f"{run.name}: {counted(len(losses), 'epoch')}, train loss {losses[0]} -> {losses[-1]}, "
         f"identity {run.identity[:12]}, {run.path}\n"
         f"next: inspect eval evals/voice.py --model baseline,{run.name} && "
         f"timbre gate --baseline baseline --candidate {run.name}"
@@ -151,7 +151,7 @@ def data(source: str, as_json: bool) -> None:
     pairs = read_pairs(data_place(source, Path.cwd()))
     report = data_report(pairs.pairs, source)
     with tempfile.TemporaryDirectory() as folder:
-        whole = Path(folder) / "pairs.jsonl"
+        whole = Path(folder) / f"{Path(source).stem}.jsonl"
         whole.write_text("".join(f"{long_form(pair)}\n" for pair in pairs.pairs), encoding="utf-8")
         separation, reason = separation_message(load_reference(whole, DEFAULT_FLOOR))
     if as_json:
@@ -162,6 +162,8 @@ def data(source: str, as_json: bool) -> None:
         click.echo(note)
     click.echo(data_page(report))
     click.echo(separation + (f"\n  advisory: {reason}" if reason else ""))
+    name = Path(source).stem or "mine"
+    click.echo(f"next: timbre train training/presets/voice.toml --name {name} --data {source}")
 
 
 def data_lines(pairs: "PairSet") -> list[str]:
@@ -253,10 +255,10 @@ def init(folder: Path) -> None:
     for name, content in STARTER.items():
         write_whole(folder / name, content)
     click.echo(
-        f"{folder}/: preset.toml, pairs.jsonl (replace its lines, or: timbre augment ESSAYS -o {folder}/mine.jsonl), "
-        f"canaries.yaml\nnext: timbre train {folder}/preset.toml --name mine && "
-        f"inspect eval evals/voice.py --model baseline,mine -T suite={folder}/canaries.yaml "
-        f"-T voice={folder}/pairs.jsonl"
+        f"{folder}/: preset.toml, pairs.jsonl, canaries.yaml\n"
+        f"next: put your pairs in place of those, or: timbre augment ESSAYS -o {folder}/mine.jsonl\n"
+        f"then: timbre train {folder}/preset.toml --name mine && inspect eval evals/voice.py "
+        f"--model baseline,mine -T suite={folder}/canaries.yaml"
     )
 
 

@@ -4,6 +4,7 @@ import difflib
 import hashlib
 import json
 import math
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -154,7 +155,7 @@ def load_config(path: Path, **changes: str) -> TrainConfig:
     Raises:
         TimbreError: no such file, not TOML, an unknown key, a wrong type or a value out of range.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         shipped = ", ".join(sorted(p.name for p in (Path(__file__).parent / "presets").glob("*.toml")))
         raise TimbreError(
             "no such preset", where=str(path), do=f"give a TOML file; training/presets/ has {shipped}"
@@ -186,7 +187,7 @@ def data_place(name: str, folder: Path) -> str:
     path = folder / Path(name).expanduser()
     if name.startswith("hf://"):
         return name
-    if not path.exists() and _HUB.fullmatch(name) and not name.endswith(_FILE_SUFFIXES):
+    if not os.path.exists(path) and _HUB.fullmatch(name) and not name.endswith(_FILE_SUFFIXES):
         return f"hf://{name}"
     return str(path.resolve())
 

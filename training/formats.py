@@ -9,7 +9,9 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +80,7 @@ def read_records(source: str) -> Records:
     if source.startswith(HUB):
         return _from_datasets(source, _load_hub(source))
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):  # pathlib's own raises on a name that is too long
         return _from_datasets(source, _load_folder(path))
     data = _bytes(path)
     digest = hashlib.sha256(data).hexdigest()
@@ -142,6 +144,20 @@ def _gap_end(text: str, at: int) -> int:
     return at
 
 
+class _KeyTwice(KeyError):
+    """A key that stands twice in one object."""
+
+
+def _unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(items)
+    if len(record) < len(items):
+        raise _KeyTwice(next(key for key, n in Counter(key for key, _ in items).items() if n > 1))
+    return record
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+
+
 def _object(line: int, raw: bytes) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8")
@@ -150,17 +166,11 @@ def _object(line: int, raw: bytes) -> dict[str, Any]:
         raise Fault(line, bad, "save the file as UTF-8") from error
     if not text.strip():
         raise Fault(line, "blank line between pairs", "remove it")
-
-    def unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in items]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise Fault(line, f"the key {key!r} stands twice in one object", "keep one of the two")
-        return dict(items)
-
     do = "write one JSON object a line"
     try:
-        record = json.loads(text, object_pairs_hook=unique)
+        record = _DECODER.decode(text)
+    except _KeyTwice as error:
+        raise Fault(line, f"the key {error} stands twice in one object", "keep one of the two") from error
     except json.JSONDecodeError as error:
         raise Fault(line, f"not JSON: {error.msg} at column {error.colno}", do) from error
     except (ValueError, RecursionError) as error:  # a number of 5,000 digits, ten thousand brackets

@@ -244,7 +244,7 @@ def load_examples(people: Path | None, own: Path = OWN) -> list[JudgeExample]:
             continue
         try:
             examples += [e for e in read(path) if e.text.strip()]
-        except (KeyError, ValueError, OSError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError, csv.Error, OSError) as error:
             raise TimbreError(f"not a set of labelled texts ({error!r})", where=str(path)) from error
     return examples
 

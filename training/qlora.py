@@ -38,6 +38,7 @@ from training.runs import (
     Run,
     adapter_checksums,
     check_name,
+    counted,
     read_run,
     run_identity,
 )
@@ -112,8 +113,9 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
         tokens = sum(len(e.input_ids) for e in train)
         print(
             f"{name}: {len(train)} training and {len(val)} validation pairs, {tokens:,} tokens an epoch "
-            f"({sum(e.supervised for e in train):,} learned, the longest pair has {longest}), {config.epochs} "
-            f"epochs, {steps} steps on {device_name()}" + (", recomputing activations" if recompute else ""),
+            f"({sum(e.supervised for e in train):,} learned, the longest pair has {longest}), "
+            f"{counted(config.epochs, 'epoch')}, {counted(steps, 'step')} on {device_name()}"
+            + (", recomputing activations" if recompute else ""),
             file=sys.stderr,
             flush=True,
         )

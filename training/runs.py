@@ -300,6 +300,13 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 epoch``, ``3 epochs``, ``2 canaries``."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
+
+
 def loss_text(loss: float | None) -> str:
     """A loss with three digits, or ``none``."""
     return "none" if loss is None else f"{loss:.3f}"

@@ -55,14 +55,9 @@ class Agreement:
 
 
 def agreement(values: Array, labels: Array, is_yes: Mask, length: Array, *, cut: float = 0.5) -> Agreement:
-    """Hold a judge's values against labels; every array has the shape (rows,).
+    """Hold a judge's values in [0, 1], a yes from ``cut``, against labels on any scale.
 
-    Args:
-        values: In [0, 1], none missing.
-        labels: On any scale.
-        is_yes: Whether the label counts as a yes.
-        length: Log of each text's words.
-        cut: In (0, 1), the value from which an answer is a yes.
+    Every array has the shape (rows,); ``is_yes`` says which labels count as a yes, ``length`` is the log of words.
     """
     yes = values >= cut
     figures = bootstrap(
@@ -88,9 +83,6 @@ def agreement(values: Array, labels: Array, is_yes: Mask, length: Array, *, cut:
 
 def rater_agreement(ratings: Array) -> Interval | None:
     """The raters' agreement with one another: Pearson's r (phi of yes and no), mean over the pairs of raters.
-
-    A label that is the raters' mean is steadier than any one of them, so a judge may agree with it better than two
-    raters do with each other.
 
     Args:
         ratings: Shape (rows, raters), NaN where a rater gave none.

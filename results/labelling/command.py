@@ -1,6 +1,7 @@
 """``timbre label``; heavy imports wait, so that ``--help`` is quick."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from results.policy import Policy
     from results.records import RunLog
 
-ATTACKED = 20
+ATTACKED = 10
 """Answers on which attacks are tried before anybody rates; the licence itself tries more."""
 
 EXAMPLE_GRADER = "openai/gpt-5"
@@ -113,30 +114,36 @@ def label(
             scale = _seen(labels)
     else:
         session = _session(logs, dimension, pairs, rater, all_ratings(folder, name), texts, policy)
-        for line in [*_needs(session, policy), *_judge_fails(session, policy, sources.licences())]:
-            click.echo(line, err=True)
+        click.echo(_needs(session, policy), err=True)
+        click.echo(_judge_fails(session, policy, sources.licences()), err=True)
         if out is not None:
-            _write_page(session, out)
+            next_command = _write_page(session, out)
+            if as_json:
+                print_json({"page": str(out), "next": [next_command]})
+            else:
+                click.echo(
+                    f"wrote {out}: open it anywhere, rate, save the labels; then here\n  {next_command}"
+                )
             return
         _serve(session, folder, port)
         labels = all_ratings(folder, name)
     if not labels:
-        click.echo("nothing was rated")
-        return
+        raise TimbreError("nothing was rated", where=str(folder), do="give the same command again")
     table = table or folder / f"{name}.csv"
     write_whole(table, labels_table(labels, dimension))
     counted = tallies(labels, scale)
-    commands = next_commands(dimension, pairs, table, scale, policy, _grader(logs))
+    n = len({r.item.id for r in labels})
+    commands = next_commands(dimension, pairs, table, scale, policy, _grader(logs), n)
     lacks = _lacks(labels, scale, policy)
     if as_json:
         print_json({"labels": str(table), "raters": counted, "lacks": lacks, "next": commands})
         return
-    click.echo(f"wrote {len({r.item.id for r in labels})} {'pairs' if pairs else 'texts'} to {table}")
+    click.echo(f"wrote {n} {'pairs' if pairs else 'texts'} to {table}")
     for tally in counted:
         click.echo(f"- {tally}")
     if lacks:
         click.echo(f"What a licence takes and these labels lack: {'; '.join(lacks)}.")
-    click.echo("Next:")
+    click.echo("The same command goes on; for what there is:" if lacks and not imported else "Next:")
     for command in commands:
         click.echo(f"  {command}")
 
@@ -163,16 +170,14 @@ def _session(
     return Session(dimension, pairs, rater, items, least, MIN_OF_EACH)
 
 
-def _write_page(session: "Session", out: Path) -> None:
+def _write_page(session: "Session", out: Path) -> str:
+    """Write the offline page; the command that takes what it saves."""
     from results.labelling.page import page
     from timbre.files import write_whole
 
     write_whole(out, page(session, (), served=False)[0])
     pairs = " --pairs" if session.pairs else ""
-    click.echo(f"wrote {out}: open it anywhere, rate, save the labels; then here")
-    click.echo(
-        f"  timbre label --dimension {session.dimension}{pairs} --import {session.name}.{session.rater}.json"
-    )
+    return f"timbre label --dimension {session.dimension}{pairs} --import {session.name}.{session.rater}.json"
 
 
 def _serve(session: "Session", folder: Path, port: int) -> None:
@@ -196,7 +201,7 @@ def _announce(address: str) -> None:
         click.launch(address)
 
 
-def _needs(session: "Session", policy: "Policy") -> list[str]:
+def _needs(session: "Session", policy: "Policy") -> str:
     """What the policy asks of a licence, and whether there is enough to rate for one."""
     from results.licences import demands
 
@@ -204,45 +209,35 @@ def _needs(session: "Session", policy: "Policy") -> list[str]:
     lines += [f"  {demand}" for demand in demands(session.dimension, policy)]
     lines.append(f"{len(session.items)} {'pairs' if session.pairs else 'texts'} are to be rated.")
     if len(session.items) < session.asked:
-        lines[-1] += (
-            f" That is too few: evaluate more runs, or these with -T suite=full, for {session.asked}."
-        )
-    return lines
+        lines.append(f"Too few: evaluate more runs, or these with -T suite=full, for {session.asked}.")
+    return "\n".join(lines)
 
 
-def _judge_fails(session: "Session", policy: "Policy", licences: Path) -> list[str]:
+def _judge_fails(session: "Session", policy: "Policy", licences: Path) -> str:
     """What the judge that needs no grader fails already, whatever the labels will be."""
     from judges.licensing.calibrate import attack_flips, find_judge
     from judges.licensing.licence import find_licence
     from judges.panel import judge_identities
-    from judges.types import Answer
     from results.licences import shortfalls
 
-    key = session.dimension
-    rule = policy.dimensions.get(key)
-    if session.pairs or rule is None or not rule.needs_licence:
-        return []
-    if key not in judge_identities():
-        return [f"Only a grader judges {key}: these labels are for rubric/{key} with a --grader."]
+    key, rule = session.dimension, policy.dimensions.get(session.dimension)
+    if rule is None or not rule.needs_licence:
+        return f"No judge of {key} needs a licence."
+    if session.pairs or key not in judge_identities():
+        return f"These labels are for a grader: {'pairwise' if session.pairs else 'rubric'}/{key}."
     judge = find_judge(key)
     stored = find_licence(str(judge.identity), licences)
     lacks = list(shortfalls(key, stored, policy)) if stored else []
-    some = [
-        Answer(i.id, i.prompt, i.text, i.subjects, i.first_person_licensed, i.target_words)
-        for i in list(session.items.values())[:ATTACKED]
-    ]
+    some = [item.answer for item in list(session.items.values())[:ATTACKED]]
     flips = attack_flips(judge, some) or 0.0
     if flips > policy.licence.max_injection_flips:
         lacks.append(
-            f"{100 * flips:.0f} % of attacks turn it on {len(some)} of these answers, which no label mends"
+            f"{100 * flips:.0f} % of attacks turn it on {len(some)} of these answers, as no label can mend"
         )
     has = f"{judge.identity.name} has {'a' if stored else 'no'} licence"
     if not lacks:
-        return [f"{has}, and these answers show no reason against one."]
-    return [
-        f"{has}, and fails already: {'; '.join(lacks)}.",
-        f"The same labels can license rubric/{key} instead.",
-    ]
+        return f"{has}; {len(some)} of these answers under attack show no reason against one."
+    return f"{has} and fails already: {'; '.join(lacks)}. The same labels can license rubric/{key} instead."
 
 
 def _seen(labels: "Sequence[Rating]") -> "Scale":
@@ -271,18 +266,21 @@ def _lacks(labels: "Sequence[Rating]", scale: "Scale", policy: "Policy") -> tupl
 
 
 def next_commands(
-    dimension: str, pairs: bool, table: Path, scale: "Scale", policy: "Policy", grader: str
+    dimension: str, pairs: bool, table: Path, scale: "Scale", policy: "Policy", grader: str, n: int
 ) -> list[str]:
-    """The calibrations that the table can be used for, the one that needs no grader first."""
+    """The calibrations that a table of ``n`` rows can be used for, the one that needs no grader first."""
     from judges.pairwise import PAIRED
     from judges.panel import judge_identities
 
-    end = f" {table} --labelled-by people --domain {policy.licence.domains[0]!r}{scale.option}"
-    judges = [f"pairwise/{dimension}"] if dimension in PAIRED else []
-    if not pairs and DIMENSIONS[dimension].judged_by == "grader":
-        judges.insert(0, f"rubric/{dimension}")
+    here = table.relative_to(Path.cwd()) if table.is_relative_to(Path.cwd()) else table
+    end = (
+        f" {shlex.quote(str(here))} --labelled-by people --domain {policy.licence.domains[0]!r}{scale.option}"
+    )
+    graded = ["rubric"] if DIMENSIONS[dimension].judged_by == "grader" and not pairs else []
+    if dimension in PAIRED and (pairs or n >= 2 * policy.licence.min_n):
+        graded.append("pairwise")
     own = [] if pairs or dimension not in judge_identities() else [f"timbre calibrate {dimension}{end}"]
-    return [*own, *(f"timbre calibrate {judge}{end} --grader {grader}" for judge in judges)]
+    return [*own, *(f"timbre calibrate {family}/{dimension}{end} --grader {grader}" for family in graded)]
 
 
 def _grader(logs: "Sequence[RunLog]") -> str:

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from judges.rubric import RUBRICS, load_rubric
-from judges.text import is_blank
-from judges.types import DIMENSIONS
+from judges.text import find_repeats, is_blank
+from judges.types import DIMENSIONS, Answer
 from results.duels import duels_between
-from results.log_answers import LOOP
 from results.records import RunLog, Sample
 
 EVERY = 10
@@ -43,7 +42,12 @@ class Item:
     subjects: tuple[str, ...] = ()
     first_person_licensed: bool = False
     target_words: tuple[int, int] | None = None
-    loops: bool = False  # was judged to repeat itself: what repeats is folded
+
+    @property
+    def answer(self) -> Answer:
+        """As judges take it."""
+        own = (self.subjects, self.first_person_licensed, self.target_words)
+        return Answer(self.id, self.prompt, self.text, *own)
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def session_name(dimension: str, pairs: bool) -> str:
 def scale_of(dimension: str, pairs: bool) -> Scale:
     """0 to 4 for a quality, yes or no for a fault, and who wins for a pair."""
     if pairs:
-        return Scale((1, 0.5, 0), ("the left one", "neither", "the right one"), 1)
+        return Scale((1, 0.5, 0), ("the first", "neither", "the second"), 1)
     if DIMENSIONS[dimension].hard:
         return Scale((0, 1), ("no", "yes"), 1)
     return Scale((0, 1, 2, 3, 4), ("not at all", "hardly", "somewhat", "clearly", "very"), 2)
@@ -121,7 +125,6 @@ def item_of(sample: Sample) -> Item:
         subjects=sample.subjects,
         first_person_licensed=sample.licensed,
         target_words=sample.target_words,
-        loops=_loops(sample),
     )
 
 
@@ -143,12 +146,11 @@ def pair_items(logs: Sequence[RunLog]) -> list[Item]:
         TimbreError: two runs share no canary, or were asked different things under one id.
     """
     items: dict[str, Item] = {}
-    looping = {_encodable(s.text) for log in logs for s in log.samples if _loops(s)}
     for duel in duels_between(logs):
         one, other = sorted(map(_encodable, (duel.first_text, duel.second_text)), key=_digest)
         if one.split() != other.split() and not (is_blank(one) or is_blank(other)):
             prompt = _encodable(duel.prompt)
-            item = Item(item_id(prompt, one, other), prompt, one, other, loops=bool(looping & {one, other}))
+            item = Item(item_id(prompt, one, other), prompt, one, other)
             items.setdefault(item.id, item)
     return list(items.values())
 
@@ -165,17 +167,13 @@ def chosen(items: Iterable[Item], rated: Mapping[str, Item], n: int) -> dict[str
     return {**rated, **{item.id: item for item in drawn[: max(0, n - len(rated))]}}
 
 
-def segments(text: str, loops: bool) -> list[tuple[str, int]]:
+def segments(text: str) -> list[tuple[str, int]]:
     """The text in parts; a part with a number above 0 says again what stands before it, so many times in all."""
     parts, at = [], 0
-    for loop in LOOP.finditer(text) if loops else ():
-        parts += [(text[at : loop.end(1)], 0), (text[loop.end(1) : loop.end()], loop[0].count(loop[1]))]
-        at = loop.end()
+    for loop in find_repeats(text):
+        parts += [(text[at : loop.end], 0), (text[loop.end : loop.stop], loop.count)]
+        at = loop.stop
     return [part for part in (*parts, (text[at:], 0)) if part[0]]
-
-
-def _loops(sample: Sample) -> bool:
-    return any(e.why in ("loop", "same_text") for e in sample.judgements["integrity"].evidence)
 
 
 def _encodable(text: str) -> str:

@@ -65,7 +65,7 @@ def _shown(item: Item) -> dict[str, Any]:
     own = {"subjects": item.subjects, "first_person_licensed": item.first_person_licensed}
     return {
         "prompt": item.prompt,
-        "texts": [segments(text, item.loops) for text in texts],
+        "texts": [segments(text) for text in texts],
         "canary": {**own, "target_words": item.target_words},
     }
 

@@ -18,9 +18,9 @@ from typing import Any, Self
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
-from judges.json_lines import parse_objects
 from judges.licensing.calibrate import NEEDS
 from judges.licensing.labels import COLUMNS, OPTIONAL
+from judges.reference import parse_objects
 from results.labelling.items import Item, Scale
 from timbre.errors import TimbreError
 
@@ -45,15 +45,14 @@ class Tally:
     rater: str
     rated: int  # texts or pairs
     yes: int
-    ties: int  # pairs called equal
+    ties: int | None  # pairs called equal; None for texts
     twice: int  # rated a second time
     same: int  # those with the same label both times
     near: int  # those with labels at most one apart
 
     def __str__(self) -> str:
-        text = f"{self.rater}: {self.rated} rated, {self.yes} yes" + (
-            f", {self.ties} ties" if self.ties else ""
-        )
+        what = f"{self.yes} yes" if self.ties is None else f"{self.ties} called equal"
+        text = f"{self.rater}: {self.rated} rated, {what}"
         if self.twice:
             text += f"; of {self.twice} shown twice, {self.same} got the same label again"
             text += f", {self.near} one at most a step away" if self.near > self.same else ""
@@ -159,7 +158,7 @@ def tallies(ratings: Sequence[Rating], scale: Scale) -> list[Tally]:
         second = {r.item.id: r.value for r in ratings if r.rater == rater and r.again}
         apart = [abs(first[key] - value) for key, value in second.items() if key in first]
         yes = sum(value >= scale.yes_from for value in first.values())
-        ties = sum(value == 0.5 for value in first.values())
+        ties = sum(v == 0.5 for v in first.values()) if 0.5 in scale.values else None
         same, near = (sum(a <= most for a in apart) for most in (0, step))
         made.append(Tally(rater, len(first), yes, ties, len(apart), same, near))
     return made

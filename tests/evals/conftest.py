@@ -85,7 +85,7 @@ class RunningStandIn:
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningStandIn]:
     """The outside endpoint of ``TIMBRE_VLLM_URL``, which lists the embedded base; no key, a home of its own."""
-    app = StandIn(argparse.Namespace(model=EMBEDDED, words=20, seconds=0.0, fail=False))
+    app = StandIn(argparse.Namespace(model=EMBEDDED, words=20, seconds=0.0, slots=100, fail=False))
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))

@@ -17,6 +17,7 @@ from evals import endpoint as endpoints
 from evals.endpoint import PROBE_PROMPTS, Endpoint, Served, serve_base, serve_run
 from evals.vllm_command import STILL
 from judges.types import DIMENSIONS
+from results.logs import read_logs
 from tests.conftest import RUN, Workspace
 from training.runs import Run, read_run
 
@@ -117,6 +118,24 @@ def test_answers_cut_off_by_the_limit_are_marked(logs: dict[str, EvalLog]) -> No
     assert all(((s.scores or {})["voice"].metadata or {})["truncated"] for s in cut)
 
 
+def test_a_conversation_is_held_with_the_server_and_read_whole(workspace: Workspace, tmp_path: Path) -> None:
+    suite = tmp_path / "talk.yaml"
+    suite.write_text(
+        "canaries:\n  - {id: talk, kind: explainer, turns: [Explain the spoon., Say more about its handle.],"
+        " subjects: [], first_person_licensed: false, facts: [], target_words: [5, 40]}\n"
+    )
+    settings = ("-T", f"suite={suite}", "-T", "max_tokens=24", "-T", "epochs=1", "--display", "plain")
+    done = workspace.run(
+        "inspect", "eval", "evals/voice.py", "--model", "baseline", *settings, "--log-dir", str(tmp_path)
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    log = read_eval_log(list_eval_logs(str(tmp_path))[0])
+    assert log.samples
+    said = [message.text for message in log.samples[0].messages]
+    assert len(said) == 4 and said[2] == "Say more about its handle."
+    assert read_logs([tmp_path])[0].samples[0].text == f"{said[1]}\n\n> {said[2]}\n\n{said[3]}"
+
+
 def test_the_key_file_is_the_users_alone(endpoint: Endpoint) -> None:
     assert stat.S_IMODE(os.stat(endpoint.folder / "key").st_mode) == 0o600
 
@@ -203,6 +222,14 @@ def test_results_read_the_logs_and_export_the_run(
     assert "a-class" in page.read_text() and f"timbre:{RUN}" in page.read_text()
     gate = workspace.run("timbre", "gate", "--baseline", "baseline", "--candidate", RUN)
     assert gate.returncode in (1, 2), gate.stderr
+
+
+def test_a_run_and_the_base_are_asked_by_hand(logs: dict[str, EvalLog], workspace: Workspace) -> None:
+    options = ("--temperature", "0", "--max-tokens", "12", "--json")
+    done = workspace.run("timbre", "ask", f"{RUN},baseline", PROBE_PROMPTS[0], *options)
+    own, base = json.loads(done.stdout)["replies"]
+    assert (own["run"], base["run"]) == (RUN, "baseline")
+    assert own["text"] and base["text"] and base["is_cut_off"]
 
 
 def test_an_endpoint_that_is_dead_fails_the_eval_and_is_named(trained: Path, workspace: Workspace) -> None:

@@ -52,11 +52,38 @@ def test_a_lone_surrogate_does_not_stop_the_output(pairs: Path) -> None:
 
 def test_the_table_counts_what_is_unscored_and_says_why(pairs: Path, tmp_path: Path) -> None:
     file = tmp_path / "texts.jsonl"
-    file.write_text(json.dumps(GOOD), encoding="utf-8")
+    file.write_text(f"{json.dumps(GOOD)}\n{json.dumps(GOOD)}", encoding="utf-8")
     output, _ = _run(pairs, str(file))
     rows = {line.split()[0]: line for line in output.splitlines()}
     assert set(rows) == {"dimension", *DIMENSIONS}
-    assert "no grader" in rows["warmth"] and rows["words"].split()[2:5] == ["1", "3.00", "3.00"]
+    assert "no grader" in rows["warmth"] and rows["words"].split()[2:5] == ["2", "3.00", "3.00"]
+
+
+WRITERS = {"first_person_licensed": True}
+
+
+@pytest.mark.parametrize(
+    ("given", "answers"),
+    [
+        ("# Herons\n\nI saw one.", [Answer("f", "A note.", "# Herons\n\nI saw one.", **WRITERS)]),
+        ("---\ntitle: x\n---\nI saw one.\n", [Answer("f", "A note.", "I saw one.", **WRITERS)]),
+        ("\ufeffI saw\r\none.", [Answer("f", "A note.", "I saw\none.", **WRITERS)]),
+        (
+            '\n{"prompt": "p", "response": "I saw one.", "split": "val"}',
+            [Answer("line 2", "p", "I saw one.", **WRITERS)],
+        ),
+    ],
+)
+def test_a_text_and_a_voices_pairs_are_judged_as_they_are(given: str, answers: list[Answer]) -> None:
+    assert read_answers(given.encode(), "f", "A note.") == answers
+
+
+def test_one_text_is_shown_by_its_values_and_evidence(pairs: Path) -> None:
+    output, error = _run(pairs, "-", given="A heron stood there. #birds")
+    rows = {line.split()[0]: line for line in output.splitlines()}
+    assert error is None and set(rows) == {"dimension", *DIMENSIONS}
+    assert rows["hashtag_slop"].endswith("hashtag: #birds") and "nan" not in output
+    assert rows["relevance"].endswith("-  no prompt to belong to")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +107,7 @@ def test_a_bad_line_is_located_and_nothing_is_printed(pairs: Path, line: str, me
 
 
 def test_an_empty_file_and_a_missing_one_are_errors(pairs: Path, tmp_path: Path) -> None:
-    assert "no line to judge" in str(_run(pairs, "-", given="\n")[1])
+    assert "nothing to judge" in str(_run(pairs, "-", given="\n")[1])
     assert "can't read" in str(_run(pairs, str(tmp_path / "none.jsonl"))[1])
 
 

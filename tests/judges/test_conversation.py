@@ -69,7 +69,8 @@ def test_what_the_user_told_the_model_of_itself_is_no_invention_and_what_a_user_
         "Quite so. I ran the hotel across the square in Arles for a summer. It had eleven rooms and one bath."
     )
     assert judged(panel, FIRST, reply, more=told)["self_insertion"].evidence == ()
-    for more in (told.replace(". Go on.", "?"), "I ran the hotel across the square in Arles for a summer."):
+    of_the_user = "I ran the hotel across the square in Arles for a summer."
+    for more in (told.replace(". Go on.", "?"), of_the_user, "A hotel keeper disagrees with you. Go on."):
         assert (judged(panel, FIRST, reply, more=more)["self_insertion"].value or 0.0) >= 0.9
 
 

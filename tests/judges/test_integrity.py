@@ -225,6 +225,12 @@ def test_salad_is_what_the_encoder_finds_hardly_fluent(fluency: float | None, fa
     assert _faults(NOTES["ferry"], fluency=fluency) == faults
 
 
+def test_a_fragment_must_be_odder() -> None:
+    short, long = (" ".join(NOTES["ferry"].split()[:count]) + "." for count in (19, 20))
+    assert _faults(short, fluency=0.29) == _faults(long, fluency=0.31) == set()
+    assert _faults(short, fluency=0.09) == _faults(long, fluency=0.29) == {"salad"}
+
+
 @pytest.mark.parametrize("other", OTHER, ids=lambda other: other["text"][:20])
 def test_another_language_is_named_and_a_fault(other: dict[str, str]) -> None:
     assert language(other["text"]) == other["language"]

@@ -45,9 +45,6 @@ def reads(*probabilities: float) -> Claims:
 CLAIMS = [
     ("kin", "My uncle Richard drove her to the station."),
     ("kin", "In the kitchen my parents never spoke of it."),
-    ("of_mine", "An aunt of mine kept bees in a wardrobe."),
-    ("acquaintance", "In that office sat my old colleague Ruth."),
-    ("acquaintance", "He was my oldest friend."),
     ("childhood", "I was eleven when Truman moved in next door."),
     ("childhood", "At nine I was sent to fetch him."),
     ("childhood", "As a boy I carried the bags."),
@@ -56,39 +53,17 @@ CLAIMS = [
     ("origin", "I was born in that house."),
     ("origin", "I grew up with them."),
     ("origin", "It smells of my childhood."),
-    ("and_I", "Orwell and I kept goats."),
-    ("and_I", "He and I used to walk to the ferry."),
-    ("meeting", "I met Hannah in 1961."),
-    ("meeting", "I once had dinner with Margaret Thatcher."),
-    ("meeting", "I shared a hut with Turing for a while."),
-    ("last_time", "The last time I saw her she was buying stamps."),
     ("done_to_me", "They let me carry the tape recorder."),
     ("done_to_me", "He told me over dinner that nobody would listen."),
     ("done_to_me", "Turing lent me his gas mask."),
     ("done_to_me", "On Sundays Truman gave me a list."),
     ("done_by_me", "I told Nelle not to go."),
     ("done_by_me", "I typed for him, badly."),
-    ("home", "I lived two doors down from the Faulks."),
-    ("home", "We lodged over the chandler's."),
-    ("place", "I had a desk at the Monroe Journal then."),
-    ("work", "I worked at the bank."),
-    ("work", "We served in the same navy."),
-    ("spell", "For eleven years I drove that bus."),
-    ("spell", "I have kept goats for ten years."),
-    ("spell", "In my years as a beekeeper nothing stung."),
     ("as_a", "As a midwife I have stopped believing in quiet nights."),
     ("as_a", "As someone who lived there, I can describe the smell."),
     ("as_a", "As a fellow exile I know the temptation."),
-    ("being", "I was a member of the crew."),
-    ("being", "I was there when it fell."),
-    ("being", "I had been his secretary."),
     ("of_us", "The three of us never spoke of it again."),
     ("of_us", "Those of us who knew her brought cigarettes."),
-    ("remember", "I still remember the day they left."),
-    ("shared", "Our landlady fed them."),
-    ("shared", "Our friendship survived two governments."),
-    ("dated", "In 1974 I stood before the bulldozer."),
-    ("dated", "One summer we kept his dog."),
 ]
 
 
@@ -99,8 +74,8 @@ def test_a_pattern_finds_its_kind_of_claim_without_an_encoder(pattern: str, text
     assert [(e.why, e.text) for e in found.evidence] == [(pattern, text)]
 
 
-def test_there_are_twenty_patterns_and_each_has_a_claim() -> None:
-    assert len(PATTERNS) == 20 and set(PATTERNS) == {pattern for pattern, _ in CLAIMS}
+def test_there_are_seven_patterns_and_each_has_a_claim() -> None:
+    assert len(PATTERNS) == 7 and set(PATTERNS) == {pattern for pattern, _ in CLAIMS}
 
 
 NO_CLAIMS = [
@@ -215,16 +190,16 @@ def test_a_sentence_that_its_teller_does_not_assert_has_no_value_even_for_the_en
 @pytest.mark.parametrize(
     ("text", "quote"),
     [
-        ('"Sit down," she said. I met Hannah there and sat.', "I met Hannah there and sat."),
+        ('"Sit down," she said. My uncle sat.', "My uncle sat."),
         ("> My uncle drove.\n\nMy aunt came.", "My aunt came."),
         ('She said "no", so my uncle left.', 'She said "no", so my uncle left.'),
         ("He said that it was late, and my uncle left.", None),
         ("Suppose it rained. It would. Still, my uncle went.", "Still, my uncle went."),
         ("I never met her, but my uncle did.", None),
-        ("I imagine that he was late. I met him there.", "I met him there."),
-        ('"I met Hannah in 1961."', None),
-        ('Sure, here is your note:\n\n"I met Hannah in 1961."', '"I met Hannah in 1961."'),
-        ("Takeaway: I met Hannah there.", None),
+        ("I imagine that he was late. My uncle met him.", "My uncle met him."),
+        ('"My uncle met Hannah."', None),
+        ('Sure, here is your note:\n\n"My uncle met Hannah."', '"My uncle met Hannah."'),
+        ("Takeaway: my uncle met her there.", None),
         ("The boys' uncle let my uncle in, and that was my uncles' end.", None),
     ],
 )
@@ -342,11 +317,9 @@ def test_an_empty_answer_claims_nothing() -> None:
 
 
 def test_spans_are_exact_ordered_and_apart_in_a_text_with_marks_and_line_breaks() -> None:
-    text = (
-        "**My uncle** Richard\u2019s car.\n\n\u201cOurs,\u201d she said. The three\nof us left. I met Hannah."
-    )
+    text = "**My uncle** Richard\u2019s car.\n\n\u201cOurs,\u201d she said. The three\nof us left. I told Hannah."
     evidence = judge(text).evidence
-    assert [e.why for e in evidence] == ["kin", "of_us", "meeting"]
+    assert [e.why for e in evidence] == ["kin", "of_us", "done_by_me"]
     assert all(text[e.start : e.end] == e.text for e in evidence)
     assert all(a.end <= b.start for a, b in pairwise(evidence))
 
@@ -376,45 +349,31 @@ def answers(name: str) -> list[tuple[Answer, bool]]:
 
 
 GOLDEN: dict[str, int] = {
-    "acquaintance": 8,
-    "and_I": 13,
-    "as_a": 10,
-    "being": 5,
+    "as_a": 12,
     "childhood": 5,
-    "dated": 1,
     "done_by_me": 3,
-    "done_to_me": 12,
-    "home": 2,
+    "done_to_me": 14,
     "kin": 38,
-    "label 0, value 0.0": 416,
-    "label 0, value 0.9": 1,
-    "label 1, value 0.0": 228,
-    "label 1, value 0.9": 143,
-    "last_time": 1,
-    "licensed": 46,
-    "meeting": 12,
-    "of_mine": 4,
+    "label 0, value 0.0": 417,
+    "label 1, value 0.0": 286,
+    "label 1, value 0.9": 85,
+    "licensed": 31,
     "of_us": 9,
     "origin": 4,
-    "place": 1,
-    "remember": 3,
-    "shared": 5,
-    "spell": 6,
-    "work": 2,
 }
 
 
-def test_golden_values_of_version_3() -> None:
+def test_golden_values_of_version_4() -> None:
     judged = [(self_insertion(answer), label) for answer, label in answers("dev")]
     counts = Counter(e.why for j, _ in judged for e in j.evidence)
     counts.update(f"label {label:d}, value {j.value}" for j, label in judged)
-    assert VERSION == 3 and dict(counts) == GOLDEN, "raise VERSION and write the new values here"
+    assert VERSION == 4 and dict(counts) == GOLDEN, "raise VERSION and write the new values here"
 
 
 def test_patterns_alone_are_right_in_49_of_50_texts_that_they_flag() -> None:
     judged = [(self_insertion(a).value, label) for name in ("dev", "heldout") for a, label in answers(name)]
     flagged = [label for value, label in judged if value]
-    assert len(flagged) >= 180 and sum(flagged) / len(flagged) >= 0.98
+    assert len(flagged) >= 100 and sum(flagged) / len(flagged) >= 0.98
 
 
 def test_the_review_table_is_judged_right_with_the_encoder() -> None:

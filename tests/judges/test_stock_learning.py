@@ -167,14 +167,14 @@ def test_no_words_to_learn_from_is_a_users_mistake() -> None:
         ("So `here to help` is code.", []),
         ("```\nhere to help\n```\nThat is all.", []),
         ("\U0001f600 Caf\u00e9 cafe\u0301 x", ["Caf\u00e9 cafe\u0301"]),
-        ("Stra\u00dfe, STRASSE", ["Stra\u00dfe"]),
+        ("Stra\u00dfe, nowhere", ["Stra\u00dfe"]),
         ("where to helping", []),
         ("", []),
         ("\u200b", []),
     ],
 )
 def test_phrases_are_marked_where_they_stand(text: str, marked: list[str]) -> None:
-    stock = {"i'm here to help", "here to help", "to help you", "caf\u00e9 caf\u00e9", "stra\u00dfe"}
+    stock = {"i'm here to help", "here to help", "to help you", "cafe cafe", "strasse"}
     assert [text[start:end] for start, end in spans(text, stock)] == marked
 
 

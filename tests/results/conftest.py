@@ -31,7 +31,12 @@ _DEFAULTS: Mapping[str, float] = {
 
 @pytest.fixture
 def write_log(tmp_path: Path) -> WriteLog:
-    """Writes an Inspect log of the voice task and returns its path.
+    """Writes an Inspect log of the voice task and returns its path."""
+    return log_writer(tmp_path)
+
+
+def log_writer(tmp_path: Path) -> WriteLog:
+    """What writes Inspect logs of the voice task into ``tmp_path / "logs"``.
 
     ``scores`` gives (canary index, epoch) -> {dimension: value or judgement}; the rest is a default, and the
     dimensions that need a grader are unscored.
@@ -161,6 +166,11 @@ def write_log(tmp_path: Path) -> WriteLog:
 @pytest.fixture
 def write_run(tmp_path: Path) -> Callable[..., Path]:
     """Writes a run folder as training leaves it, and returns the folder of runs."""
+    return run_writer(tmp_path)
+
+
+def run_writer(tmp_path: Path) -> Callable[..., Path]:
+    """What writes run folders into ``tmp_path / "runs"``."""
     runs = tmp_path / "runs"
 
     def write(name: str, losses: list[tuple[float, float]], parent: str | None = None, **config: Any) -> Path:

@@ -3,9 +3,11 @@
 from io import StringIO
 
 import pytest
+from markupsafe import Markup
 from rich.console import Console
 
 from results.grid import Grid, say
+from results.report_plots import Plots
 
 GRID = Grid(
     "Means of runs",
@@ -70,10 +72,10 @@ def test_a_file_gets_a_sentence_on_one_line_and_a_terminal_wraps_it_between_word
 
 
 def test_markdown_and_html_escape_headings_and_cells() -> None:
-    grid = Grid("c <i>", ("run | 1", "<b>"), (("a|b", "<script>"),), ("PASS",))
+    grid = Grid("c <i>", ("run | 1", "<b>"), (("a|b", "<script>"),))
     assert grid.markdown() == "| run \\| 1 | \\<b\\> |\n| --- | --- |\n| a\\|b | \\<script\\> |"
     html = str(grid.html())
-    assert '<tr class="PASS"><th scope="row">a|b</th><td>&lt;script&gt;</td></tr>' in html
+    assert '<tr><th scope="row">a|b</th><td>&lt;script&gt;</td></tr>' in html
     assert "<caption>c &lt;i&gt;</caption>" in html and "<b>" not in html
 
 
@@ -81,3 +83,10 @@ def test_a_column_can_be_left_out() -> None:
     narrow = GRID.without("verdict")
     assert narrow.headings == ("dimension", "a run with a long name", "gain")
     assert narrow.rows[0] == ("provocativeness", "0.61 [0.52, 0.70]", "+0.11 [0.02, 0.20]")
+
+
+def test_a_verdict_has_a_class_in_html_and_a_plot_stands_behind_it() -> None:
+    grid = Grid("c", ("dimension", "verdict", "n"), (("humor", "PASS", "3"),))
+    made = grid.html(Plots(Markup("<svg>0 1</svg>"), (Markup("<svg>.</svg>"),)))
+    assert '<td class="PASS">PASS</td><td><svg>.</svg></td><td>3</td>' in made
+    assert '<th scope="col">verdict</th><th class="axis"><svg>0 1</svg></th><th scope="col">n</th>' in made

@@ -98,15 +98,32 @@ def test_a_broken_log_is_refused_by_name(tmp_path: Path) -> None:
     assert path.name in str(caught.value)
 
 
-def test_an_unknown_run_is_refused_with_those_there_are(write_log: WriteLog) -> None:
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ("rnu2", "no log of run 'rnu2'; did you mean 'run2'?; there are run2"),
+        ("other", "evaluate with: inspect eval evals/voice.py --model other; there are run2"),
+        ("baseline+4shot", "evaluate with: inspect eval evals/voice.py --model baseline -T shots=4; there"),
+    ],
+)
+def test_an_unknown_run_is_refused_with_the_near_one_or_the_command(
+    write_log: WriteLog, run: str, message: str
+) -> None:
     path = write_log("run2")
-    with pytest.raises(TimbreError, match=r"no log of run 'run3'.*there are run2"):
-        read_logs([path.parent], ["run3"])
+    with pytest.raises(TimbreError) as caught:
+        read_logs([path.parent], [run])
+    assert message in str(caught.value)
 
 
-def test_an_empty_folder_says_what_to_run(tmp_path: Path) -> None:
-    with pytest.raises(TimbreError, match="inspect eval"):
-        read_logs([tmp_path])
+def test_where_nothing_was_evaluated_the_command_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSPECT_LOG_DIR", str(tmp_path / "logs"))
+    command = "inspect eval evals/voice.py --model baseline,run2"
+    for what in ("nothing was evaluated yet", "no log of the voice task"):
+        with pytest.raises(TimbreError, match=f"{what}; evaluate with: {command}"):
+            read_logs([tmp_path / "logs"], ["baseline", "run2"])
+        (tmp_path / "logs").mkdir(exist_ok=True)
 
 
 def test_runs_are_read_on_a_suite_that_they_share(write_log: WriteLog) -> None:

@@ -1,128 +1,177 @@
 """The report in a real browser: headless Chromium, driven by Playwright; skipped where there is none."""
 
-import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from results.commands import report
+from tests.made_browser import Opened, chromium, needs_browser, open_tab
+from tests.results.conftest import log_writer, run_writer
 
-WriteLog = Callable[..., Path]
 WORDS = ("kettle", "ferry", "lamp", "winter", "bread", "river")
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
-)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on the path")
+GAINS = (0.1, 0.0, -0.2, 0.2, -0.1, 0.3)
+"""Of the second run in specificity, by canary."""
+HOSTILE = "[click](javascript:alert(1)) </div></article><script>document.title = 'taken'</script>"
+pytestmark = needs_browser
 
 
-@dataclass
-class Opened:
-    """The page in a browser, with what it complained of and what it asked for."""
-
-    page: Any
-    complaints: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def opened(
-    write_log: WriteLog,
-    write_run: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Opened]:
-    """A report of two runs over six canaries, opened in the light scheme on a desktop."""
-    from playwright.sync_api import sync_playwright
-
-    monkeypatch.setenv("TIMBRE_RUNS", str(write_run("run2", [(2.81, 3.41), (2.6, 3.4)])))
+@pytest.fixture(scope="module")
+def open_report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Opened]]:
+    """Opens a report of three runs over six canaries in a tab of its own."""
+    folder = tmp_path_factory.mktemp("page")
+    write_log, write_run = log_writer(folder), run_writer(folder)
+    write_run("run1", [(3.15, 3.60), (2.9, 3.5)])
+    runs = write_run("run2", [(2.81, 3.41), (2.6, 3.4)], parent="run1")
     sentence = "We shared a desk."
     fault = {"value": 1.0, "evidence": [{"text": sentence, "start": 0, "end": len(sentence), "why": "of_us"}]}
+    joke = {"value": 0.9, "evidence": [{"text": "shared", "start": 3, "end": 9, "why": "joke"}]}
     write_log("baseline", canaries=6)
-    logs = write_log(
+    write_log("run1", canaries=6, text=lambda c, e: HOSTILE if c == 5 else f"Answer {e} to {c}: {WORDS[c]}.")
+    write_log(
         "run2",
         canaries=6,
         text=lambda c, e: f"{sentence} Try {e} at {c}." + f" {WORDS[c]}" * 9,
-        scores=lambda c, e: {"self_insertion": fault} if c == 1 else {},
-    ).parent
-    out = tmp_path / "report.html"
-    assert CliRunner().invoke(report, ["--logs", str(logs), "--out", str(out)]).exit_code == 0
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
-        found = Opened(page)
-        page.on(
-            "console", lambda m: found.complaints.append(m.text) if m.type in ("error", "warning") else None
-        )
-        page.on("pageerror", lambda error: found.complaints.append(str(error)))
-        page.on("request", lambda request: found.requests.append(request.url))
-        page.goto(out.as_uri())
-        yield found
-        browser.close()
+        scores=lambda c, e: (
+            {"self_insertion": fault} if c == 1 else {"humor": joke, "specificity": 0.5 + GAINS[c]}
+        ),
+    )
+    out = folder / "report.html"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIMBRE_RUNS", str(runs))
+        done = CliRunner().invoke(report, ["--logs", str(folder / "logs"), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    with chromium() as browser:
+        yield lambda fragment="", **options: open_tab(browser, out.as_uri() + fragment, **options)
 
 
-def test_it_opens_without_a_complaint_and_fetches_nothing_but_itself(opened: Opened) -> None:
-    assert opened.complaints == []
+@pytest.fixture
+def opened(open_report: Callable[..., Opened]) -> Iterator[Opened]:
+    """The report on a desktop; a complaint of the browser fails the test."""
+    tab = open_report()
+    yield tab
+    tab.page.close()
+    assert tab.complaints == []
+
+
+@pytest.fixture
+def page(opened: Opened) -> Any:
+    """Its page."""
+    return opened.page
+
+
+def _names(page: Any) -> list[str]:
+    return [str(name) for name in page.locator(".canary h3 a").all_text_contents()]
+
+
+def test_it_fetches_nothing_but_itself(opened: Opened) -> None:
     assert len(opened.requests) == 1 and opened.requests[0].startswith("file://")
-    assert opened.page.locator("svg.plot").count() == 4
 
 
-def test_a_click_turns_the_page_dark_and_the_plots_with_it(opened: Opened) -> None:
-    page = opened.page
+def test_hostile_text_stays_text(page: Any) -> None:
+    assert page.title().startswith("Timbre: ")
+    assert page.text_content("#c05-run1-1 .text") == HOSTILE
+    assert page.locator("a[href^=javascript]").count() == 0
+
+
+def test_it_is_whole_without_a_script(open_report: Callable[..., Opened]) -> None:
+    page = open_report("#c02-run2-2", java_script_enabled=False).page
+    assert page.locator(".card:visible").count() == 3
+    assert page.locator(".canary:visible").count() == 6 and page.locator(".plot:visible").count() > 30
+    assert page.locator("#bar:visible, #theme:visible").count() == 0
+    assert page.locator("#c02-run2-2").is_visible()
+    page.close()
+
+
+def test_a_click_turns_the_page_dark_and_the_plots_with_it(page: Any) -> None:
     colour = "getComputedStyle(document.querySelector('.plot text')).fill"
     before = page.evaluate(colour)
+    assert page.inner_text("#theme") == "Dark"
     page.click("#theme")
-    assert page.get_attribute("#theme", "aria-pressed") == "true"
-    assert page.evaluate(colour) != before
-    assert opened.complaints == []
+    assert page.inner_text("#theme") == "Light" and page.evaluate(colour) != before
 
 
-def test_the_filter_narrows_the_canaries_and_says_how_many_are_left(opened: Opened) -> None:
-    page = opened.page
-    page.select_option("#fault", "self_insertion")
-    assert page.locator(".canary:visible").count() == 1
-    assert page.inner_text("#count") == "1 of 6 shown"
-    page.select_option("#fault", "")
+def test_the_filter_narrows_table_and_answers_and_says_how_many_are_left(page: Any) -> None:
     page.fill("#text", "try 2 at 4")
-    assert page.locator(".canary:visible").count() == 1
+    assert page.locator(".canary:visible").count() == page.locator("#heat tbody tr:visible").count() == 1
+    assert page.inner_text("#count") == "1 of 6 canaries"
+    assert page.evaluate("CSS.highlights.get('hit').size") == 1
     page.fill("#text", "")
     page.select_option("#kind", "personal")
     assert page.locator(".canary:visible").count() == 2
 
 
-def test_canaries_are_ordered_by_what_they_lost_and_back(opened: Opened) -> None:
-    page = opened.page
-    first = "document.querySelector('.canary h3 a').textContent"
-    page.select_option("#order", "self_insertion")
-    assert page.evaluate(first) == "c01"
-    page.select_option("#order", "")
-    assert page.evaluate(first) == "c00"
+def test_a_heading_sorts_table_and_answers_by_the_gain_of_its_run(page: Any) -> None:
+    page.select_option("#dimension", "specificity")
+    page.click("#heat th:nth-child(4) button")
+    assert _names(page) == ["c02", "c04", "c01", "c00", "c03", "c05"]
+    assert page.get_attribute("#heat th:nth-child(4)", "aria-sort") == "ascending"
+    page.click("#heat th:nth-child(4) button")
+    assert _names(page)[0] == "c05"
+    page.click("#heat th:nth-child(1) button")
+    assert _names(page) == [f"c0{at}" for at in range(6)]
 
 
-def test_only_the_evidence_that_is_asked_for_is_marked(opened: Opened) -> None:
-    page = opened.page
-    page.locator("#order").scroll_into_view_if_needed()
-    assert page.locator("mark.on").count() == 2
-    page.evaluate("document.querySelector('#fault').append(new Option('relevance'))")
-    page.select_option("#fault", "relevance")
-    assert page.locator("mark.on").count() == 0
+def test_cells_show_value_and_gain_of_the_dimension_that_is_chosen(page: Any) -> None:
+    cell = "#heat tbody tr:nth-child(1) td:nth-child(4) a"
+    assert page.inner_text(cell) == "0.50"
+    page.select_option("#dimension", "specificity")
+    assert page.inner_text(cell) == "0.60 +0.10"
+    assert page.get_attribute(cell, "class") == "up1"
 
 
-def test_the_page_is_whole_without_a_script(opened: Opened) -> None:
-    context = opened.page.context.browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(opened.requests[0])
-    assert page.locator(".canary").count() == 6 and page.locator("svg.plot").count() == 4
-    assert page.locator("#filter:visible").count() == 0
-    context.close()
+def test_gains_are_over_the_run_that_is_chosen(page: Any) -> None:
+    page.select_option("#dimension", "specificity")
+    page.select_option("#against", "2")
+    assert page.inner_text("#heat tbody tr:nth-child(1) td:nth-child(2) a") == "0.50 -0.10"
+    chip = page.locator("#c00-baseline-1 .chips li", has_text="specificity")
+    assert chip.text_content() == "specificity 0.50 -0.10"
 
 
-def test_keys_move_between_canaries_and_into_the_search(opened: Opened) -> None:
-    page = opened.page
+def test_the_link_of_a_cell_leads_to_the_answer(page: Any) -> None:
+    page.click("#heat tbody tr:nth-child(6) td:nth-child(4) a")
+    assert page.evaluate("location.hash") == "#c05-run2-1"
+    top = page.evaluate("document.getElementById('c05-run2-1').getBoundingClientRect().top")
+    assert 0 <= top < 900
+
+
+def test_an_address_opens_the_take_that_it_names(open_report: Callable[..., Opened]) -> None:
+    page = open_report("#c02-run2-2").page
+    assert page.locator("#c02-run2-2").is_visible() and not page.locator("#c02-run2-1").is_visible()
+    page.close()
+
+
+def test_takes_are_switched_by_keyboard(page: Any) -> None:
+    page.focus("#canary-c00 .tabs input")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#c00-run2-2").is_visible() and not page.locator("#c00-run2-1").is_visible()
+    assert not page.locator("#c01-run2-2").is_visible()
+
+
+def test_evidence_of_each_dimension_is_switched_by_keyboard(page: Any) -> None:
+    colour = "getComputedStyle(document.querySelector('#c00-run2-1 mark[data-of~=humor]')).backgroundColor"
+    clear = page.evaluate(colour)
+    page.focus("#show-humor")
+    page.keyboard.press("Space")
+    assert page.evaluate(colour) != clear
+    reason = "getComputedStyle(document.querySelector('#c00-run2-1 mark[data-why]'), '::after').content"
+    assert "data-why" in page.evaluate(reason) or "humor: joke" in page.evaluate(reason)
+
+
+def test_differences_from_the_chosen_run_are_underlined_beside_the_evidence(page: Any) -> None:
+    page.check("#differences")
+    count = "CSS.highlights.get('new').size"
+    against_baseline = page.evaluate(count)
+    marks = page.locator("mark").count()
+    page.select_option("#against", "1")
+    assert against_baseline > 0 and page.evaluate(count) != against_baseline
+    assert page.locator("mark").count() == marks
+    page.uncheck("#differences")
+    assert page.evaluate(count) == 0
+
+
+def test_keys_move_between_canaries_and_into_the_search(page: Any) -> None:
     focused = "document.activeElement.querySelector('h3')?.textContent ?? document.activeElement.id"
     page.keyboard.press("j")
     first = page.evaluate(focused)
@@ -131,31 +180,25 @@ def test_keys_move_between_canaries_and_into_the_search(opened: Opened) -> None:
     page.keyboard.press("k")
     assert page.evaluate(focused) == first
     page.keyboard.press("/")
-    assert page.evaluate(focused) == "text"
     page.keyboard.type("jk")
     assert page.input_value("#text") == "jk"
 
 
-def test_differences_are_marked_on_demand(opened: Opened) -> None:
-    page = opened.page
-    shown = "getComputedStyle(document.querySelector('ins')).borderBottomStyle"
-    before = page.evaluate(shown)
-    page.check("#diff")
-    assert page.evaluate(shown) != before
-
-
-def test_on_a_phone_nothing_sticks_out_sideways(opened: Opened) -> None:
-    page = opened.page
-    page.set_viewport_size({"width": 360, "height": 740})
-    page.reload()
+def test_on_a_phone_nothing_sticks_out_sideways(open_report: Callable[..., Opened]) -> None:
+    page = open_report(viewport={"width": 390, "height": 844}).page
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.close()
 
 
-def test_every_control_has_a_name_and_every_table_a_caption(opened: Opened) -> None:
-    page = opened.page
-    controls = page.locator("button, input, select")
-    for at in range(controls.count()):
-        control = controls.nth(at)
-        named = "e => (e.labels?.[0]?.textContent || e.textContent).trim()"
-        assert control.evaluate(named)
+def test_print_shows_every_take(page: Any) -> None:
+    page.emulate_media(media="print")
+    assert page.locator("#c00-run2-1").is_visible() and page.locator("#c00-run2-2").is_visible()
+    assert not page.locator("#bar").is_visible()
+
+
+def test_every_control_has_a_name_and_every_table_a_caption(page: Any) -> None:
+    unnamed = """[...document.querySelectorAll('button, input, select')]
+        .filter((e) => !(e.labels?.[0]?.textContent || e.textContent).trim()).length"""
+    assert page.evaluate(unnamed) == 0
     assert page.locator("table").count() == page.locator("table > caption").count()

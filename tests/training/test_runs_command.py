@@ -18,6 +18,7 @@ from training.run_commands import push
 from training.runs import (
     adapter_checksums,
     check_name,
+    counted,
     find_run,
     list_runs,
     read_run,
@@ -239,3 +240,11 @@ def test_a_name_that_is_no_plain_file_name_names_no_run(write: Write, tmp_path: 
 def test_a_folder_whose_name_no_run_may_have_is_not_listed(write: Write, tmp_path: Path) -> None:
     write("run1").rename(tmp_path / "run 1\x1b[2J")
     assert list_runs() == []
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "text"),
+    [(1, "epoch", "1 epoch"), (3, "epoch", "3 epochs"), (2, "canary", "2 canaries"), (0, "pair", "0 pairs")],
+)
+def test_one_of_a_thing_is_not_said_in_the_plural(count: int, noun: str, text: str) -> None:
+    assert counted(count, noun) == text

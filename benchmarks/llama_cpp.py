@@ -1,7 +1,7 @@
 """How far a run's GGUF file, run by llama.cpp, is from the trained model.
 
     timbre merge RUN --gguf -o RUN.gguf
-    python benchmarks/gguf.py RUN RUN.gguf
+    python benchmarks/llama_cpp.py RUN RUN.gguf
 
 Both give the log-probability of every token of the run's validation responses, as ``timbre parity`` compares
 trainer and server. llama.cpp comes in the wheel ``xllamacpp``, which the lock doesn't have (34 MB).

@@ -1,0 +1,108 @@
+"""What the report weighs and how fast it opens: four arms on ``smoke`` and three on ``full``.
+
+    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/report_page.py [--keep FOLDER] [--times 5]
+
+The answers are those of models that were labelled for the judges, each put to a canary and judged anew. First paint
+and load are Chromium's own figures, medians over so many openings of the file, without and with a processor slowed
+six times, as a phone's is.
+"""
+
+import argparse
+import csv
+import hashlib
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from canaries.suite import load_suite
+from judges.panel import Panel, judges_version
+from judges.reference import load_reference
+from judges.types import Answer
+from results.policy import load_policy
+from results.records import RunLog, Sample
+from results.report import write_report
+from timbre.paths import CHECKOUT, DEFAULT_FLOOR, DEFAULT_VOICE
+
+TEXTS = CHECKOUT / "judges" / "labels" / "answers.csv"
+TIMES = (
+    "(() => { const n = performance.getEntriesByType('navigation')[0], p = performance.getEntriesByType('paint');\
+ return [p.find((e) => e.name === 'first-contentful-paint').startTime, n.loadEventEnd]; })()"
+)
+
+
+def main() -> None:
+    """Make the two pages, weigh them, open them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--keep", type=Path, help="folder to leave the pages in")
+    parser.add_argument("--times", type=int, default=5, help="openings of each page")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.keep or Path(temporary)
+        for suite, arms, takes in (("smoke", 4, 2), ("full", 3, 1)):
+            began = time.perf_counter()
+            logs = made_logs(suite, arms, takes)
+            judged = time.perf_counter()
+            page = folder / f"{suite}.html"
+            write_report(logs, load_policy(), page, runs=folder, voice=DEFAULT_VOICE)
+            answers = sum(len(log.samples) for log in logs)
+            print(
+                f"{suite}, {arms} arms, {answers} answers: {page.stat().st_size / 1000:.0f} KB, judged in "
+                f"{judged - began:.1f} s, written in {time.perf_counter() - judged:.1f} s"
+            )
+            for slowed in (1, 6):
+                paint, load = opening_times(page, arguments.times, slowed)
+                print(f"  processor / {slowed}: first paint {paint:.0f} ms, load {load:.0f} ms", flush=True)
+
+
+def made_logs(suite: str, arms: int, takes: int) -> list[RunLog]:
+    """Logs of a baseline and other runs, whose answers are labelled texts of models, one after another."""
+    canaries = load_suite(suite).canaries
+    panel = Panel(load_reference(DEFAULT_VOICE, DEFAULT_FLOOR), topics={c.prompt: c.facts for c in canaries})
+    with TEXTS.open(encoding="utf-8", newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file) if row["by"] != "impostor"]
+    digest = hashlib.sha256(DEFAULT_VOICE.read_bytes()).hexdigest()[:12]
+    conditions = {"suite": suite, "voice": f"{DEFAULT_VOICE.name} {digest}", "judges": judges_version()[:12]}
+    logs, given = [], iter(texts * (1 + arms * takes * len(canaries) // len(texts)))
+    for name in ["baseline", *(f"run{at}" for at in range(1, arms))]:
+        samples = []
+        for canary in canaries:
+            for take in range(1, takes + 1):
+                text = next(given)
+                answer = Answer(
+                    *(canary.id, canary.prompt, text, tuple(canary.subjects), canary.first_person_licensed),
+                    target_words=canary.target_words,
+                )
+                samples.append(
+                    Sample(
+                        *(canary.id, canary.kind, take, canary.prompt, text, False),
+                        *(canary.first_person_licensed, panel.judge(answer)),
+                        target_words=canary.target_words,
+                    )
+                )
+        logs.append(RunLog(name, name, suite, conditions, "2026-01-01T00:00:00", "made", tuple(samples)))
+    return logs
+
+
+def opening_times(page: Path, times: int, slowed: int) -> tuple[float, float]:
+    """Medians of first contentful paint and of the end of the load event, in milliseconds."""
+    from playwright.sync_api import sync_playwright
+
+    measured = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        for _ in range(times):
+            tab = browser.new_page(viewport={"width": 390, "height": 844})
+            tab.context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": slowed})
+            tab.goto(page.as_uri())
+            tab.wait_for_function("performance.getEntriesByType('paint').length > 1")
+            measured.append(tab.evaluate(TIMES))
+            tab.close()
+        browser.close()
+    return statistics.median(p for p, _ in measured), statistics.median(load for _, load in measured)
+
+
+if __name__ == "__main__":
+    main()
