@@ -101,19 +101,19 @@ class Grid:
         """
         at = 2 if plots else len(self.headings)
         plot_heading = Markup('<th class="axis">{}</th>').format(plots.axis) if plots else ""
-        headings = [Markup('<th scope="col">{}</th>').format(h) for h in self.headings]
+        headings = [Markup('<th scope="col">{}</th>').format(clean(h)) for h in self.headings]
         rows = []
         for row_at, row in enumerate(self.rows):
             plot = Markup("<td>{}</td>").format(plots.rows[row_at]) if plots else ""
-            cells = [Markup("<td{}>{}</td>").format(_verdict_class(cell), cell) for cell in row[1:]]
-            name = Markup('<th scope="row">{}</th>').format(row[0])
+            cells = [Markup("<td{}>{}</td>").format(_verdict_class(cell), clean(cell)) for cell in row[1:]]
+            name = Markup('<th scope="row">{}</th>').format(clean(row[0]))
             parts = [name, *cells[: at - 1], plot, *cells[at - 1 :]]
             rows.append(Markup("<tr>{}</tr>").format(Markup("").join(parts)))
         return Markup(
             '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption>{0}</caption>'
             "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
         ).format(
-            self.caption,
+            clean(self.caption),
             Markup("").join([*headings[:at], plot_heading, *headings[at:]]),
             Markup("").join(rows),
         )
