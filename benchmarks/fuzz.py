@@ -186,7 +186,7 @@ class Target:
 def targets() -> Mapping[str, Target]:
     """Every kind of file that a user gives, by name."""
     from canaries.suite import load_suite
-    from evals.server import read_record
+    from evals.server_record import read_record
     from judges.command import read_answers
     from judges.licensing.labels import read_labels
     from judges.licensing.licence import read_licence
