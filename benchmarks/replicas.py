@@ -1,11 +1,11 @@
 """Whether asking keeps up with replicas: one address, behind it 1, 4, 16 or 64 stand-ins for vLLM.
 
-    python benchmarks/replicas.py [--waves 5]
+    python benchmarks/replicas.py [--waves 5] [--slots 8] [--seconds 4]
 
-A replica answers 8 questions at once, each in 4 s (150 tokens at 37 a second). ``inspect eval`` asks through the
-voice provider with as many questions in flight as all replicas take; nothing is judged. Throughput counts from the
-first sample's start to the last one's end, so start-up stands apart. The CPU time that an answer takes of Inspect's
-one event loop is its ceiling, wherever the replicas are.
+A replica answers 8 questions at once, each in 4 s (150 tokens at 37 a second), or as the options say. ``inspect
+eval`` asks through the voice provider with as many questions in flight as all replicas take; nothing is judged.
+Throughput counts from the first sample's start to the last one's end, so start-up stands apart. The CPU time that
+an answer takes of Inspect's one event loop is its ceiling, wherever the replicas are.
 """
 
 import argparse
@@ -27,7 +27,6 @@ from inspect_ai.solver import generate
 from timbre.paths import CHECKOUT
 from training.base import EMBEDDED
 
-SLOTS, SECONDS = 8, 4.0
 REPLICAS = (1, 4, 16, 64)
 
 
@@ -70,15 +69,18 @@ def main() -> None:
     """A line for each number of replicas, and the ceiling."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--waves", type=int, default=5, help="questions that a slot gets")
-    waves = parser.parse_args().waves
+    parser.add_argument("--slots", type=int, default=8, help="questions that a replica answers at once")
+    parser.add_argument("--seconds", type=float, default=4.0, help="that an answer takes")
+    arguments = parser.parse_args()
+    waves, latency = arguments.waves, arguments.seconds
     start_up = 0.0
     for replicas in REPLICAS:
-        slots = SLOTS * replicas
+        slots = arguments.slots * replicas
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         script = [sys.executable, str(CHECKOUT / "benchmarks" / "stand_in.py"), str(port)]
-        options = ("--model", EMBEDDED, "--seconds", str(SECONDS), "--slots", str(slots))
+        options = ("--model", EMBEDDED, "--seconds", str(latency), "--slots", str(slots))
         server = subprocess.Popen([*script, *options], env={**os.environ, "PYTHONPATH": str(CHECKOUT)})
         try:
             while socket.socket().connect_ex(("127.0.0.1", port)):
@@ -89,9 +91,9 @@ def main() -> None:
             seconds, cpu = evaluated(url, slots, slots * waves)
         finally:
             server.terminate()
-        rate, linear, each = slots * waves / seconds, slots / SECONDS, (cpu - start_up) / (slots * waves)
+        rate, linear, each = slots * waves / seconds, slots / latency, (cpu - start_up) / (slots * waves)
         print(
-            f"{replicas} replicas: {rate:.1f} answers/s of {linear:.0f} (ratio {rate / linear:.2f}), "
+            f"{replicas} replicas: {rate:.1f} answers/s of {linear:.1f} (ratio {rate / linear:.2f}), "
             f"{1000 * each:.1f} ms of CPU an answer: ceiling {1 / each:.0f} answers/s",
             flush=True,
         )

@@ -20,6 +20,8 @@ MIN_REPEATED = 6  # fewest words of such a reply; "Yes." may come twice
 # Share of a claim's content words, and two at least if it has them, that the user told of itself: no invention.
 TOLD = 0.5
 FRAME_WORD = 6.0  # Zipf frequency of English words from which a word has no content ("have", "time")
+_ADDRESS = frozenset(("you", "your"))
+
 Judge = Callable[[Answer], dict[str, Judgement]]
 
 
@@ -86,19 +88,19 @@ def _replies(answer: Answer) -> Iterator[tuple[int, Answer]]:
 
 
 def _without_told(judgement: Judgement, messages: Sequence[str]) -> Judgement:
-    """The judgement without claims that the user made of the model; a question tells nothing."""
+    """The judgement without claims that the user made of the model; questions and denials tell nothing."""
     if (judgement.value or 0.0) < FAULT_AT:
         return judgement
-    told = frozenset(
-        word
-        for message in messages
-        for sentence in sentences(message)
-        if not sentence.text.endswith("?") and {"you", "your"} & set(folded_words(sentence.text))
-        for word in folded_words(sentence.text)
-    )
+    stated = (s.text for message in messages for s in sentences(message) if not s.text.endswith("?"))
+    of_the_model = (words for text in stated if not _ADDRESS.isdisjoint(words := folded_words(text)))
+    told = frozenset(word for words in of_the_model if not _is_denial(words) for word in words)
     kept = tuple(e for e in judgement.evidence if not _is_told(e.text, told))
     details = {**judgement.details, "spans": float(len(kept))}
     return replace(judgement, value=judgement.value if kept else 0.0, evidence=kept, details=details)
+
+
+def _is_denial(words: Sequence[str]) -> bool:
+    return any(word in ("never", "not", "no") or word.endswith("n't") for word in words)
 
 
 def _is_told(claim: str, told: frozenset[str]) -> bool:

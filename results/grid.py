@@ -52,16 +52,22 @@ class Grid:
     def show(self, console: Console) -> None:
         """Print caption and table; one that is too wide in blocks of columns, each with the rows' names."""
         say(console, self.caption)
+        for at, block in enumerate(self._blocks(console)):
+            if at:
+                console.print()
+            console.print(self._table(block, wraps=not self._fits(console, block)))
+
+    def _blocks(self, console: Console) -> list[list[int]]:
+        """The columns in as few blocks as the width allows, evenly filled where that fits too."""
         columns = list(range(1, len(self.headings)))
-        while True:
-            shown = len(columns)
-            while shown > 1 and not self._fits(console, columns[:shown]):
-                shown -= 1
-            console.print(self._table(columns[:shown], wraps=not self._fits(console, columns[:shown])))
-            columns = columns[shown:]
-            if not columns:
-                return
-            console.print()
+        filled: list[list[int]] = [[]]
+        for column in columns:
+            if filled[-1] and not self._fits(console, [*filled[-1], column]):
+                filled.append([])
+            filled[-1].append(column)
+        size = max(1, -(-len(columns) // len(filled)))
+        even = [columns[at : at + size] for at in range(0, len(columns), size)]
+        return even if even and all(self._fits(console, block) for block in even) else filled
 
     def fits(self, console: Console) -> bool:
         """Whether the whole table stands side by side."""

@@ -14,7 +14,7 @@ from judges.types import DIMENSIONS, MARKED_UP, Evidence, Judgement, unscored
 from results.records import RunLog, Sample
 from timbre.errors import TimbreError
 from timbre.paths import logs_dir
-from training.runs import BASELINE
+from training.runs import BASELINE, read_run
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
@@ -135,7 +135,10 @@ def _newest(headers: Sequence[_Header], run: str, suite: str | None) -> _Header:
         raise _error(
             f"run {run!r} has no log of suite {suite!r}", run, f"{_to_evaluate([run])} -T suite={suite}"
         )
-    latest = max(headers, key=lambda h: h.created)
+    trained = read_run(run)
+    # The clock may have been set back since: of a run that is here, its own identity says which logs are of now.
+    current = [h for h in headers if trained and h.identity == trained.identity]
+    latest = max(current or headers, key=lambda h: h.created)
     good = [h for h in headers if h.status == "success" and h.identity == latest.identity]
     if not good:
         raise _error(

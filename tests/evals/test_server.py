@@ -18,33 +18,14 @@ from evals import keeper, server, server_record, vllm_command
 from evals.endpoint import Endpoint
 from evals.keeper import keep
 from evals.server import connect
-from evals.server_record import Leases, Record, folder_of, hold_as_keeper, living, read_record, running
+from evals.server_record import Record, folder_of, hold_as_keeper, living, read_record, running
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT
 from training.base import Base
 from training.runs import LoraRecord, Run
 
+pytestmark = pytest.mark.usefixtures("own_servers")
 BASE = Base("stand-in", Path("/nowhere"), "a" * 64)
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A home without servers and runs, where vLLM is the stand-in; what was started is ended."""
-    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
-    for name in ("TIMBRE_VLLM_URL", "TIMBRE_VLLM_ARGS", "TIMBRE_IDLE_MINUTES"):
-        monkeypatch.delenv(name, raising=False)
-
-    def command(model: Path, name: str, port: int, adapters: vllm_command.Adapters) -> list[str]:
-        script = str(CHECKOUT / "benchmarks" / "stand_in.py")
-        return [sys.executable, script, str(port), "--model", name, "--engine"]
-
-    monkeypatch.setattr(vllm_command, "command", command)
-    monkeypatch.setattr(server, "_leases", Leases())
-    yield
-    for folder, _ in running():
-        server.stop(folder)
 
 
 @pytest.fixture

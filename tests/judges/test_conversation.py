@@ -70,7 +70,8 @@ def test_what_the_user_told_the_model_of_itself_is_no_invention_and_what_a_user_
     )
     assert judged(panel, FIRST, reply, more=told)["self_insertion"].evidence == ()
     of_the_user = "I ran the hotel across the square in Arles for a summer."
-    for more in (told.replace(". Go on.", "?"), of_the_user, "A hotel keeper disagrees with you. Go on."):
+    denial, another = told.replace("you ran", "you never ran"), "A hotel keeper disagrees with you. Go on."
+    for more in (told.replace(". Go on.", "?"), of_the_user, denial, another):
         assert (judged(panel, FIRST, reply, more=more)["self_insertion"].value or 0.0) >= 0.9
 
 
