@@ -327,12 +327,12 @@ _DATA_LOCK = b"""{"sha256": "aaaa", "pairs": [
 
 
 def _scores_parquet() -> bytes:
-    from results.table import read_csv, write_scores
+    from results.table import read_scores, write_scores
 
     with tempfile.TemporaryDirectory() as folder:
         table, made = Path(folder) / "t.csv", Path(folder) / "t.parquet"
         table.write_bytes(_SCORES)
-        write_scores(read_csv(table), made)
+        write_scores(read_scores(table), made)
         return made.read_bytes()
 
 
