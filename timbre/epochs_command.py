@@ -187,16 +187,21 @@ def validation_canaries(run: "Run") -> list[dict[str, Any]]:
             where=str(run.path / "data.lock.json"),
             do='give pairs of a source of its own "split": "val" and train again',
         )
-    lengths = [len(pair.response.split()) for pair in pairs]
+    return prompts_as_canaries([(pair.prompt, pair.response) for pair in pairs], "val")
+
+
+def prompts_as_canaries(pairs: Sequence[tuple[str, str]], prefix: str) -> list[dict[str, Any]]:
+    """(prompt, response) pairs as canaries ``<prefix>-1`` and on, as ``validation_canaries`` says."""
+    lengths = [len(response.split()) for _, response in pairs]
     return [
         {
-            "id": f"val-{number}",
+            "id": f"{prefix}-{number}",
             "kind": "personal",
-            "prompt": pair.prompt,
+            "prompt": prompt,
             "subjects": [],
             "first_person_licensed": True,
             "facts": [],
             "target_words": [max(1, words // 2), max(2, words * 3 // 2)],
         }
-        for number, (pair, words) in enumerate(zip(pairs, lengths, strict=True), start=1)
+        for number, ((prompt, _), words) in enumerate(zip(pairs, lengths, strict=True), start=1)
     ]
