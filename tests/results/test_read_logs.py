@@ -191,3 +191,16 @@ def test_a_sample_that_failed_is_read_as_no_answer(write_log: WriteLog) -> None:
     failed = next(s for s in log.samples if (s.canary, s.epoch) == ("c02", 1))
     assert {j.value for j in failed.judgements.values()} == {None}
     assert failed.judgements["compression"].unscored == "the sample failed: no answer"
+
+
+def test_a_number_of_thousands_of_digits_in_a_json_log_is_an_unreadable_log(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"version": 2, "status": ' + "9" * 5000 + "}")
+    with pytest.raises(TimbreError, match=r"x\.json: unreadable log"):
+        read_logs([path])
+
+
+def test_a_record_of_another_shape_in_a_log_names_the_log(write_log: WriteLog) -> None:
+    path = write_log("run2", scores=lambda c, e: {"humor": {"value": 0.5, "evidence": [{"quote": "x"}]}})
+    with pytest.raises(TimbreError, match=r"\.eval: a record in the log has another shape"):
+        read_logs([path])
