@@ -149,7 +149,7 @@ def main() -> None:
         if os.fork() == 0:
             die_with_parent()
             signal.pause()
-    uvicorn.run(StandIn(arguments), host="127.0.0.1", port=arguments.port, log_level="critical")
+    uvicorn.run(StandIn(arguments), host="127.0.0.1", port=arguments.port, log_level="error")
 
 
 if __name__ == "__main__":
