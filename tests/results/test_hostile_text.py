@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from results.commands import compare, export, gate, report
 from results.gate_pages import STEP_SUMMARY
 from results.markdown import bullets
-from results.table import read_csv, read_scores, write_scores
+from results.table import read_scores, write_scores
 from timbre.errors import TimbreError
 
 WriteLog = Callable[..., Path]
@@ -111,7 +111,7 @@ def test_a_name_that_is_a_formula_goes_into_no_csv(name: str, tmp_path: Path) ->
         [["run", "canary", "epoch", "dimension", "value"], [name, "c", 1, "humor", 0.5]]
     )
     mine.write_text(file.getvalue())
-    table = read_csv(mine)
+    table = read_scores(mine)
     with pytest.raises(TimbreError, match="formula"):
         write_scores(table, tmp_path / "out.csv")
     write_scores(table, tmp_path / "out.parquet")
