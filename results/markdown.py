@@ -15,8 +15,6 @@ _SPECIAL = re.compile(
     | (?<=:)/(?=/) | (?<=www)\.   # a bare address, which forges turn into a link""",
     re.VERBOSE | re.IGNORECASE,
 )
-_BARE_LINK = re.compile(r"\w:(?=//)|\bwww(?=\.)|(?<=\w)@(?=[\w-]+\.)", re.IGNORECASE)
-"""Where GitHub and GitLab would make a link of an address without any markup."""
 _BLOCK = re.compile(r"^(\d{0,9})([-+=#.)\[])")
 """What would make a list item's first word a heading, a list, a rule or a definition."""
 _MARKER = re.compile(r"^<!-- timbre:(?P<name>[^\s]+) (?P<edge>begin|end) -->\s*$", re.MULTILINE)
@@ -41,7 +39,7 @@ def fence(text: str) -> str:
 
 def inline(text: str) -> str:
     """One line of plain text to stand after other words: what Markdown or HTML would read is escaped."""
-    return _BARE_LINK.sub("\\g<0>\u200b", _SPECIAL.sub(r"\\\g<0>", " ".join(clean(text).split())))
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(clean(text).split()))
 
 
 def code(text: str) -> str:

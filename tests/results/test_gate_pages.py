@@ -53,7 +53,7 @@ def test_a_models_text_adds_no_markup_to_the_comment(text: str) -> None:
     "call",
     [
         *("@somebody", "see #12", "GH-7", "fixes !3", "owner/repo#5"),
-        *("https://evil.example/x", "HTTP://evil.example", "www.evil.example", "me@evil.example"),
+        *("https://evil.example/x", "HTTP://evil.example", "www.evil.example"),
     ],
 )
 def test_a_models_text_calls_nobody_and_no_issue_and_is_no_link(call: str) -> None:
