@@ -28,6 +28,7 @@ from training.devices import (
     is_first,
     launched,
     recomputes,
+    use_threads,
     wait_for_all,
 )
 from training.examples import Prepared, make_collator, ordered, prepare, sampler, sampling_weights
@@ -82,7 +83,6 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
 
 
 def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> Run:
-    import torch
     from transformers import PrinterCallback, set_seed
 
     from training.loss import voice_trainer
@@ -105,7 +105,7 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
 
     base_model = load_base(config, prepared.base)
     # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
-    torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
+    use_threads()
     model = add_adapter(config, base_model)
     longest = max(len(e.input_ids) for e in train)
     recompute = recomputes(config, model, longest)
