@@ -3,7 +3,7 @@
 #   make PYTHON=python3.12 setup    make ACCELERATOR=nvidia setup
 
 .DEFAULT_GOAL := help
-.PHONY: help voice test lint setup clean distclean
+.PHONY: help voice test audit lint setup clean distclean
 SHELL := /bin/bash
 
 ACCELERATOR ?= auto
@@ -29,6 +29,10 @@ voice: setup  ## Train run1 and run2, evaluate them beside the baseline, gate, a
 
 test: setup  ## Run the tests (ARGS="-k word" picks some)
 	@$(VENV)/python -m pytest $(ARGS)
+
+audit:  ## Look up the locked packages' known holes (needs a network, and pip-audit on the path)
+	@command -v pip-audit >/dev/null || { echo "timbre: no pip-audit; get it with: pipx install pip-audit" >&2; exit 2; }
+	pip-audit --no-deps --disable-pip -r locks/$(if $(filter nvidia,$(ACCELERATOR)),nvidia,cpu).txt
 
 lint: setup  ## Check style, format and types
 	$(VENV)/ruff check .

@@ -186,11 +186,11 @@ class Target:
 def targets() -> Mapping[str, Target]:
     """Every kind of file that a user gives, by name."""
     from canaries.suite import load_suite
-    from evals.server import read_record
+    from evals.server_record import read_record
+    from judges.command import read_answers
     from judges.licensing.labels import read_labels
     from judges.licensing.licence import read_licence
     from judges.reference import load_impostors, load_reference
-    from judges.score_file import read_answers
     from results.logs import read_logs
     from results.policy import load_policy
     from results.table import read_scores
@@ -327,12 +327,12 @@ _DATA_LOCK = b"""{"sha256": "aaaa", "pairs": [
 
 
 def _scores_parquet() -> bytes:
-    from results.table import read_csv, write_scores
+    from results.table import read_scores, write_scores
 
     with tempfile.TemporaryDirectory() as folder:
         table, made = Path(folder) / "t.csv", Path(folder) / "t.parquet"
         table.write_bytes(_SCORES)
-        write_scores(read_csv(table), made)
+        write_scores(read_scores(table), made)
         return made.read_bytes()
 
 

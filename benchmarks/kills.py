@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 WRITES = ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod", "shutil.copyfile")
 OPENED_TO_WRITE = os.O_WRONLY | os.O_RDWR
@@ -27,7 +28,13 @@ PAIRS = (
     ("Of soup?", "Soup sulks.", "train"),
     ("Of rain?", "It is late.", "val"),
 )
-SETTINGS = {"quantization": "none", "target_modules": ("q_proj",), "rank": 8, "epochs": 2, "warmup_steps": 0}
+SETTINGS: dict[str, Any] = {
+    "quantization": "none",
+    "target_modules": ("q_proj",),
+    "rank": 8,
+    "epochs": 2,
+    "warmup_steps": 0,
+}
 
 
 def make_base(folder: Path) -> Path:
@@ -50,7 +57,8 @@ def make_base(folder: Path) -> Path:
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    model: Any = LlamaForCausalLM
+    model(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -115,9 +123,10 @@ def _cpu_s(pid: int) -> float:
 
 def training_job(home: Path, base: Path) -> Job:
     """A run that is trained, and once it is whole replaced by another of its name."""
+    from timbre.paths import runs_dir
     from training.config import TrainConfig
     from training.qlora import train_voice
-    from training.runs import adapter_checksums, read_run, runs_dir
+    from training.runs import adapter_checksums, read_run
 
     data = home / "pairs.jsonl"
     data.write_text("".join(json.dumps({"prompt": p, "response": r, "split": s}) + "\n" for p, r, s in PAIRS))
@@ -236,10 +245,12 @@ def run(kills: int, seed: int, home: Path, base: Path) -> list[str]:
         faults += [fault for fault in [job.fault()] if fault]
     while sum(killed.values()) < kills:
         name = draw.choices(list(jobs), weights=(3, 1, 1, 1))[0]
-        job, (writes, cpu_s) = jobs[name], moments[name]
+        job, (last_write, most_cpu_s) = jobs[name], moments[name]
         job.reset()
         at: dict[str, float] = (
-            {"write": draw.randint(1, writes)} if draw.random() < 0.7 else {"cpu_s": draw.uniform(0, cpu_s)}
+            {"write": draw.randint(1, last_write)}
+            if draw.random() < 0.7
+            else {"cpu_s": draw.uniform(0, most_cpu_s)}
         )
         status = in_child(job, home, **at)  # type: ignore[arg-type]
         killed[name] += os.WIFSIGNALED(status)

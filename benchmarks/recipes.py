@@ -78,7 +78,7 @@ def one_fold(folder: Path, fold: int, recipes: Sequence[str]) -> None:
     rows = fold_rows(fold)
     data, suite = place / "pairs.jsonl", place / f"fold{fold}.yaml"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    held_out = [row for row in rows if row["split"] == "val"]
+    held_out = [(row["prompt"], row["response"]) for row in rows if row["split"] == "val"]
     canaries = prompts_as_canaries(held_out, f"fold{fold}")
     suite.write_text(yaml.safe_dump({"canaries": canaries}), encoding="utf-8")
     models = ["baseline"]

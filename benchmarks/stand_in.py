@@ -1,6 +1,7 @@
 """A server with vLLM's addresses and no model: answers at once, or after a realistic time.
 
     python benchmarks/stand_in.py PORT [--words 110] [--seconds 0] [--slots N] [--model NAME] [--engine]
+                                  [--errors .05] [--resets .02] [--garbage .01]
 
 It stands for vLLM in benchmarks of what is around it, and in tests of its life. ``GET /requests`` lists what it was
 asked, with headers.
@@ -20,6 +21,7 @@ import uvicorn
 from evals.vllm_main import die_with_parent
 
 SENTENCES = Path(__file__).parent.parent / "training" / "data" / "voice.jsonl"
+RESET = 0
 Scope = dict[str, Any]
 
 
@@ -34,6 +36,7 @@ class StandIn:
         self.slots = asyncio.Semaphore(arguments.slots)
         responses = [json.loads(line)["response"] for line in SENTENCES.read_text("utf-8").splitlines()]
         self.words = " ".join(responses).split()
+        self.faults = random.Random(0)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """One request (ASGI)."""
@@ -49,6 +52,11 @@ class StandIn:
                 break
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         status, answer = await self.answer(scope["path"], json.loads(body) if body else {}, headers)
+        if status == RESET:  # it promises more than it sends, and the connection is cut
+            promised = [(b"content-type", b"application/json"), (b"content-length", b"9")]
+            await send({"type": "http.response.start", "status": 200, "headers": promised})
+            await send({"type": "http.response.body", "body": b"{", "more_body": True})
+            return
         content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         kind = b"text/plain" if isinstance(answer, bytes) else b"application/json"
         await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
@@ -83,7 +91,20 @@ class StandIn:
         finally:
             self.active -= 1
             self.finished += 1
-        return 200, self.completion(body)
+        return self.fault() or (200, self.completion(body))
+
+    def fault(self) -> tuple[int, Any] | None:
+        """What goes wrong with an answer, by the rates of the command line; mostly nothing."""
+        draw, given = self.faults.random(), vars(self.arguments)
+        for name, answer in (
+            ("errors", (503, {"error": "busy"})),
+            ("resets", (RESET, b"")),
+            ("garbage", (200, {})),
+        ):
+            draw -= given.get(name, 0.0)
+            if draw < 0:
+                return answer
+        return None
 
     def completion(self, body: Scope) -> dict[str, Any]:
         """A chat completion of real sentences, drawn by the seed, model and prompt."""
@@ -119,6 +140,8 @@ def main() -> None:
     parser.add_argument("--slots", type=int, default=1_000_000, help="answers at once; the others wait")
     parser.add_argument("--model", default="stand-in")
     parser.add_argument("--engine", action="store_true", help="have a second process, as vLLM has")
+    for name in ("errors", "resets", "garbage"):
+        parser.add_argument(f"--{name}", type=float, default=0.0, help="share of the answers")
     parser.add_argument("--fail", action="store_true", help="answer every question with HTTP 500")
     arguments = parser.parse_args()
     if arguments.engine:

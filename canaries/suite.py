@@ -32,7 +32,7 @@ MAX_BRACKETS, MAX_ENTRIES = 8, 2000
 _SUITE_KEYS = ("canaries", "description")
 _CANARY_KEYS = ("id", "kind", "prompt", "turns", "subjects", "first_person_licensed", "facts", "target_words")
 _REQUIRED = tuple(key for key in _CANARY_KEYS if key not in ("prompt", "turns"))
-_ID = re.compile(r"[A-Za-z0-9_-]+")
+_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 # Eight digits: far beyond any band, and int() stays clear of its own limit on digits.
 _DECIMAL = re.compile(r"[-+]?(0|[1-9][0-9]{0,7})")
 _TAG_NAMES = {
@@ -163,7 +163,8 @@ class _SuiteReader:
     def _canary(self, fields: Mapping[str, yaml.Node]) -> Canary:
         name = self._text(fields["id"], "id")
         if not _ID.fullmatch(name):
-            self._fail(fields["id"], f"bad id {name!r}", "use letters, digits, '-' and '_' only")
+            do = "use letters, digits, '-' and '_' only, and begin with no '-'"
+            self._fail(fields["id"], f"bad id {name!r}", do)
         kind = self._text(fields["kind"], "kind")
         if kind not in KINDS:
             self._fail(fields["kind"], f"unknown kind {kind!r}", f"use one of {', '.join(KINDS)}")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, visible
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def ask(runs: str, prompt: str, as_json: bool, **settings: str | float | None) -
         if not as_json:
             gap = "\n" if len(replies) > 1 else ""
             # A model's text must not steer the terminal.
-            text = "".join(c for c in reply.text.strip() if c.isprintable() or c in "\n\t")
+            text = visible(reply.text.strip())
             end = " [… cut off by --max-tokens]" if reply.is_cut_off else ""
             click.echo(f"{gap}{name}:\n{text or '(an empty answer)'}{end}")
     if as_json:

@@ -24,6 +24,7 @@ import anyio
 import anyio.to_thread
 from inspect_ai.model import CachePolicy, GenerateConfig, Model, ModelOutput, ResponseSchema, model_roles
 from inspect_ai.util import JSONSchema, collect
+from tenacity import RetryError
 
 from evals.provider import VoiceAPI, find_subject
 from judges.grading import TokenChoice
@@ -46,6 +47,13 @@ GRADED = tuple(key for key, dimension in DIMENSIONS.items() if dimension.judged_
 
 _RUNTIME = {"max_connections", "adaptive_connections", "max_retries", "timeout", "attempt_timeout"}
 """Settings of a grader that don't change its replies."""
+
+MAX_RETRIES = 5
+"""Of a grader that is busy, limits the rate or times out, unless it was given a figure of its own; after these the
+dimension is unscored. Inspect's own default has no end."""
+
+ATTEMPT_TIMEOUT_S = 900
+"""A grader on two cores answers after minutes."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -102,7 +110,14 @@ def reply_config(grader: Model, name: str, schema: Mapping[str, object], max_tok
     """
     wanted = ResponseSchema(name=name, json_schema=JSONSchema.model_validate(schema))
     most = grader.config.max_tokens or max_tokens
-    return GenerateConfig(temperature=0, max_tokens=most, response_schema=wanted)
+    retries, seconds = grader.config.max_retries, grader.config.attempt_timeout
+    return GenerateConfig(
+        temperature=0,
+        max_tokens=most,
+        response_schema=wanted,
+        max_retries=MAX_RETRIES if retries is None else retries,
+        attempt_timeout=seconds or ATTEMPT_TIMEOUT_S,
+    )
 
 
 def cut_off(output: ModelOutput) -> str | None:
@@ -156,7 +171,14 @@ async def _ask(grader: Model, name: str, rubric: Rubric, answer: Answer) -> Judg
     try:
         return await ask_rubric(grader, rubric, answer, reply_cache(name, rubric))
     except Exception as error:  # any provider's failure: the answer stays, the dimension has no value
-        return unscored(rubric.dimension, f"grader {name} failed: {type(error).__name__}: {error}"[:300])
+        return unscored(rubric.dimension, f"grader {name} failed: {failure(error)}"[:300])
+
+
+def failure(error: BaseException) -> str:
+    """A provider's error in one line; of a call that was tried again and again, the last one's."""
+    if isinstance(error, RetryError):
+        error = error.last_attempt.exception() or error
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 async def ask_rubric(grader: Model, rubric: Rubric, answer: Answer, cache: CachePolicy | bool) -> Judgement:
@@ -197,14 +219,14 @@ async def ask_each(
         try:
             results[at] = await ask(items[at])
         except Exception as error:  # any provider's failure
-            results[at] = failed(items[at], f"{type(error).__name__}: {error}"[:300])
+            results[at] = failed(items[at], failure(error))
 
     if items:
         try:
             results[0] = await ask(items[0])
         except Exception as error:
             raise TimbreError(
-                f"the grader failed: {type(error).__name__}: {error}"[:300],
+                f"the grader failed: {failure(error)}",
                 where=grader,
                 do="mend it and call again; replies it gave before are cached",
             ) from error

@@ -4,11 +4,13 @@ Nothing is read, started or loaded before the first request: Inspect builds mode
 old log. The first request finds the run, the server and the adapter, once, however many samples ask.
 """
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import anyio.from_thread
+import anyio.lowlevel
 from inspect_ai.model import (
     ChatCompletionChoice,
     ChatMessage,
@@ -138,6 +140,7 @@ class VoiceAPI(ModelAPI):
         self.base = base
         self._connection: Connection | None = None
         self._connecting = anyio.Lock()
+        self._loop: anyio.lowlevel.EventLoopToken | None = None
         self._samples_in_flight: int | None = None
 
     async def generate(
@@ -193,6 +196,11 @@ class VoiceAPI(ModelAPI):
 
     async def connected(self, lost: Connection | None = None) -> Connection:
         """The connection, made by whoever asks first; ``lost`` is one that broke and is not given again."""
+        if self._loop != (loop := anyio.lowlevel.current_token()):
+            # Inspect keeps a model for the next eval of its process, and a client is its event loop's.
+            if self._connection is not None:
+                release(self._connection.endpoint)
+            self._loop, self._connection, self._connecting = loop, None, anyio.Lock()
         async with self._connecting:
             if self._connection is None or self._connection is lost:
                 found = await in_daemon(self._connect)
@@ -205,9 +213,15 @@ class VoiceAPI(ModelAPI):
 
     def _connect(self) -> Connection:
         subject = find_subject(self.model_name, self.base)
-        endpoint = connect(subject.base, subject.run, _progress)
+        endpoint = connect(subject.base, subject.run, self._show_progress)
         model = serve_run(endpoint, subject.run) if subject.run else serve_base(endpoint)
         return Connection(open_client(endpoint), model, endpoint, subject, capacity(subject.base))
+
+    def _show_progress(self, line: str) -> None:
+        """Show the server's start in Inspect's display, which is its event loop's, and on stderr."""
+        tell(line)
+        with suppress(RuntimeError):  # the eval has ended
+            anyio.from_thread.run_sync(display_counter, "server", line, token=self._loop)
 
     async def aclose(self) -> None:
         """Let the client go; the server stays for the next process."""
@@ -322,9 +336,3 @@ def request_parameters(config: GenerateConfig) -> dict[str, Any]:
             },
         }
     return parameters
-
-
-def _progress(line: str) -> None:
-    """Show the server's start in Inspect's display and, for plain displays, on stderr."""
-    display_counter("server", line)
-    tell(line)

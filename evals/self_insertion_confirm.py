@@ -7,7 +7,7 @@ from typing import Any
 from inspect_ai.model import Model
 from inspect_ai.util import collect
 
-from evals.graders import cut_off, named_graders, reply_cache, reply_config
+from evals.graders import cut_off, failure, named_graders, reply_cache, reply_config
 from judges import panel
 from judges.confirm import (
     MAX_REPLY_TOKENS,
@@ -81,7 +81,7 @@ async def ask(
     try:
         output = await grader.generate(confirm_prompt(answer, asked.passages), config=config, cache=cache)
     except Exception as error:  # any provider's failure: the detector's value stands
-        return f"failed: {type(error).__name__}: {error}"[:300]
+        return f"failed: {failure(error)}"
     readings = parse_confirmation(output.completion, answer, asked.passages)
     return cut_off(output) or readings if isinstance(readings, str) else readings
 

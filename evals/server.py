@@ -78,9 +78,10 @@ def connect(base: Base, run: Run | None = None, progress: Progress = tell) -> En
         with _locked(folder):
             record = living(folder)
             missing = _missing(record, run) if record else ""
+            is_new = record is None
             if record and missing and is_ready(record, read_key(folder)):
                 _end_unused(record, folder, missing, progress)
-                record, missing = _start(base, folder, run, record.adapters), ""
+                record, missing, is_new = _start(base, folder, run, record.adapters), "", True
             record = record or _start(base, folder, run, Adapters(0, ()))
             _leases.hold(folder)
         try:
@@ -88,9 +89,11 @@ def connect(base: Base, run: Run | None = None, progress: Progress = tell) -> En
         except BaseException:
             _leases.release(folder)
             raise
-        if not missing:
+        if endpoint and not missing:
             return endpoint
         _leases.release(folder)
+        if endpoint is None and is_new:
+            raise _died(folder)
 
 
 def served_by(base: Base) -> Served:
@@ -279,14 +282,15 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
     return written
 
 
-def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint:
+def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint | None:
+    """The endpoint as soon as it answers; None if its keeper ends before."""
     key = read_key(folder)
     began, shown_at = time.monotonic(), 0.0
     while not is_ready(record, key):
         waited = time.monotonic() - began
         kept = living(folder)
         if kept is None or kept.pid != record.pid:
-            raise _died(folder)
+            return None
         if waited > START_TIMEOUT_S:
             raise TimbreError(
                 f"vLLM is not ready after {waited:.0f} s",

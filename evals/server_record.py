@@ -70,10 +70,10 @@ def read_record(folder: Path) -> Record | None:
     try:
         content = json.loads((folder / "server.json").read_text())
         record = Record(**{f.name: content[f.name] for f in fields(Record) if f.name in content})
+        args = None if record.args is None else tuple(record.args)
+        return replace(record, modules=tuple(record.modules), args=args)
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    args = None if record.args is None else tuple(record.args)
-    return replace(record, modules=tuple(record.modules), args=args)
 
 
 def write_record(folder: Path, record: Record) -> None:

@@ -65,7 +65,6 @@ VIEWER = ViewerConfig(
             TaskSamplesSort.score("voice", "voice_match"),
         ],
         multiline=False,
-        compact_scores=True,
         score_color_scales={
             key: ScoreColorScale(palette="good-high" if d.direction == "up" else "good-low", min=0, max=1)
             for key, d in DIMENSIONS.items()

@@ -6,20 +6,21 @@ is at least ``SHARE`` of the margin. It is *worse* if the whole interval lies be
 says REGRESSED. Of the others nothing is shown, which proves no absence.
 """
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from judges.types import FAULT_AT
-from results.comparison import DimensionVerdict, canary_faults, canary_gains, rows_of
+from results.comparison import DimensionVerdict
 from results.completeness import completed
 from results.failure_modes import FailureMode, failure_modes
 from results.licences import named_table
+from results.paired import Pair, as_array
 from results.policy import Policy
 from results.records import RunLog
-from results.statistics import SOFT_LEVEL, TOLERANCE, margin_p, mcnemar
+from results.statistics import TOLERANCE, holm, margin_p, mcnemar
 from results.story import Story
 from results.verdicts import GateResult, gain_sentence, interval
 from training.runs import BASELINE, counted
@@ -65,7 +66,11 @@ def analyse(story: Story) -> Analysis:
     result = story.result if story.result and not story.result.problems else None
     read = _able(result)
     up, down = _proven(story.baseline, story.log, story.policy, read)
-    learned = [d for d in read if d.dimension in up and d.gain_is_proven and _counts(d)]
+    learned = [
+        d
+        for d in read
+        if d.dimension in up and d.gain_is_proven and d.gain.estimate >= SHARE * (d.margin or 0) - TOLERANCE
+    ]
     worse = [
         d for d in read if d.verdict == "REGRESSED" or (d.dimension in down and d.gain.high < -TOLERANCE)
     ]
@@ -93,10 +98,6 @@ def _able(result: GateResult | None) -> list[DimensionVerdict]:
     return [d for d in dimensions if d.n and d.margin is not None and d.verdict != "ADVISORY"]
 
 
-def _counts(d: DimensionVerdict) -> bool:
-    return d.margin is not None and d.gain.estimate >= SHARE * d.margin - TOLERANCE
-
-
 def _proven(
     before: RunLog | None, after: RunLog, policy: Policy, read: Iterable[DimensionVerdict]
 ) -> tuple[set[str], set[str]]:
@@ -105,8 +106,9 @@ def _proven(
     if before is None or not keys:
         return set(), set()
     sides = _sides(before, after, policy)
-    ups, downs = zip(*(_gain_ps(*sides, key, policy) for key in keys), strict=True)
-    return _rejected(keys, ups), _rejected(keys, downs)
+    ups, downs = zip(*(_gain_ps(Pair.of(key, policy, *sides)) for key in keys), strict=True)
+    up, down = (set(itertools.compress(keys, holm(ps)[0])) for ps in (ups, downs))
+    return up, down
 
 
 def _sides(before: RunLog, after: RunLog, policy: Policy) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -119,24 +121,13 @@ def _sides(before: RunLog, after: RunLog, policy: Policy) -> tuple[pd.DataFrame,
     return pair.before, pair.after
 
 
-def _gain_ps(before: pd.DataFrame, after: pd.DataFrame, key: str, policy: Policy) -> tuple[float, float]:
+def _gain_ps(pair: Pair) -> tuple[float, float]:
     """One-sided p of "no gain" and of "no loss" in one dimension."""
-    rule = policy.dimensions[key]
-    sides = rows_of(before, key, rule), rows_of(after, key, rule)
-    if rule.fault_at is not None:
-        faults = canary_faults(*sides, rule.fault_at)
-        worse = int((faults["after"] & ~faults["before"]).sum())
-        better = int((faults["before"] & ~faults["after"]).sum())
+    if pair.fault_at is not None:
+        worse, better = pair.discordant
         return mcnemar(better, worse), mcnemar(worse, better)
-    gains = np.asarray(canary_gains(*sides, key), dtype=np.float64)
+    gains = as_array(pair.gains)
     return margin_p(-gains, 0.0), margin_p(gains, 0.0)
-
-
-def _rejected(keys: list[str], ps: Iterable[float]) -> set[str]:
-    from statsmodels.stats.multitest import multipletests
-
-    rejected, *_ = multipletests(list(ps), alpha=SOFT_LEVEL, method="holm")
-    return {key for key, is_rejected in zip(keys, rejected, strict=True) if is_rejected}
 
 
 def _sentence(d: DimensionVerdict) -> str:
@@ -173,6 +164,8 @@ def _takeaway(
         text = f"Against {result.baseline}, {run} became {_listed([WORDS[d.dimension] for d in learned])}"
     else:
         text = f"No gain of {run} over {result.baseline} is proven"
+        if any(d.goal and d.gain_is_proven for d in result.dimensions):
+            text += " once all dimensions are tested together"
     beyond = [d.dimension for d in worse if d.verdict == "REGRESSED"]
     within = [d.dimension for d in worse if d.verdict != "REGRESSED"]
     if beyond:
@@ -201,8 +194,8 @@ def _moved(story: Story) -> tuple[str, ...]:
     before, after = _sides(story.parent, story.log, story.policy)
     moves: dict[str, list[tuple[bool, float, str]]] = {}
     for d in _able(result):
-        key, rule = d.dimension, story.policy.dimensions[d.dimension]
-        gains = canary_gains(rows_of(before, key, rule), rows_of(after, key, rule), key)
+        key = d.dimension
+        gains = Pair.of(key, story.policy, before, after).gains
         least = FAULT_AT if d.hard else d.margin or 0
         for canary, gain in gains[gains.abs() >= least - TOLERANCE].items():
             move = f"{'better' if gain > 0 else 'worse'} {key} ({gain:+.2f})"

@@ -33,14 +33,9 @@ class Anchors:
 
 
 def ceiling(voice: Path) -> dict[str, Interval]:
-    """Mean over the writer's validation responses, with its 95 % interval, by dimension.
+    """Mean over the writer's validation responses with its 95 % interval, by dimension that needs no grader.
 
-    Args:
-        voice: The writer's pairs.
-
-    Returns:
-        Dimensions that a judge without a grader could score, the counted ones too; what asks for a canary's
-        word band has none. A writer's own text is no fault of a model, so hard dimensions are left out.
+    Without what asks for a canary's word band, and without hard ones: a writer's own text is no fault of a model.
 
     Raises:
         TimbreError: the pairs can't be read.

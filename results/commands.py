@@ -16,7 +16,7 @@ import click
 from results.conditions import CONDITIONS
 from results.options import FILE, Sources, print_json, reading
 from timbre.errors import TimbreError, stop_writing
-from timbre.paths import logs_dir, results_dir, runs_dir
+from timbre.paths import results_dir, runs_dir
 
 ERROR = 3
 """Exit status of a gate that could not judge (C3)."""
@@ -30,14 +30,14 @@ def _exit_3_on_failure() -> Iterator[None]:
         yield
     except (click.exceptions.Exit, click.Abort):
         raise
-    except click.ClickException as error:
-        error.show()
-        raise click.exceptions.Exit(ERROR) from None
     except TimbreError as error:
         error.exit_code = ERROR
         raise
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if isinstance(error, click.ClickException):
+            error.show()
+        else:
+            traceback.print_exc()
         raise click.exceptions.Exit(ERROR) from None
 
 
@@ -45,12 +45,10 @@ class GateCommand(click.Command):
     """A command whose every failure exits 3, since a CI reads 1 as REGRESSED and 2 as INCONCLUSIVE."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
-        """As click does it, with the exit status of a usage error changed."""
         with _exit_3_on_failure():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click does it, with the exit status of every failure changed."""
         with _exit_3_on_failure():
             return super().invoke(ctx)
 
@@ -82,8 +80,7 @@ def compare(
     from results.self_insertion_recall import recall_of
     from results.terminal import recall_sentence, show_runs, without_counted
 
-    policy = sources.policy()
-    logs = sources.logs(runs)
+    policy, logs = sources.policy(), sources.logs(runs)
     names, table = [log.run for log in logs], named_table(logs)
     scores, warnings = side_by_side(table, names, policy), differences(logs)
     corrected = corrected_rates(table, names, policy, read_licences(table, sources.licences()))
@@ -153,12 +150,12 @@ def gate(
     timbre gate --baseline a --candidate b --scores table.csv
     """
     from results.gate import gate_logs, gate_scores
-    from results.gate_pages import next_command, write_junit, write_markdown, write_step_summary
-    from results.table import read_scores
+    from results.gate_pages import gate_markdown, next_command, write_junit, write_step_summary
     from results.terminal import show_gate
     from results.verdicts import GateResult, summary_sentence
+    from timbre.files import write_whole
 
-    if scores is not None and (sources.places or sources.suite or allowed):
+    if scores is not None and allowed:
         raise click.UsageError("--scores takes the place of --logs, --suite and --allow")
     if scores is None and baseline == candidate:
         raise click.UsageError(f"{baseline!r} is both baseline and candidate")
@@ -166,7 +163,7 @@ def gate(
     try:
         policy = sources.policy()
         if scores is not None:
-            result = gate_scores(read_scores(scores), baseline, candidate, policy, sources.licences())
+            result = gate_scores(sources.table(scores), baseline, candidate, policy, sources.licences())
         else:
             before, after = sources.logs((baseline, candidate))
             ceilings = sources.ceilings(policy, after)
@@ -178,7 +175,7 @@ def gate(
     if junit is not None:
         write_junit(result, junit)
     if markdown is not None:
-        write_markdown(result, markdown)
+        write_whole(markdown, gate_markdown(result))
     write_step_summary(result)
     try:
         if as_json:
@@ -211,19 +208,19 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     timbre power baseline run2
     timbre power --scores table.csv
     """
+    from results.gate import writers_means
     from results.grid import say, stdout_console
     from results.licences import named_table, read_licences
     from results.power import power as measure
     from results.report_tables import power_table
-    from results.table import read_scores
+    from results.table import WRITER
 
-    policy = sources.policy()
-    advisory, ceilings = None, None
+    policy, advisory = sources.policy(), None
+    ceilings: dict[str, float] | None
     if scores is not None:
-        if sources.places or sources.suite:
-            raise click.UsageError("--scores takes the place of --logs and --suite")
-        table = read_scores(scores)
-        known = list(dict.fromkeys(table["run"]))
+        table = sources.table(scores)
+        ceilings = writers_means(table)
+        known = [run for run in dict.fromkeys(table["run"]) if run != WRITER]
         names = list(runs or known)
         if unknown := sorted(set(names) - set(known)):
             do = f"there are {', '.join(known)}"
@@ -235,22 +232,17 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     if len(names) < 2:
         do = "name two runs that were evaluated"
         raise TimbreError("one run has no paired differences", where="timbre power", do=do)
-    named = bool((table["judge"] != "").any())
-    found = measure(
-        table,
-        names,
-        policy,
-        read_licences(table, sources.licences()) if named else None,
-        scores_given=not named,
-        advisory=advisory,
-        ceilings=ceilings,
+    are_named = bool((table["judge"] != "").any())
+    licences = read_licences(table, sources.licences()) if are_named else None
+    powers = measure(
+        table, names, policy, licences, scores_given=not are_named, advisory=advisory, ceilings=ceilings
     )
     if as_json:
-        print_json({"runs": names, "power": 0.8, "dimensions": found})
+        print_json({"runs": names, "power": 0.8, "dimensions": powers})
         return
     console = stdout_console()
-    power_table(names, found).show(console)
-    needed = [d.to_pass for d in found if d.may_block and d.to_pass is not None]
+    power_table(names, powers).show(console)
+    needed = [d.to_pass for d in powers if d.may_block and d.to_pass is not None]
     if needed:
         say(console, f"A gate that passes on all that can block needs about {max(needed)} canaries.")
 
@@ -340,9 +332,8 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
     from results.log import out_of_date
     from results.story import read_story
 
-    policy = sources.policy()
-    where = (sources.places or (logs_dir(),), runs_dir())
-    stories = [read_story(run, *where, policy, sources.suite, sources.licences()) for run in runs]
+    given = (sources.places, runs_dir(), sources.policy(), sources.suite, sources.licences())
+    stories = [read_story(run, *given) for run in runs]
     stale: dict[str, tuple[str, ...]] = {}
     for story in stories:
         if not check:
@@ -350,14 +341,10 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
         elif difference := out_of_date(story, page):
             stale[story.log.run] = difference
     if as_json:
+        verdicts = {story.log.run: story.result.overall if story.result else None for story in stories}
         rows = [
-            {
-                "run": story.log.run,
-                "log": str(page),
-                "verdict": story.result.overall if story.result else None,
-                "up_to_date": story.log.run not in stale,
-            }
-            for story in stories
+            {"run": run, "log": str(page), "verdict": verdict, "up_to_date": run not in stale}
+            for run, verdict in verdicts.items()
         ]
         print_json(rows[0] if len(rows) == 1 else rows)
     elif not check:
@@ -365,12 +352,9 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
     elif not stale:
         click.echo(f"{page} is what the runs show")
     for run, difference in stale.items():
-        click.echo("\n".join(difference[:_DIFF_LINES]), err=True)
-        if len(difference) > _DIFF_LINES:
-            click.echo(f"… and {len(difference) - _DIFF_LINES} lines more", err=True)
-        click.echo(
-            f"timbre: {page} differs from what {run} shows; write it with `timbre export {run}`", err=True
-        )
+        more = [f"… and {len(difference) - _DIFF_LINES} lines more"] if len(difference) > _DIFF_LINES else []
+        fault = f"timbre: {page} differs from what {run} shows; write it with `timbre export {run}`"
+        click.echo("\n".join([*difference[:_DIFF_LINES], *more, fault]), err=True)
     sys.exit(1 if stale else 0)
 
 
@@ -390,10 +374,10 @@ def report(runs: tuple[str, ...], out: Path | None, sources: Sources, as_json: b
     """
     from results.report import write_report
 
-    out = out or results_dir() / "report.html"
-    logs = sources.logs(runs)
-    policy = sources.policy()
-    write_report(logs, policy, out, sources.licences(), runs=runs_dir(), voice=sources.voice_of(logs[0]))
+    out, logs = out or results_dir() / "report.html", sources.logs(runs)
+    write_report(
+        logs, sources.policy(), out, sources.licences(), runs=runs_dir(), voice=sources.voice_of(logs[0])
+    )
     if as_json:
         print_json({"report": str(out), "runs": [log.run for log in logs]})
     else:

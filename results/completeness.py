@@ -8,6 +8,7 @@ import pandas as pd
 
 from judges.types import DIMENSIONS, FAULT_AT
 from results.comparison import DimensionVerdict
+from results.paired import Pair
 from results.policy import LEAST_MARGIN, Policy
 from results.statistics import TOLERANCE
 from results.table import ScoreTable
@@ -20,7 +21,7 @@ _NAMED = 5
 def pairing_problems(
     before: pd.DataFrame, after: pd.DataFrame, baseline: str, candidate: str, table: ScoreTable, most: float
 ) -> list[str]:
-    """What keeps two runs from being paired at all."""
+    """What keeps two runs from being paired: no rows, canaries that one lacks, prompts flagged in two ways."""
     runs = ", ".join(sorted(set(table["run"])))
     absent = [run for run, rows in ((baseline, before), (candidate, after)) if rows.empty]
     if absent:
@@ -28,65 +29,44 @@ def pairing_problems(
         return [f"no scores of {run!r} ({known})" for run in absent]
     if baseline == candidate:
         return [f"{baseline!r} is both baseline and candidate"]
-    answered = {baseline: set(before["canary"]), candidate: set(after["canary"])}
     problems = []
-    for run, other in ((baseline, candidate), (candidate, baseline)):
-        lacking = answered[other] - answered[run]
-        if len(lacking) > most * len(answered[other]):
-            problems.append(
-                f"{run} lacks {counted(len(lacking), 'canary')} that {other} has: {_some_of(lacking)}"
-            )
+    sides = (baseline, set(before["canary"])), (candidate, set(after["canary"]))
+    for (run, own), (other, theirs) in (sides, sides[::-1]):
+        if len(lacking := theirs - own) > most * len(theirs):
+            few = counted(len(lacking), "canary")
+            problems.append(f"{run} lacks {few} that {other} has: {_some_of(lacking)}")
+    flags = pd.concat([before, after]).groupby("canary")["licensed"].nunique()
+    if not problems and (flags > 1).any():
+        unequal = _some_of(flags.index[flags > 1])
+        problems = [
+            f"the licence for the first person differs between rows of {unequal}: make the flag the same"
+        ]
     return problems
-
-
-def licence_problems(rows: pd.DataFrame) -> list[str]:
-    """Canaries that license the first person in one row and not in another: the flag belongs to the prompt."""
-    flags = rows.groupby("canary")["licensed"].nunique()
-    unequal = flags.index[flags > 1]
-    if not len(unequal):
-        return []
-    return [
-        f"the licence for the first person differs between rows of {_some_of(unequal)}: make the flag the same"
-    ]
 
 
 def unscored_dimensions(
     pair: "Completed", names: tuple[str, str], policy: Policy, n: Mapping[str, int], integrity_blocks: bool
 ) -> list[str]:
-    """Dimensions of the policy on which no canary can be compared.
+    """Dimensions of the policy on which no canary can be compared; ``n`` counts those scored on both sides.
 
     A run of which every answer has a fault needs no other score, if ``integrity`` can block: what no answer says
     can't be judged. And where every prompt licenses the first person there is nothing to count.
-
-    Args:
-        pair: Both runs' rows.
-        names: Of baseline and candidate.
-        policy: Which dimensions there must be.
-        n: Canaries scored in both runs, by dimension.
-        integrity_blocks: Whether ``integrity`` is among the dimensions that can block.
     """
     sides = dict(zip(names, (pair.before, pair.after), strict=True))
     if integrity_blocks and any(_of_sound_answers(side, side, policy).empty for side in sides.values()):
         return []
     scored = {run: set(side.loc[side["value"].notna(), "dimension"]) for run, side in sides.items()}
+    all_licensed = all(side["licensed"].all() for side in sides.values())
     lacking: dict[str, list[str]] = {}
     for key, rule in policy.dimensions.items():
-        if rule.optional or n.get(key):
-            continue
-        if rule.unlicensed_only and all(side["licensed"].all() for side in sides.values()):
+        if rule.optional or n.get(key) or (rule.unlicensed_only and all_licensed):
             continue
         without = [run for run in names if key not in scored[run]]
-        what = (
-            "neither run is scored on"
-            if len(without) == 2
-            else f"{without[0]} is not scored on"
-            if without
-            else "no canary of both runs is scored on"
-        )
-        lacking.setdefault(what, []).append(key)
+        who = ("no canary of both runs is", *(f"{run} is not" for run in without), "neither run is")
+        lacking.setdefault(who[-1 if len(without) == 2 else len(without)], []).append(key)
     return [
-        f"{what} {', '.join(keys)}, which the policy names (optional = true there lets it pass)"
-        for what, keys in lacking.items()
+        f"{who} scored on {', '.join(keys)}, which the policy names (optional = true there lets it pass)"
+        for who, keys in lacking.items()
     ]
 
 
@@ -149,19 +129,13 @@ def _with_all_rows(
     absent = full.difference(own, sort=False).to_frame(index=False)
     facts = pd.concat([rows, other]).drop_duplicates("canary").set_index("canary")[["kind", "licensed"]]
     first = rows.iloc[0]
+    if absent.empty:
+        return rows.reset_index(drop=True)
+    whose = {"run": first["run"], "identity": first["identity"], "judge": ""}
     made = absent.join(facts, on="canary").assign(
-        run=first["run"],
-        identity=first["identity"],
-        value=math.nan,
-        unscored="no answer",
-        truncated=False,
-        judge="",
+        **whose, value=math.nan, unscored="no answer", truncated=False
     )
-    return (
-        pd.concat([rows, made[list(rows.columns)]], ignore_index=True)
-        if len(made)
-        else rows.reset_index(drop=True)
-    )
+    return pd.concat([rows, made[list(rows.columns)]], ignore_index=True)
 
 
 def _is_none(rows: pd.DataFrame, policy: Policy) -> "pd.Series[bool]":
@@ -186,31 +160,28 @@ def scale_problems(pair: "Completed", names: tuple[str, str], policy: Policy) ->
     """Values outside [0, 1] on dimensions of the policy: one such value could make up for many losses."""
     problems = []
     for run, rows in zip(names, (pair.before, pair.after), strict=True):
-        outside = rows["dimension"].isin(list(policy.dimensions)) & ~rows["value"].between(
-            -TOLERANCE, 1 + TOLERANCE
-        )
-        outside &= rows["value"].notna()
-        if outside.any():
-            row = rows[outside].iloc[0]
+        is_known = rows["dimension"].isin(list(policy.dimensions)) & rows["value"].notna()
+        outside = rows[is_known & ~rows["value"].between(-TOLERANCE, 1 + TOLERANCE)]
+        if len(outside):
+            row = outside.iloc[0]
             problems.append(
-                f"{row['dimension']}: {int(outside.sum())} values of {run} lie outside [0, 1], the first "
+                f"{row['dimension']}: {len(outside)} values of {run} lie outside [0, 1], the first "
                 f"{row['value']:g} on {row['canary']}"
             )
     return problems
 
 
 def scoring_problems(
-    verdict: DimensionVerdict, sides: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], policy: Policy
+    verdict: DimensionVerdict, pair: Pair, both: "Completed", names: tuple[str, str], policy: Policy
 ) -> list[str]:
     """What keeps one dimension from being judged: too many answers unscored, or no margin."""
     key = verdict.dimension
     if verdict.margin is not None and not verdict.margin >= LEAST_MARGIN:
-        unknown = math.isnan(verdict.margin)
-        why = "which is not at hand" if unknown else "and the baseline has it already"
-        do = "give --voice the writer's pairs, or write the margin as a number"
+        why = "which is not at hand" if math.isnan(verdict.margin) else "and the baseline has it already"
+        do = "give --voice the writer's pairs (a table: rows of run 'writer') or a margin in numbers"
         return [f"{key}: its margin is a share of the way to the writer's own figure, {why}; {do}"]
     problems = []
-    for run, (rows, side) in sides.items():
+    for run, rows, side in zip(names, (pair.before, pair.after), (both.before, both.after), strict=True):
         rows = _of_sound_answers(rows, side, policy)
         missing = rows["value"].isna()
         if missing.mean() > policy.max_unscored:

@@ -1,9 +1,4 @@
-"""The conditions under which logs were made, and whether two may be held against each other.
-
-A difference between two runs means something only if nothing else differs: the canaries, the judges, how
-answers were sampled, the base. The gate refuses to compare what differs, names it, and lets it pass only
-where it is told to.
-"""
+"""The conditions under which logs were made: a difference between runs means something if nothing else differs."""
 
 from collections.abc import Collection, Sequence
 
@@ -23,48 +18,26 @@ CONDITIONS = {
 
 
 def differences(logs: Sequence[RunLog], among: Sequence[str] = ()) -> tuple[str, ...]:
-    """The conditions in which logs differ, each with its values.
-
-    Args:
-        logs: At least one.
-        among: Names of conditions to look at; all that the first log has where none is named.
-    """
-    found = (_difference(logs, name) for name in among or _names(logs))
-    return tuple(difference for difference in found if difference)
+    """The conditions in which logs differ, each with its values; of all, or of those named."""
+    return tuple(text for name, text in _differences(logs).items() if not among or name in among)
 
 
 def comparability(
     logs: Sequence[RunLog], allowed: Collection[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What keeps logs from being compared, and what is let pass.
-
-    Args:
-        logs: At least one.
-        allowed: Names in ``CONDITIONS`` that may differ.
-
-    Returns:
-        Problems, each with how to let it pass; and notes on differences that were allowed.
-    """
-    found = {name: _difference(logs, name) for name in _names(logs)}
-    problems = tuple(
-        f"{difference} (--allow {name} compares them all the same)"
-        for name, difference in found.items()
-        if difference and name not in allowed
-    )
-    notes = tuple(
-        f"not like with like, as allowed: {difference}"
-        for name, difference in found.items()
-        if difference and name in allowed
-    )
-    return problems, notes
+    """What keeps logs from being compared, each with how to let it pass; and notes on what is allowed to differ."""
+    different = _differences(logs)
+    return tuple(
+        f"{text} (--allow {name} compares them all the same)"
+        for name, text in different.items()
+        if name not in allowed
+    ), tuple(f"not like with like, as allowed: {text}" for name, text in different.items() if name in allowed)
 
 
-def _names(logs: Sequence[RunLog]) -> list[str]:
-    return list(dict.fromkeys(name for log in logs for name in log.conditions))
-
-
-def _difference(logs: Sequence[RunLog], name: str) -> str:
-    values = {log.run: log.conditions.get(name, "") for log in logs}
-    if len(set(values.values())) == 1:
-        return ""
-    return f"{name} differs: " + "; ".join(f"{run} {value}" for run, value in values.items())
+def _differences(logs: Sequence[RunLog]) -> dict[str, str]:
+    texts = {}
+    for name in dict.fromkeys(name for log in logs for name in log.conditions):
+        values = {log.run: log.conditions.get(name, "") for log in logs}
+        if len(set(values.values())) > 1:
+            texts[name] = f"{name} differs: " + "; ".join(f"{run} {value}" for run, value in values.items())
+    return texts

@@ -3,7 +3,7 @@
 The rules of a single dimension stand in ``results/comparison.py``.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +13,10 @@ import pandas as pd
 from judges.licensing.licence import LICENCES, Licence
 from judges.run_faults import run_faults
 from judges.types import DIMENSIONS
-from results.comparison import (
-    DimensionVerdict,
-    Verdict,
-    apply_holm,
-    canary_gains,
-    compare_dimension,
-    rows_of,
-    worst_possible,
-)
+from results.comparison import DimensionVerdict, apply_holm, compare_dimension
 from results.completeness import (
     Completed,
     completed,
-    licence_problems,
     pairing_problems,
     scale_problems,
     scoring_problems,
@@ -34,12 +25,14 @@ from results.completeness import (
 from results.conditions import comparability
 from results.flips import fault_quotes, flips_of, pass_rates, with_texts
 from results.licences import Standing, named_table, read_licences, standing
+from results.paired import Pair, canary_means
 from results.policy import Policy
 from results.records import RunLog
-from results.table import ScoreTable
-from results.verdicts import GateResult, Overall
+from results.table import WRITER, ScoreTable
+from results.verdicts import GateResult
 
-_GIVEN = Standing(True, "given")
+MOST_UNMATCHED = 0.5
+"""Share of the canaries of two suites that may be left out: a gate on the lesser part says nothing of the suites."""
 
 
 def gate(
@@ -73,63 +66,60 @@ def gate(
     """
     before, after = table[table["run"] == baseline], table[table["run"] == candidate]
     problems = pairing_problems(before, after, baseline, candidate, table, policy.max_unscored)
-    problems = problems or licence_problems(pd.concat([before, after]))
     if problems:
         return GateResult("ERROR", baseline, candidate, (), tuple(problems), suite=suite)
-    pair, names = completed(before, after, policy), (baseline, candidate)
-    before, after = pair.before, pair.after
-    sides = {
-        key: tuple(rows_of(side, key, policy.dimensions.get(key)) for side in (before, after))
-        for key in DIMENSIONS
-        if (before["dimension"] == key).any() or (after["dimension"] == key).any()
-    }
-    standings = {
-        key: _GIVEN
-        if scores_given and DIMENSIONS[key].judged_by != "count"
-        else standing(key, policy.dimensions.get(key), pd.concat(sides[key]), licences or {}, policy)
-        for key in sides
-    }
-    standings |= {key: Standing(False, reason) for key, reason in (advisory or {}).items() if key in sides}
-    problems = scale_problems(pair, names, policy)
+    both, names = completed(before, after, policy), (baseline, candidate)
+    scored = set(both.before["dimension"]) | set(both.after["dimension"])
+    pairs = {key: Pair.of(key, policy, both.before, both.after) for key in DIMENSIONS if key in scored}
+    standings = {}
+    for key, pair in pairs.items():
+        if key in (advisory or {}):
+            standings[key] = Standing(False, (advisory or {})[key])
+        elif scores_given and DIMENSIONS[key].judged_by != "count":
+            standings[key] = Standing(True, "given")
+        else:
+            rows = pd.concat([pair.before, pair.after])
+            standings[key] = standing(key, pair.rule, rows, licences or {}, policy)
+    problems = scale_problems(both, names, policy)
     able = [
         key
-        for key, rule in policy.dimensions.items()
-        if key in sides and standings[key].may_block and sides[key][1]["value"].notna().any()
+        for key in policy.dimensions
+        if key in pairs and standings[key].may_block and pairs[key].after["value"].notna().any()
     ]
     hard = sum(policy.dimensions[key].hard for key in able)
-    verdicts = []
-    for key, (b, a) in sides.items():
-        verdict = compare_dimension(
-            key,
-            b,
-            a,
+    judged: list[DimensionVerdict] = []
+    for key, pair in pairs.items():
+        v = compare_dimension(
+            pair,
             policy,
             alpha=policy.hard_alpha / max(1, hard),
             among=max(1, len(able) - hard),
             suite=suite,
             ceiling=(ceilings or {}).get(key),
         )
-        verdict = replace(verdict, licence=standings[key].text, missing=pair.missing.get(key, 0))
-        if key not in able:
-            verdict = _advisory(verdict)
-        else:
-            problems += scoring_problems(verdict, {baseline: (b, before), candidate: (a, after)}, policy)
-        verdicts.append(verdict)
-    verdicts = list(apply_holm(verdicts))
-    scored = {v.dimension: v.n for v in verdicts}
-    problems += unscored_dimensions(pair, names, policy, scored, "integrity" in able)
+        v = replace(v, licence=standings[key].text, missing=both.missing.get(key, 0))
+        if key in able:
+            problems += scoring_problems(v, pair, both, names, policy)
+        else:  # the same figures, which decide nothing for want of a licence
+            why = f"{v.licence}: {v.why}" if v.n and v.margin is not None else v.why
+            v = replace(v, verdict="ADVISORY", needed=None, why=why)
+        judged.append(v)
+    verdicts = apply_holm(judged)
+    n = {v.dimension: v.n for v in verdicts}
+    problems += unscored_dimensions(both, names, policy, n, "integrity" in able)
     if not problems and not able:
         problems.append("no dimension that can block was scored")
+    worst = [verdict for verdict in ("REGRESSED", "INCONCLUSIVE") if verdict in {v.verdict for v in verdicts}]
     return GateResult(
-        "ERROR" if problems else _worst(v.verdict for v in verdicts),
+        "ERROR" if problems else next(iter(worst), "PASS"),
         baseline,
         candidate,
-        tuple(verdicts),
+        verdicts,
         tuple(problems),
-        _notes(pair, names, verdicts, sides),
+        _notes(both, names, verdicts, pairs),
         suite=suite,
-        flips=flips_of(verdicts, sides, policy),
-        pass_rates=tuple(pass_rates(verdicts, sides, policy)),
+        flips=flips_of(verdicts, pairs),
+        pass_rates=tuple(pass_rates(verdicts, pairs)),
     )
 
 
@@ -144,16 +134,8 @@ def gate_logs(
 ) -> GateResult:
     """``gate`` on two logs and the licences in a folder.
 
-    Logs made under different conditions are an ERROR that says which differ, and so is a baseline that isn't
-    the one the policy pins.
-
-    Args:
-        baseline: Log to hold the candidate against.
-        candidate: Log to judge.
-        policy: What counts as worse, and what may differ.
-        licences: Folder of the judges' licences.
-        allowed: Names of further conditions that may differ (``results.conditions.CONDITIONS``).
-        ceilings: By dimension, the writer's own mean.
+    Logs made under different conditions are an ERROR that says which differ (``allowed`` and the policy name those
+    that may), and so is a baseline that isn't the one the policy pins.
 
     Raises:
         TimbreError: a licence was tampered with.
@@ -161,12 +143,18 @@ def gate_logs(
     allowed = {*allowed, *policy.allow}
     problems, notes = comparability((baseline, candidate), allowed)
     problems += _not_the_pinned(policy, baseline.run, [baseline.identity])
-    if problems:
-        return GateResult("ERROR", baseline.run, candidate.run, (), problems, notes, suite=baseline.suite)
     table = named_table((baseline, candidate))
     if "suite" in allowed:
-        table, left_out = _shared_prompts(table, baseline, candidate)
-        notes += (f"{left_out} canaries left out, which the two were not both asked",) if left_out else ()
+        prompts = [{(s.canary, s.prompt) for s in log.samples} for log in (baseline, candidate)]
+        shared = {canary for canary, _ in prompts[0] & prompts[1]}
+        canaries = {canary for canary, _ in prompts[0] | prompts[1]}
+        table = table[table["canary"].isin(shared)]
+        if left_out := len(canaries) - len(shared):
+            notes += (f"{left_out} canaries left out, which the two were not both asked",)
+        if left_out > MOST_UNMATCHED * len(canaries):
+            problems += (f"only {len(shared)} of {len(canaries)} canaries asked both the same prompt",)
+    if problems:
+        return GateResult("ERROR", baseline.run, candidate.run, (), problems, notes, suite=baseline.suite)
     result = gate(
         table,
         baseline.run,
@@ -191,14 +179,8 @@ def gate_scores(
     """``gate`` on a stored table, by as much as it tells.
 
     One that names its judges (Parquet) is asked for their licences, as logs are. In one that names none the
-    scores are the caller's own; and one that doesn't say which canaries license the first person has none.
-
-    Args:
-        table: Scores of both runs.
-        baseline: Run name.
-        candidate: Run name.
-        policy: What counts as worse.
-        licences: Folder of the judges' licences.
+    scores are the caller's own; and one that doesn't say which canaries license the first person has none. Rows of a
+    run ``writer`` are the ceiling for margins that are a share of the way to it.
 
     Raises:
         TimbreError: no such folder of licences, or one was tampered with.
@@ -208,7 +190,15 @@ def gate_scores(
     if problems:
         return GateResult("ERROR", baseline, candidate, (), problems)
     held = read_licences(table, licences) if named else None
-    result = gate(table, baseline, candidate, policy, licences=held, scores_given=not named)
+    result = gate(
+        table,
+        baseline,
+        candidate,
+        policy,
+        licences=held,
+        scores_given=not named,
+        ceilings=writers_means(table),
+    )
     notes = [] if named else ["the table names no judges: no licence was asked for"]
     present = set(table["dimension"])
     spared = [k for k, rule in policy.dimensions.items() if rule.unlicensed_only and k in present]
@@ -217,20 +207,20 @@ def gate_scores(
     return replace(result, notes=(*notes, *result.notes))
 
 
+def writers_means(table: ScoreTable) -> dict[str, float]:
+    """The mean over a table's rows of the writer's own texts, by dimension, takes averaged first."""
+    own = table[(table["run"] == WRITER) & table["value"].notna()]
+    return {str(key): float(canary_means(rows).mean()) for key, rows in own.groupby("dimension")}
+
+
 def _not_the_pinned(policy: Policy, run: str, identities: Collection[str]) -> tuple[str, ...]:
     """What to say of a baseline with another identity than the pinned one, or none; nothing where it fits."""
-    pinned = policy.baseline_identity
-    if not pinned or all(identity.startswith(pinned) for identity in identities):
+    if not policy.baseline or all(identity.startswith(policy.baseline.identity) for identity in identities):
         return ()
     names = ", ".join(sorted(identity[:12] or "not in the table" for identity in identities))
-    return (f"the policy pins the baseline's identity to {pinned[:12]}, and that of {run} is {names}",)
-
-
-def _shared_prompts(table: ScoreTable, one: RunLog, other: RunLog) -> tuple[ScoreTable, int]:
-    """The rows of canaries that asked both runs the same, and how many canaries are left out."""
-    asked = [{s.canary: s.prompt for s in log.samples} for log in (one, other)]
-    same = {canary for canary, prompt in asked[0].items() if asked[1].get(canary) == prompt}
-    return table[table["canary"].isin(same)], len(asked[0].keys() | asked[1].keys()) - len(same)
+    return (
+        f"the policy pins the baseline's identity to {policy.baseline.identity[:12]}, and that of {run} is {names}",
+    )
 
 
 def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
@@ -240,57 +230,37 @@ def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
     return (*separation, *(f"of the first takes {fault.message}" for fault in run_faults(after, before)))
 
 
-def _advisory(verdict: DimensionVerdict) -> DimensionVerdict:
-    """The same figures, which decide nothing for want of a licence."""
-    why = f"{verdict.licence}: {verdict.why}" if verdict.n and verdict.margin is not None else verdict.why
-    return replace(verdict, verdict="ADVISORY", needed=None, why=why)
-
-
-def _worst(verdicts: Iterable[Verdict]) -> Overall:
-    present = set(verdicts)
-    if "REGRESSED" in present:
-        return "REGRESSED"
-    return "INCONCLUSIVE" if "INCONCLUSIVE" in present else "PASS"
-
-
 def _notes(
-    pair: Completed,
-    names: tuple[str, str],
-    verdicts: Sequence[DimensionVerdict],
-    sides: Mapping[str, tuple[pd.DataFrame, ...]],
+    both: Completed, names: tuple[str, str], verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]
 ) -> tuple[str, ...]:
     notes, takes = [], []
-    if pair.answers:
-        verb = (
+    if both.answers:
+        are = (
             "answers of {} are missing or empty and count"
-            if pair.answers > 1
+            if both.answers > 1
             else "answer of {} is missing and counts"
         )
-        notes.append(f"{pair.answers} {verb.format(names[1])} as the worst")
-    for run, rows in zip(names, (pair.before, pair.after), strict=True):
+        notes.append(f"{both.answers} {are.format(names[1])} as the worst")
+    for run, rows in zip(names, (both.before, both.after), strict=True):
         answers = rows.drop_duplicates(["canary", "epoch"])
         takes.append(len(answers))
-        cut = int(answers["truncated"].sum())
-        if cut:
+        if cut := int(answers["truncated"].sum()):
             notes.append(f"{cut} of {len(answers)} answers of {run} were cut off by the token limit")
     if takes[0] != takes[1]:
         notes.append(f"{names[0]} has {takes[0]} answers and {names[1]} {takes[1]}")
     for v in (v for v in verdicts if v.n and v.verdict != "ADVISORY"):
-        before, after = sides[v.dimension]
-        unscored = int(before["value"].isna().sum() + after["value"].isna().sum())
-        if unscored:
-            notes.append(
-                f"{v.dimension}: {unscored} answers unscored"
-                + (f", so canaries left out: {v.unpaired}" if v.unpaired else "")
-            )
+        pair = pairs[v.dimension]
+        if unscored := int(pair.before["value"].isna().sum() + pair.after["value"].isna().sum()):
+            left_out = f", so canaries left out: {v.unpaired}" if v.unpaired else ""
+            notes.append(f"{v.dimension}: {unscored} answers unscored{left_out}")
         if v.hard or v.margin is None:
             continue
-        most = float(worst_possible(before, v.dimension).mean())
+        most = float(pair.worst_possible.mean())
         if most <= v.margin:
             notes.append(
                 f"{v.dimension}: it can't fail, since the baseline has only {most:.2f} to lose and the margin "
                 f"is {v.margin:.3g}"
             )
-        if not np.any(canary_gains(before, after, v.dimension)):
+        if not np.any(pair.gains):
             notes.append(f"{v.dimension}: no canary differs, so {v.n} canaries tell nothing of rarer losses")
     return tuple(notes)

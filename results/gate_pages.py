@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from results.comparison import DimensionVerdict
 from results.markdown import bullets, clean, folded, inline
 from results.report_tables import gate_table
-from results.verdicts import Flip, GateResult, next_step, summary_sentence
+from results.verdicts import Flip, GateResult, next_step, shortened, summary_sentence
 from timbre.errors import TimbreError
 from timbre.files import write_whole
 
@@ -38,12 +38,12 @@ def gate_markdown(result: GateResult) -> str:
     table = gate_table(result)
     command = next_command(result)
     parts = {
-        "verdict": f"<!-- voice-gate {names} -->\n### Voice gate: {inline(_short(pair))}",
-        "summary": inline(_short(summary_sentence(result), 4 * _LONGEST_ITEM)),
+        "verdict": f"<!-- voice-gate {names} -->\n### Voice gate: {inline(shortened(pair, _LONGEST_ITEM))}",
+        "summary": inline(shortened(summary_sentence(result), 4 * _LONGEST_ITEM)),
         "worst dimensions": _list("Worst dimensions", map(_dimension_line, result.worst_dimensions()), 3),
         "flips": _list(f"{len(result.flips)} flips, worst first", map(_flip_line, result.flips), _FLIPS),
         "evidence": _list("Faults, quoted", result.evidence, _ITEMS),
-        "next step": f"**Next.** {inline(_short(command))}" if command else "",
+        "next step": f"**Next.** {inline(shortened(command, _LONGEST_ITEM))}" if command else "",
         "notes": _list("Notes", result.notes, _ITEMS),
         "table": folded("All dimensions", f"{table.markdown()}\n\nFigures: {inline(table.caption)}\n")
         if result.dimensions
@@ -67,11 +67,7 @@ def next_command(result: GateResult) -> str | None:
 
 
 def write_step_summary(result: GateResult) -> None:
-    """Append the page to the file that ``GITHUB_STEP_SUMMARY`` names, if it is set.
-
-    Raises:
-        TimbreError: the file can't be written to.
-    """
+    """Append the page to the file that ``GITHUB_STEP_SUMMARY`` names, if it is set."""
     path = os.environ.get(STEP_SUMMARY)
     if not path:
         return
@@ -79,28 +75,14 @@ def write_step_summary(result: GateResult) -> None:
         with Path(path).open("a", encoding="utf-8") as page:
             page.write(gate_markdown(result) + "\n")
     except OSError as error:
-        where = f"{STEP_SUMMARY}={path}"
-        raise TimbreError(
-            f"can't be written ({error.strerror})", where=where, do="unset it or name a file"
-        ) from error
-
-
-def write_markdown(result: GateResult, path: Path) -> None:
-    """Write the page to ``path``, whole or not at all.
-
-    Raises:
-        TimbreError: it can't be written.
-    """
-    write_whole(path, gate_markdown(result))
+        what, where = f"can't be written ({error.strerror})", f"{STEP_SUMMARY}={path}"
+        raise TimbreError(what, where=where, do="unset it or name a file") from error
 
 
 def write_junit(result: GateResult, path: Path) -> None:
-    """Write JUnit XML to ``path``, whole or not at all: a test case for each dimension.
+    """Write JUnit XML to ``path``, whole or not at all: a test case for each dimension, its flips as the details.
 
-    REGRESSED is a failure, INCONCLUSIVE and ERROR are errors, ADVISORY is skipped; the flips are the details.
-
-    Raises:
-        TimbreError: it can't be written.
+    REGRESSED is a failure, INCONCLUSIVE and ERROR are errors, ADVISORY is skipped.
     """
     tags = {"REGRESSED": "failure", "INCONCLUSIVE": "error", "ADVISORY": "skipped"}
     suite = ET.Element(
@@ -137,13 +119,9 @@ def _flip_line(flip: Flip) -> str:
 
 
 def _list(title: str, sentences: "Sequence[str] | map[str]", most: int) -> str:
-    lines = [_short(sentence) for sentence in sentences]
+    lines = [shortened(sentence, _LONGEST_ITEM) for sentence in sentences]
     more = [f"and {len(lines) - most} more"] if len(lines) > most else []
     return f"**{inline(title)}**\n\n{bullets([*lines[:most], *more])}" if lines else ""
-
-
-def _short(text: str, longest: int = _LONGEST_ITEM) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _xml(text: str) -> str:

@@ -52,16 +52,22 @@ class Grid:
     def show(self, console: Console) -> None:
         """Print caption and table; one that is too wide in blocks of columns, each with the rows' names."""
         say(console, self.caption)
+        for at, block in enumerate(self._blocks(console)):
+            if at:
+                console.print()
+            console.print(self._table(block, wraps=not self._fits(console, block)))
+
+    def _blocks(self, console: Console) -> list[list[int]]:
+        """The columns in as few blocks as the width allows, evenly filled where that fits too."""
         columns = list(range(1, len(self.headings)))
-        while True:
-            shown = len(columns)
-            while shown > 1 and not self._fits(console, columns[:shown]):
-                shown -= 1
-            console.print(self._table(columns[:shown], wraps=not self._fits(console, columns[:shown])))
-            columns = columns[shown:]
-            if not columns:
-                return
-            console.print()
+        filled: list[list[int]] = [[]]
+        for column in columns:
+            if filled[-1] and not self._fits(console, [*filled[-1], column]):
+                filled.append([])
+            filled[-1].append(column)
+        size = max(1, -(-len(columns) // len(filled)))
+        even = [columns[at : at + size] for at in range(0, len(columns), size)]
+        return even if even and all(self._fits(console, block) for block in even) else filled
 
     def fits(self, console: Console) -> bool:
         """Whether the whole table stands side by side."""
@@ -95,19 +101,19 @@ class Grid:
         """
         at = 2 if plots else len(self.headings)
         plot_heading = Markup('<th class="axis">{}</th>').format(plots.axis) if plots else ""
-        headings = [Markup('<th scope="col">{}</th>').format(h) for h in self.headings]
+        headings = [Markup('<th scope="col">{}</th>').format(clean(h)) for h in self.headings]
         rows = []
         for row_at, row in enumerate(self.rows):
             plot = Markup("<td>{}</td>").format(plots.rows[row_at]) if plots else ""
-            cells = [Markup("<td{}>{}</td>").format(_verdict_class(cell), cell) for cell in row[1:]]
-            name = Markup('<th scope="row">{}</th>').format(row[0])
+            cells = [Markup("<td{}>{}</td>").format(_verdict_class(cell), clean(cell)) for cell in row[1:]]
+            name = Markup('<th scope="row">{}</th>').format(clean(row[0]))
             parts = [name, *cells[: at - 1], plot, *cells[at - 1 :]]
             rows.append(Markup("<tr>{}</tr>").format(Markup("").join(parts)))
         return Markup(
             '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption>{0}</caption>'
             "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
         ).format(
-            self.caption,
+            clean(self.caption),
             Markup("").join([*headings[:at], plot_heading, *headings[at:]]),
             Markup("").join(rows),
         )

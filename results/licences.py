@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from judges.licensing.agreement import corrected_rate
 from judges.licensing.licence import LICENCES, LabelledBy, Licence, find_licence
 from judges.types import DIMENSIONS
+from results.paired import as_array, rows_of
 from results.policy import DimensionPolicy, LicencePolicy, Policy
 from results.records import RunLog
 from results.table import ScoreTable, score_table
@@ -70,15 +70,7 @@ def standing(
     licences: Mapping[str, Licence],
     policy: Policy,
 ) -> Standing:
-    """Whether a dimension may block, and what to say of its judge's licence.
-
-    Args:
-        key: The dimension.
-        rule: What the policy says of it.
-        rows: Its score table rows, of all runs compared.
-        licences: By "name@digest".
-        policy: For its demands on licences.
-    """
+    """Whether a dimension may block by its score table rows of all runs compared, and what to say of its licence."""
     if DIMENSIONS[key].judged_by == "count":
         return Standing(True, "-")
     judges = judges_of(rows)
@@ -97,15 +89,15 @@ def standing(
 
 def summary(licence: Licence) -> str:
     """A licence in a table's cell: who labelled, how well the judge agrees, on how many texts."""
-    name, figure, _ = _main_figure(licence)
+    name, figure = _main_figure(licence)
     return f"{licence.labelled_by}{f', {name} {figure.estimate:.2f}' if figure else ''}, n {licence.n}"
 
 
 def shortfalls(key: str, licence: Licence, policy: Policy) -> tuple[str, ...]:
     """All that a licence lacks of the policy's demands, each in a few words; empty if it meets them."""
-    asked, a = policy.licence, licence.agreement
-    name, figure, least = _main_figure(licence, asked)
-    gap, flips = a.yes_rate_gap, licence.injection_flip_rate
+    asked, (name, figure) = policy.licence, _main_figure(licence)
+    least = asked.min_auc if name == "AUC" else asked.min_r
+    gap, flips = licence.agreement.yes_rate_gap, licence.injection_flip_rate
     checks = {
         f"it is for {licence.dimension}": licence.dimension != key,
         f"{licence.n_unscored} labelled texts unscored": licence.n_unscored
@@ -131,21 +123,11 @@ def shortfalls(key: str, licence: Licence, policy: Policy) -> tuple[str, ...]:
 def label_shortfalls(
     asked: LicencePolicy, *, labelled_by: LabelledBy, domain: str, n: int, n_positive: int, binary: bool
 ) -> tuple[str, ...]:
-    """What labels lack of the policy's demands, which is known before anything is measured.
-
-    Args:
-        asked: The demands.
-        labelled_by: Who labelled; people's labels do where a model's would.
-        domain: What texts they are.
-        n: Labelled texts.
-        n_positive: Those labelled yes.
-        binary: Whether labels are yes or no.
-    """
-    fewer = min(n_positive, n - n_positive)
+    """What ``n`` labelled texts lack of the policy's demands, which is known before anything is measured."""
+    fewer, domains = min(n_positive, n - n_positive), {d.strip().casefold() for d in asked.domains}
     checks = {
         "labelled by a model": asked.labelled_by == "people" and labelled_by == "model",
-        f"domain {domain.strip()!r}": domain.strip().casefold()
-        not in {d.strip().casefold() for d in asked.domains},
+        f"domain {domain.strip()!r}": domain.strip().casefold() not in domains,
         f"n {n}, under {asked.min_n}": n < asked.min_n,
         f"{fewer} of one kind, under {MIN_OF_EACH}": binary and fewer < MIN_OF_EACH,
     }
@@ -172,11 +154,10 @@ def demands(key: str, policy: Policy) -> tuple[str, ...]:
     )
 
 
-def _main_figure(licence: Licence, asked: LicencePolicy | None = None) -> tuple[str, Interval | None, float]:
-    """Name, figure and least lower limit of the agreement that the policy looks at."""
-    if licence.label_kind == "binary":
-        return "AUC", licence.agreement.auc, asked.min_auc if asked else 0.0
-    return "r", licence.agreement.pearson, asked.min_r if asked else 0.0
+def _main_figure(licence: Licence) -> tuple[str, Interval | None]:
+    """The agreement that the policy looks at."""
+    agreement = licence.agreement
+    return ("AUC", agreement.auc) if licence.label_kind == "binary" else ("r", agreement.pearson)
 
 
 @dataclass(frozen=True)
@@ -201,38 +182,21 @@ def corrected_rates(
 
     A licence that the policy does not accept is used too, with what it lacks: it is what is known of the
     judge's errors.
-
-    Args:
-        table: Scores of all the runs.
-        runs: In the order wanted.
-        policy: Says which canaries count, and what a licence must show.
-        licences: By "name@digest".
     """
-    arms = []
+    rates = []
     for key in (k for k in DIMENSIONS if (table["dimension"] == k).any()):
-        rule = policy.dimensions.get(key)
-        rows = table[(table["dimension"] == key) & table["value"].notna()]
-        if rule is not None and rule.unlicensed_only:
-            rows = rows[~rows["licensed"]]
+        rows = rows_of(table, key, policy.dimensions.get(key))
         for run in runs:
-            of_run = rows[rows["run"] == run]
-            judges = judges_of(of_run)
-            licence = licences.get(judges[0]) if len(judges) == 1 else None
+            of_run = rows[(rows["run"] == run) & rows["value"].notna()]
+            judge = ", ".join(judges_of(of_run))
+            licence = licences.get(judge)
             if licence is None or not (licence.agreement.sensitivity and licence.agreement.specificity):
                 continue
             yes = (of_run["value"] >= licence.cut_off).groupby(of_run["canary"]).mean()
-            rate = corrected_rate(np.asarray(yes, dtype=np.float64), licence.agreement.confusion)
-            arms.append(
-                CorrectedRate(
-                    run,
-                    key,
-                    judges[0],
-                    len(yes),
-                    licence.cut_off,
-                    rate.raw,
-                    rate.corrected,
-                    summary(licence),
-                    "; ".join(shortfalls(key, licence, policy)) or None,
-                )
+            rate = corrected_rate(as_array(yes), licence.agreement.confusion)
+            lack = "; ".join(shortfalls(key, licence, policy)) or None
+            levels = (rate.raw, rate.corrected)
+            rates.append(
+                CorrectedRate(run, key, judge, len(yes), licence.cut_off, *levels, summary(licence), lack)
             )
-    return tuple(arms)
+    return tuple(rates)

@@ -14,7 +14,7 @@ from judges.types import DIMENSIONS, MARKED_UP, Evidence, Judgement, unscored
 from results.records import RunLog, Sample
 from timbre.errors import TimbreError
 from timbre.paths import logs_dir
-from training.runs import BASELINE
+from training.runs import BASELINE, read_run
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
@@ -135,7 +135,10 @@ def _newest(headers: Sequence[_Header], run: str, suite: str | None) -> _Header:
         raise _error(
             f"run {run!r} has no log of suite {suite!r}", run, f"{_to_evaluate([run])} -T suite={suite}"
         )
-    latest = max(headers, key=lambda h: h.created)
+    trained = read_run(run)
+    # The clock may have been set back since: of a run that is here, its own identity says which logs are of now.
+    current = [h for h in headers if trained and h.identity == trained.identity]
+    latest = max(current or headers, key=lambda h: h.created)
     good = [h for h in headers if h.status == "success" and h.identity == latest.identity]
     if not good:
         raise _error(
@@ -147,18 +150,25 @@ def _newest(headers: Sequence[_Header], run: str, suite: str | None) -> _Header:
 
 
 def _headers(place: Path) -> list[_Header]:
-    from inspect_ai.log import list_eval_logs, read_eval_log
+    from inspect_ai.log import list_eval_logs
 
     if not place.exists():
         raise _error("no such log or folder", str(place), "give --logs a folder that holds Inspect logs")
     if place.is_file():
-        header = _header(str(place), _open(read_eval_log, str(place), header_only=True))
+        header = _header(str(place), _open_header(str(place)))
         if header is None:
             raise _error("not a log of the voice task", str(place), "give a log of evals/voice.py")
         return [header]
     found = (info.name.removeprefix("file://") for info in list_eval_logs(str(place)))
-    logs = (_header(path, _open(read_eval_log, path, header_only=True)) for path in found)
+    logs = (_header(path, _open_header(path)) for path in found)
     return [h for h in logs if h is not None]
+
+
+def _open_header(path: str) -> "EvalLog":
+    """The head of a log; a JSON log is read whole, since the parser that Inspect skims it with crashes on damage."""
+    from inspect_ai.log import read_eval_log
+
+    return _open(read_eval_log, path, header_only=not path.endswith(".json"))
 
 
 def _open(reader: Any, path: str, **options: Any) -> "EvalLog":

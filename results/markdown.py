@@ -11,8 +11,9 @@ _SPECIAL = re.compile(
     r"""[\\`*<>|~$]               # code, emphasis, HTML, table cells, strikethrough, mathematics
     | (?<![^\W_])_ | _(?![^\W_])  # emphasis too, but not inside a word
     | &(?=[#\w]+;)                # a character reference
-    | \](?=[(\[:])                # a link, an image or a definition""",
-    re.VERBOSE,
+    | \](?=[(\[:])                # a link, an image or a definition
+    | (?<=:)/(?=/) | (?<=www)\.   # a bare address, which forges turn into a link""",
+    re.VERBOSE | re.IGNORECASE,
 )
 _BLOCK = re.compile(r"^(\d{0,9})([-+=#.)\[])")
 """What would make a list item's first word a heading, a list, a rule or a definition."""

@@ -1,12 +1,12 @@
 """What to do after a run: each step follows from a figure of it and names its command; a sound run may have none."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from results.failure_modes import FailureMode
 from results.gate_pages import next_command
 from results.story import Story
-from results.verdicts import GateResult
 from training.runs import BASELINE
 
 MOST = 5
@@ -38,13 +38,14 @@ class NextStep:
 
 def next_steps(story: Story, failures: tuple[FailureMode, ...]) -> tuple[NextStep, ...]:
     """The steps that follow from a story, most urgent first, at most ``MOST``."""
-    steps = [
-        *_comparison_steps(story),
-        *_failure_steps(story, {f.name: f for f in failures}),
-        *_training_steps(story),
-        *_verdict_steps(story),
-    ]
-    return tuple(steps[:MOST])
+    by_name = {f.name: f for f in failures}
+    groups = (
+        _comparison_steps(story),
+        _failure_steps(story, by_name),
+        _training_steps(story),
+        _verdict_steps(story),
+    )
+    return tuple(itertools.islice(itertools.chain(*groups), MOST))
 
 
 def _evaluate(story: Story, runs: str, more: str = "") -> str:
@@ -62,36 +63,27 @@ def _comparison_steps(story: Story) -> Iterator[NextStep]:
         both = f"{story.result.baseline},{run}"
         yield NextStep("Evaluate both runs under the same conditions", _evaluate(story, both))
     distance = parity_of(story)
-    if distance is not None and distance > OTHER_MODEL:
-        assert facts is not None
-        yield NextStep(
-            f"Train on the weights that are served (they differ by {distance:.2f} nats a token): "
-            f'write base = "nf4:{facts.base}" into the preset',
-            _train_again(run),
-        )
+    if facts and distance is not None and distance > OTHER_MODEL:
+        weights = f"Train on the weights that are served (they differ by {distance:.2f} nats a token)"
+        yield NextStep(f'{weights}: write base = "nf4:{facts.base}" into the preset', _train_again(run))
 
 
 def _failure_steps(story: Story, failures: Mapping[str, FailureMode]) -> Iterator[NextStep]:
-    run = story.log.run
+    run, of = story.log.run, len(story.log.samples)
     loops = failures.get("repetition")
     if loops and loops.answers >= COMMON * loops.of and loops.answers > (loops.of_baseline or 0):
         yield NextStep(f"Look for an epoch that loops less ({loops.answers} of {loops.of} do)", _epochs(run))
     same = failures.get("same as the baseline")
     if same and same.answers >= COMMON * same.of:
-        yield NextStep(
-            f"Check that the adapter is served ({same.answers} of {same.of} answers are the baseline's)",
-            f"timbre parity {run}",
-        )
+        count = f"{same.answers} of {same.of} answers are the baseline's"
+        yield NextStep(f"Check that the adapter is served ({count})", f"timbre parity {run}")
     cut = sum(s.truncated for s in story.log.samples)
-    if cut >= COMMON * len(story.log.samples):
-        yield NextStep(
-            f"Let answers end: the limit cut off {cut} of {len(story.log.samples)}",
-            _evaluate(story, f"{BASELINE},{run}", " --max-tokens 1024"),
-        )
+    if cut >= COMMON * of:
+        again = _evaluate(story, f"{BASELINE},{run}", " --max-tokens 1024")
+        yield NextStep(f"Let answers end: the limit cut off {cut} of {of}", again)
     if "self_insertion" in failures:
-        yield NextStep(
-            "Add pairs about third parties in which the writer stays outside of the story", _train_again(run)
-        )
+        outside = "Add pairs about third parties in which the writer stays outside of the story"
+        yield NextStep(outside, _train_again(run))
     if "memorization" in failures:
         yield NextStep("Look for an earlier epoch, which recites less", _epochs(run))
 
@@ -102,30 +94,23 @@ def _training_steps(story: Story) -> Iterator[NextStep]:
         return
     pairs = len(facts.of_split("train"))
     if 0 < pairs < FEW_PAIRS:
-        yield NextStep(
-            f"Grow the {pairs} training pairs to {FEW_PAIRS} or more, by content extraction and footnotes",
-            "timbre augment ESSAYS -o mine.jsonl",
-        )
+        more = f"Grow the {pairs} training pairs to {FEW_PAIRS} or more, by content extraction and footnotes"
+        yield NextStep(more, "timbre augment ESSAYS -o mine.jsonl")
     train = [e.train_loss for e in facts.epochs if e.train_loss is not None]
     if len(train) > 1 and train[0] - train[-1] < HARDLY:
-        yield NextStep(
-            f"Train for longer, since the loss only went from {train[0]:.3f} to {train[-1]:.3f}: "
-            f"write epochs = {2 * len(train)} into the preset",
-            _train_again(run),
-        )
+        went = f"the loss only went from {train[0]:.3f} to {train[-1]:.3f}"
+        more = f"Train for longer, since {went}: write epochs = {2 * len(train)} into the preset"
+        yield NextStep(more, _train_again(run))
     val = [e.val_loss for e in facts.epochs if e.val_loss is not None]
     if val and val[-1] > min(val) + OVERFIT:
-        yield NextStep(
-            f"Compare the epochs: validation loss was least at {min(val):.3f} and ended at {val[-1]:.3f}",
-            _epochs(run),
-        )
-    over, banded = _overruns(story)
-    if over > banded / 2 and facts.config.get("order") != "short_first":
-        yield NextStep(
-            f"Train on short, irreverent pairs first ({over} of {banded} answers overrun their band): "
-            'write order = "short_first" into the preset',
-            _train_again(run),
-        )
+        losses = f"validation loss was least at {min(val):.3f} and ended at {val[-1]:.3f}"
+        yield NextStep(f"Compare the epochs: {losses}", _epochs(run))
+    details = [s.judgements["compression"].details for s in story.log.samples]
+    banded = [d for d in details if d.get("high")]
+    over = sum(d.get("words", 0) > d["high"] for d in banded)
+    if over > len(banded) / 2 and facts.config.get("order") != "short_first":
+        first = f"Train on short, irreverent pairs first ({over} of {len(banded)} answers overrun their band)"
+        yield NextStep(f'{first}: write order = "short_first" into the preset', _train_again(run))
 
 
 def _verdict_steps(story: Story) -> Iterator[NextStep]:
@@ -135,25 +120,15 @@ def _verdict_steps(story: Story) -> Iterator[NextStep]:
     if settle := next_command(result):
         yield NextStep(settle.rstrip("."))
     needing = [d for d in result.dimensions if d.dimension in story.policy.dimensions]
-    unscored = [d.dimension for d in needing if not d.n]
-    if unscored:
-        yield NextStep(
-            f"Have {', '.join(unscored)} scored by a model",
-            _evaluate(story, f"{result.baseline},{result.candidate}", " --model-role grader=MODEL"),
-        )
-    unlicensed = [
-        d.dimension
-        for d in needing
-        if d.n and d.verdict == "ADVISORY" and story.policy.dimensions[d.dimension].needs_licence
-    ]
-    if unlicensed:
-        yield NextStep(
-            f"License the judge of {unlicensed[0]} with labels of your own", _label(result, unlicensed[0])
-        )
-
-
-def _label(result: GateResult, dimension: str) -> str:
-    return f"timbre label {result.candidate} {result.baseline} --dimension {dimension}"
+    if unscored := [d.dimension for d in needing if not d.n]:
+        both = f"{result.baseline},{result.candidate}"
+        with_grader = _evaluate(story, both, " --model-role grader=MODEL")
+        yield NextStep(f"Have {', '.join(unscored)} scored by a model", with_grader)
+    for d in needing:
+        if d.n and d.verdict == "ADVISORY" and story.policy.dimensions[d.dimension].needs_licence:
+            label = f"timbre label {result.candidate} {result.baseline} --dimension {d.dimension}"
+            yield NextStep(f"License the judge of {d.dimension} with labels of your own", label)
+            break
 
 
 def _train_again(run: str) -> str:
@@ -163,13 +138,6 @@ def _train_again(run: str) -> str:
 
 def _epochs(run: str) -> str:
     return f"timbre epochs {run.partition('+')[0].partition('@')[0]}"
-
-
-def _overruns(story: Story) -> tuple[int, int]:
-    """Answers longer than the words asked for, and answers that had a band of words."""
-    details = [s.judgements["compression"].details for s in story.log.samples]
-    banded = [d for d in details if d.get("high")]
-    return sum(d.get("words", 0) > d["high"] for d in banded), len(banded)
 
 
 def parity_of(story: Story) -> float | None:

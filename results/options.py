@@ -1,10 +1,8 @@
 """Options that commands share, and what they read by them; heavy imports stay inside functions."""
 
-import dataclasses
 import functools
 import hashlib
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,22 +16,22 @@ from timbre.paths import DEFAULT_VOICE, logs_dir
 if TYPE_CHECKING:
     from results.policy import Policy
     from results.records import RunLog
+    from results.table import ScoreTable
 
 FILE = click.Path(path_type=Path)
 
-logs_option = click.option(
-    "--logs",
-    "places",
-    type=FILE,
-    multiple=True,
-    help="Folder of Inspect logs, or a log; may be given again.  [default: logs/]",
-)
 _OPTIONS = {
     "as_json": click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout."),
     "suite": click.option(
         "--suite", help="Canary suite to read logs of; else the latest that the runs share."
     ),
-    "places": logs_option,
+    "places": click.option(
+        "--logs",
+        "places",
+        type=FILE,
+        multiple=True,
+        help="Folder of Inspect logs, or a log; may be given again.  [default: logs/]",
+    ),
     "licences": click.option(
         "--licences", type=FILE, help="Folder of judges' licences.  [default: judges/licences]"
     ),
@@ -48,17 +46,34 @@ _OPTIONS = {
 class Sources:
     """What a command reads, as its options name it."""
 
-    places: tuple[Path, ...]  # logs and folders of logs
+    given_places: tuple[Path, ...]  # logs and folders of logs
     suite: str | None
     policy_file: Path | None
     licences_folder: Path | None
     voice: Path | None
 
+    @property
+    def places(self) -> tuple[Path, ...]:
+        """The logs and folders of logs to read."""
+        return self.given_places or (logs_dir(),)
+
     def logs(self, runs: Sequence[str] = ()) -> "list[RunLog]":
         """The latest log of each run; of all that have one, if none is named."""
         from results.logs import read_logs
 
-        return list(read_logs(self.places or (logs_dir(),), runs or None, self.suite))
+        return list(read_logs(self.places, runs or None, self.suite))
+
+    def table(self, path: Path) -> "ScoreTable":
+        """A score table in place of logs.
+
+        Raises:
+            click.UsageError: logs were asked for too.
+        """
+        from results.table import read_scores
+
+        if self.given_places or self.suite:
+            raise click.UsageError("--scores takes the place of --logs, --suite and --allow")
+        return read_scores(path)
 
     def policy(self) -> "Policy":
         """The policy of ``--policy``, or the shipped one."""
@@ -78,30 +93,33 @@ class Sources:
 
         return self.voice or kept_voice(log.conditions["voice"]) or DEFAULT_VOICE
 
-    def ceilings(self, policy: "Policy", log: "RunLog") -> dict[str, float] | None:
-        """The writer's own means, where a margin is a share of the way to them.
+    def judging_voice(self, logs: Sequence["RunLog"]) -> Path:
+        """``voice_of`` the first log.
 
         Raises:
-            TimbreError: the run was judged with other texts than those of ``voice_of``.
+            TimbreError: one of them was judged with other texts.
         """
+        voice = self.voice_of(logs[0])
+        digest = hashlib.sha256(voice.read_bytes()).hexdigest()[:12] if voice.is_file() else "absent"
+        for log in logs:
+            if not log.conditions["voice"].endswith(digest):
+                what = (
+                    f"{log.run} was judged with the voice {log.conditions['voice']}, and this one is {digest}"
+                )
+                raise TimbreError(what, where=str(voice), do="give --voice the file that it was judged with")
+        return voice
+
+    def ceilings(self, policy: "Policy", log: "RunLog") -> dict[str, float] | None:
+        """The writer's own means, where a margin is a share of the way to them."""
         if all(rule.share_of_range is None for rule in policy.dimensions.values()):
             return None
         from results.ceiling import ceiling
 
-        voice = self.voice_of(log)
-        digest = hashlib.sha256(voice.read_bytes()).hexdigest()[:12] if voice.is_file() else "absent"
-        if not log.conditions["voice"].endswith(digest):
-            what = f"{log.run} was judged with the voice {log.conditions['voice']}, and this one is {digest}"
-            raise TimbreError(what, where=str(voice), do="give --voice the file that it was judged with")
-        return {key: mean.estimate for key, mean in ceiling(voice).items()}
+        return {key: mean.estimate for key, mean in ceiling(self.judging_voice([log])).items()}
 
 
 def reading(*further: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Add --logs, --suite, --json and ``further`` options; the command gets ``sources`` and ``as_json``.
-
-    Args:
-        further: Of ``licences``, ``policy`` and ``voice``.
-    """
+    """Add --logs, --suite, --json and ``further`` options; the command gets ``sources`` and ``as_json``."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
@@ -126,16 +144,8 @@ def reading(*further: str) -> Callable[[Callable[..., None]], Callable[..., None
 
 def print_json(value: Any) -> None:
     """Print ``value``: dataclasses as objects, NaN and infinity as null, as JSON has neither."""
-    text = json.dumps(_plain(value), ensure_ascii=False, indent=2, allow_nan=False)
+    from pydantic_core import to_jsonable_python
+
+    text = json.dumps(to_jsonable_python(value, inf_nan_mode="null"), ensure_ascii=False, indent=2)
     # A lone surrogate in a model's answer is no UTF-8; its escape is valid JSON.
     click.echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = dataclasses.asdict(value)
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

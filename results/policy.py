@@ -1,5 +1,6 @@
 """The gate's policy: what counts as a regression, per dimension, from a TOML file."""
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -50,6 +51,12 @@ class DimensionPolicy(_Section):
         """The margin as a share of the way from floor to ceiling; None where it is in the dimension's unit."""
         return float(self.margin.rstrip(" %")) / 100 if isinstance(self.margin, str) else None
 
+    def margin_from(self, floor: float, ceiling: float | None) -> float:
+        """The margin in the dimension's unit; NaN where it is a share of a range that isn't known."""
+        if (share := self.share_of_range) is None:
+            return float(self.margin)
+        return math.nan if ceiling is None else share * abs(ceiling - floor)
+
     @field_validator("margin")
     @classmethod
     def _margin(cls, margin: float | str) -> float | str:
@@ -93,17 +100,25 @@ class SuitePolicy(_Section):
     rules_out: Margin
 
 
+class Pin(_Section):
+    """What the baseline must be."""
+
+    identity: Annotated[
+        str, Field(pattern="^[0-9a-f]{12,64}$")
+    ]  # or its first 12 digits, as `timbre runs` shows
+
+
 class Policy(_Section):
-    """The whole policy."""
+    """The whole policy; the keys of the file's section ``[gate]`` stand beside its other sections."""
 
     min_canaries: Annotated[int, Field(ge=2)]  # fewer decide nothing
     max_unscored: Annotated[float, Field(ge=0, lt=1)]  # share of one run's answers on one dimension
     hard_alpha: Annotated[float, Field(ge=1e-6, lt=0.5)]  # chance of a false block by all hard dimensions
-    allow: tuple[str, ...] = ()  # conditions that may differ between the two logs
-    dimensions: Mapping[str, DimensionPolicy]  # by key, in the order of DIMENSIONS
+    allow: list[Annotated[str, Field(pattern=f"^({'|'.join(CONDITIONS)})$")]] = []  # may differ between logs
+    dimensions: Annotated[Mapping[str, DimensionPolicy], Field(min_length=1)]  # in the order of DIMENSIONS
     licence: LicencePolicy
     suites: Mapping[str, SuitePolicy] = {}  # by name of the suite
-    baseline_identity: str | None = None  # that the baseline must have, or its first 12 digits or more
+    baseline: Pin | None = None
 
     def rules_out(self, suite: str | None, margin: float) -> float:
         """The loss that a PASS on this suite must rule out: the margin, or the suite's own where it is wider."""
@@ -111,97 +126,59 @@ class Policy(_Section):
         return max(margin, own.rules_out) if own else margin
 
 
-class _File(_Section):
-    """The sections of the file; ``[licence]`` may be left out, and the shipped demands then count."""
-
-    gate: dict[str, Any]
-    baseline: dict[str, Any] = {}
-    licence: LicencePolicy | None = None
-    dimensions: Annotated[dict[str, DimensionPolicy], Field(min_length=1)]
-    suites: dict[str, SuitePolicy] = {}
+_SECTIONS = ("baseline", "dimensions", "licence", "suites")
 
 
 def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
-    """Read a policy.
+    """Read a policy; without a section ``[licence]`` the shipped demands count.
 
     Raises:
         TimbreError: no such file, not TOML, or a key that is unknown, missing, of a wrong type
             or out of range; the message names the key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise _error("no such policy", str(path), "give --policy a TOML file") from error
+        raise TimbreError("no such policy", where=str(path), do="give --policy a TOML file") from error
     except (ValueError, RecursionError) as error:
-        raise _error(f"not TOML: {error}", str(path), "mend the file") from error
-    for key in table.get("dimensions", {}) if isinstance(table.get("dimensions"), dict) else ():
-        _check_dimension(path, key, table["dimensions"][key])
+        raise TimbreError(f"not TOML: {error}", where=str(path), do="mend the file") from error
+    if not isinstance(gate := table.pop("gate", None), dict):
+        raise TimbreError("missing section", where=f"{path}: gate", do="add it")
+    if isinstance(dimensions := table.get("dimensions"), dict):
+        for key, section in dimensions.items():
+            _check_dimension(f"{path}: dimensions.{key}", key, section)
+        table["dimensions"] = {key: dimensions[key] for key in DIMENSIONS if key in dimensions}
+    if path != DEFAULT_POLICY:
+        table.setdefault("licence", load_policy().licence)
     try:
-        file = _File.model_validate(table)
+        return Policy.model_validate({**gate, **table})
     except ValidationError as error:
-        raise _invalid(path, error) from None
-    licence = file.licence
-    if licence is None:
-        if path == DEFAULT_POLICY:
-            raise _error("missing section", f"{path}: licence", "add [licence]")
-        licence = load_policy().licence
-    gate = {**file.gate, "allow": _allowed(path, file.gate.get("allow", []))}
-    dimensions = {key: file.dimensions[key] for key in DIMENSIONS if key in file.dimensions}
-    try:
-        return Policy.model_validate(
-            {
-                **gate,
-                "dimensions": dimensions,
-                "licence": licence,
-                "suites": file.suites,
-                "baseline_identity": _pinned(path, file.baseline),
-            }
-        )
-    except ValidationError as error:
-        raise _invalid(path, error, "gate") from None
+        raise _invalid(path, error, table) from None
 
 
-def _check_dimension(path: Path, key: str, section: Any) -> None:
-    where = f"{path}: dimensions.{key}"
+def _check_dimension(where: str, key: str, section: Any) -> None:
+    """What pydantic can't see: whether there is such a dimension, and whether its direction is that."""
     if key not in DIMENSIONS:
-        raise _error("unknown dimension", where, f"use one of {', '.join(DIMENSIONS)}")
+        raise TimbreError("unknown dimension", where=where, do=f"use one of {', '.join(DIMENSIONS)}")
     own = DIMENSIONS[key].direction
     if own == "band":
-        raise _error("is a reported figure and can't be gated", where, "remove the section")
+        raise TimbreError("is a reported figure and can't be gated", where=where, do="remove the section")
     if isinstance(section, dict) and section.get("direction", own) != own:
-        raise _error("out of range", f"{where}.direction", f"write {own!r}, as the dimension has it")
+        do = f"write {own!r}, as the dimension has it"
+        raise TimbreError("out of range", where=f"{where}.direction", do=do)
 
 
-def _allowed(path: Path, names: Any) -> tuple[str, ...]:
-    if not isinstance(names, list) or any(name not in list(CONDITIONS) for name in names):
-        raise _error("out of range", f"{path}: gate.allow", f"name conditions among {', '.join(CONDITIONS)}")
-    return tuple(names)
-
-
-def _pinned(path: Path, baseline: Mapping[str, Any]) -> str | None:
-    if not baseline:
-        return None
-    if list(baseline) != ["identity"]:
-        raise _error("unknown key", f"{path}: baseline", "the section has one key, identity")
-    if not re.fullmatch("[0-9a-f]{12,64}", str(baseline["identity"])):
-        do = "write 12 to 64 hex digits, as `timbre runs --json` shows them"
-        raise _error("out of range", f"{path}: baseline.identity", do)
-    return str(baseline["identity"])
-
-
-def _invalid(path: Path, error: ValidationError, section: str = "") -> TimbreError:
+def _invalid(path: Path, error: ValidationError, sections: Mapping[str, Any]) -> TimbreError:
     """The first complaint of pydantic as one line that names the key."""
     first = error.errors()[0]
     names = [str(part) for part in first["loc"] if str(part) not in ("str", "constrained-float")]
-    where = f"{path}: {'.'.join(filter(None, [section, *names]))}"
+    if names[0] not in (*_SECTIONS, *sections):
+        names = ["gate", *names]
+    what = "key" if len(names) > 1 else "section"
+    where = f"{path}: {'.'.join(names)}"
     if first["type"] == "missing":
-        return _error("missing key" if len(names) > 1 or section else "missing section", where, "add it")
+        return TimbreError(f"missing {what}", where=where, do="add it")
     if first["type"] == "extra_forbidden":
-        return _error("unknown key" if len(names) > 1 or section else "unknown section", where, "remove it")
+        return TimbreError(f"unknown {what}", where=where, do="remove it")
     message = first["msg"].removeprefix("Value error, ")
-    return _error(f"{first['input']!r} won't do", where, message[:1].lower() + message[1:])
-
-
-def _error(what: str, where: str, do: str) -> TimbreError:
-    return TimbreError(what, where=where, do=do)
+    return TimbreError(f"{first['input']!r} won't do", where=where, do=message[:1].lower() + message[1:])

@@ -4,19 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
+import numpy as np
 
 from judges.licensing.licence import Licence
 from judges.types import DIMENSIONS
-from results.comparison import (
-    canary_faults,
-    canary_gains,
-    canary_means,
-    rows_of,
-    worst_possible,
-)
 from results.licences import standing
-from results.policy import DimensionPolicy, Policy
+from results.paired import Pair, as_array, canary_means, rows_of
+from results.policy import Policy
 from results.statistics import (
     MOST_CANARIES,
     canaries_needed,
@@ -52,19 +46,10 @@ def power(
     advisory: Mapping[str, str] | None = None,
     ceilings: Mapping[str, float] | None = None,
 ) -> tuple[DimensionPower, ...]:
-    """Every dimension of the policy that was scored, in table order.
+    """Every dimension of the policy that was scored, in table order, each run held against the first.
 
-    Each run is held against the first, as a gate would.
-
-    Args:
-        table: Scores of all the runs.
-        runs: At least two.
-        policy: For margins and levels.
-        licences: Of the judges, by "name@digest"; they decide which dimensions can block.
-        scores_given: The scores are the caller's own: every dimension can block.
-        advisory: By dimension, why it can't block on these texts.
-        ceilings: By dimension, the writer's own mean, for margins that are a share of floor to ceiling; a
-            dimension with such a margin is left out where there is none.
+    ``licences``, ``scores_given`` and ``advisory`` decide as in ``results.gate.gate`` which dimensions can block. One
+    whose margin is a share of floor to ceiling is left out where ``ceilings`` lacks it.
     """
     rules = {key: policy.dimensions[key] for key in DIMENSIONS if key in policy.dimensions}
     rows = {key: rows_of(table, key, rule) for key, rule in rules.items()}
@@ -76,60 +61,43 @@ def power(
     }
     soft = max(1, sum(may_block[key] and not rules[key].hard for key in scored))
     hard = max(1, sum(may_block[key] and rules[key].hard for key in scored))
-    found = []
+    powers = []
     for key in scored:
-        sides = [rows[key][rows[key]["run"] == run] for run in runs]
-        margin = _margin(rules[key], sides[0], (ceilings or {}).get(key))
-        if margin is None:
+        first, *others = (rows[key][rows[key]["run"] == run] for run in runs)
+        pairs = [Pair(key, rules[key], first, other) for other in others]
+        margin = rules[key].margin_from(float(canary_means(first).mean()), (ceilings or {}).get(key))
+        if math.isnan(margin):
             continue
         if rules[key].hard:
-            figures = _hard(rules[key], sides, margin, policy, policy.hard_alpha / hard)
+            figures = _hard(pairs, margin, policy.hard_alpha / hard)
+            least = policy.min_canaries
         else:
-            figures = _soft(key, sides, margin, policy, soft)
-        found.append(DimensionPower(key, rules[key].hard, *figures[:2], margin, may_block[key], *figures[2:]))
-    return tuple(found)
+            figures = _soft(pairs, margin, soft)
+            least = max(policy.min_canaries, canaries_that_can_block(soft))
+        # No fewer canaries than the policy asks for, no more than anybody writes.
+        counts = (None if c is None else min(MOST_CANARIES, max(least, c)) for c in figures[2:])
+        powers.append(DimensionPower(key, rules[key].hard, *figures[:2], margin, may_block[key], *counts))
+    return tuple(powers)
 
 
 _Figures = tuple[int, float, int | None, int | None]
 """n, spread, canaries to pass, canaries to block."""
 
 
-def _soft(key: str, sides: Sequence[pd.DataFrame], margin: float, policy: Policy, among: int) -> _Figures:
-    gains = [canary_gains(sides[0], side, key).to_numpy() for side in sides[1:]]
-    squares = sum(float(((g - g.mean()) ** 2).sum()) for g in gains if len(g) > 1)
-    freedom = sum(len(g) - 1 for g in gains if len(g) > 1)
-    n = sum(map(len, gains))
+def _soft(pairs: Sequence[Pair], margin: float, among: int) -> _Figures:
+    gains = [as_array(pair.gains) for pair in pairs]
+    n, freedom = sum(map(len, gains)), sum(len(g) - 1 for g in gains if len(g) > 1)
     if not freedom:
         return n, math.nan, None, None
-    spread = math.sqrt(squares / freedom)
-    worst = max(0.0, float(worst_possible(sides[0], key).max()))
-    least = max(policy.min_canaries, canaries_that_can_block(among))
-    passing, blocking = canaries_needed(spread, margin, worst), canaries_to_block(spread, margin, among)
-    return n, spread, _bounded(passing, least), _bounded(blocking, least)
+    spread = math.sqrt(sum(float(((g - g.mean()) ** 2).sum()) for g in gains if len(g) > 1) / freedom)
+    worst = max(0.0, float(pairs[0].worst_possible.max()))
+    return n, spread, canaries_needed(spread, margin, worst), canaries_to_block(spread, margin, among)
 
 
-def _hard(
-    rule: DimensionPolicy, sides: Sequence[pd.DataFrame], margin: float, policy: Policy, alpha: float
-) -> _Figures:
-    assert rule.fault_at is not None, "the policy's loader asks for it"
-    pairs = [canary_faults(sides[0], side, rule.fault_at) for side in sides[1:]]
-    n = sum(map(len, pairs))
+def _hard(pairs: Sequence[Pair], margin: float, alpha: float) -> _Figures:
+    n = sum(len(pair.faults) for pair in pairs)
     if not n:
         return 0, math.nan, None, None
-    differing = sum(int((p["before"] != p["after"]).sum()) for p in pairs) / n
-    passing = faultless_canaries_needed(margin)
+    differing = int(np.sum([pair.discordant for pair in pairs])) / n
     blocking = fault_canaries_to_block(min(1.0, 2 * margin), alpha)
-    return n, differing, _bounded(passing, policy.min_canaries), _bounded(blocking, policy.min_canaries)
-
-
-def _margin(rule: DimensionPolicy, floor: pd.DataFrame, ceiling: float | None) -> float | None:
-    share = rule.share_of_range
-    if share is None:
-        return float(rule.margin)
-    level = canary_means(floor)
-    return None if ceiling is None or level.empty else share * abs(ceiling - float(level.mean()))
-
-
-def _bounded(canaries: int, least: int) -> int:
-    """No fewer canaries than the policy asks for, no more than anybody writes."""
-    return min(MOST_CANARIES, max(least, canaries))
+    return n, differing, faultless_canaries_needed(margin), blocking

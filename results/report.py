@@ -147,7 +147,7 @@ def write_report(
         anchors_note=note,
         licences=report_tables.licences_table(table, [c.result for c in comparisons]),
         losses=report_tables.losses_table(facts),
-        curves=report_plots.loss_curves(facts) if any(run.epochs for run in facts) else "",
+        curves=report_plots.loss_curves([(names.index(f.name), f) for f in facts if f.name in names]),
         legend=report_plots.legend(list(enumerate(names))),
         different=different,
         same=same,

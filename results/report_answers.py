@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from judges.text import find_repeats
-from judges.types import DIMENSIONS
+from judges.types import DIMENSIONS, FAULT_AT
 from results.log_answers import canary_means
 from results.markdown import clean
 from results.records import RunLog, Sample
@@ -35,7 +35,7 @@ class Chip:
     text: str
     value: str  # as the script reads it
     gain: str  # over the first run's answer, with its sign; empty where there is none to speak of
-    void: bool  # worst because the answer is broken, which stands beside it
+    void: bool  # not shown: no fault, or worst because the answer is broken, which stands beside it
 
     @property
     def side(self) -> str:
@@ -156,14 +156,15 @@ def _chips(sample: Sample, first: Sample | None) -> list[Chip]:
     faults = sample.judgements["integrity"].evidence
     for key, judgement in sample.judgements.items():
         value = judgement.value
-        if value is None or DIMENSIONS[key].judged_by == "count" or (DIMENSIONS[key].hard and not value):
+        if value is None or DIMENSIONS[key].judged_by == "count":
             continue
         before = first.judgements[key].value if first and first is not sample else None
         gain = 0.0 if before is None else gain_of(key, value, before)
-        text = number(value)
-        if DIMENSIONS[key].hard and judgement.evidence:
+        text, is_hard = number(value), DIMENSIONS[key].hard
+        if is_hard and judgement.evidence:
             text += f" ({', '.join(dict.fromkeys(e.why for e in judgement.evidence))})"
-        void = key != "integrity" and bool(faults) and judgement.evidence == faults
+        follows = key != "integrity" and bool(faults) and judgement.evidence == faults
+        void = follows or (is_hard and value < FAULT_AT)
         chips.append(Chip(key, text, _plain(value), _signed(gain), void))
     return chips
 

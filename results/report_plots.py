@@ -80,7 +80,7 @@ def gain_plots(
     for d in dimensions:
         margin = {} if d.margin is None else {"margin": -d.margin}
         rows.append(_row(scale, [(at, f"{run}, {d.dimension}", d.gain)], margin))
-    return Plots(_axis(scale), tuple(rows))
+    return Plots(_axis(scale, 6), tuple(rows))
 
 
 def level_plots(rows: Sequence[tuple[Marks, Mapping[str, float]]]) -> Plots:
@@ -93,10 +93,14 @@ def level_plots(rows: Sequence[tuple[Marks, Mapping[str, float]]]) -> Plots:
     return Plots(_axis(scale), tuple(_row(scale, marks, anchors) for marks, anchors in rows))
 
 
-def loss_curves(facts: Sequence[Run]) -> Markup:
-    """Training (solid) and validation loss (dashed) of every run by training epoch, in nats a token."""
-    losses = [v for run in facts for e in run.epochs for v in (e.train_loss, e.val_loss) if v is not None]
-    last = max((e.epoch for run in facts for e in run.epochs), default=1)
+def loss_curves(facts: Sequence[tuple[int, Run]]) -> Markup:
+    """Training (solid) and validation loss (dashed) by training epoch, in nats a token.
+
+    Args:
+        facts: Each run with its place among the runs, which gives its colour and symbol.
+    """
+    losses = [v for _, run in facts for e in run.epochs for v in (e.train_loss, e.val_loss) if v is not None]
+    last = max((e.epoch for _, run in facts for e in run.epochs), default=1)
     low, high, bottom = min(losses, default=0.0), max(losses, default=1.0), 220
     room = 0.05 * (high - low) + 1e-6
     across, up = _Scale(0.5, last + 0.5), _Scale(low - room, high + room)
@@ -108,7 +112,7 @@ def loss_curves(facts: Sequence[Run]) -> Markup:
     for t in up.ticks():
         parts.append(_line(_LEFT, _RIGHT, height(t), height(t), "grid"))
         parts.append(_text(_LEFT, height(t) - 3, f"{t:g}", "start"))
-    for at, run in enumerate(facts):
+    for at, run in facts:
         for kind, style in (("train_loss", "whisker"), ("val_loss", "whisker dashed")):
             known = [(e.epoch, v) for e in run.epochs if (v := getattr(e, kind)) is not None]
             points = [(across(epoch), height(v)) for epoch, v in known]
@@ -121,7 +125,7 @@ def loss_curves(facts: Sequence[Run]) -> Markup:
         '<figure><figcaption>{0} <span>{1}</span></figcaption><svg class="plot" role="img" aria-label="{1}" '
         'width="100%" height="{2}">{3}</svg></figure>'
     )
-    key = legend([(at, run.name) for at, run in enumerate(facts)])
+    key = legend([(at, run.name) for at, run in facts])
     return Markup(page).format(key, name, bottom + 22, Markup("").join(parts))
 
 
@@ -144,8 +148,8 @@ def _row(scale: _Scale, marks: Marks, anchors: Mapping[str, float]) -> Markup:
     return _figure(height, parts)
 
 
-def _axis(scale: _Scale) -> Markup:
-    ticks = scale.ticks(4)
+def _axis(scale: _Scale, about: int = 4) -> Markup:
+    ticks = scale.ticks(about)
     shown = [_text(scale(t), 12, f"{t:g}", "middle") for t in ticks]
     return _figure(_AXIS, shown + [_line(scale(t), scale(t), 15, _AXIS, "zero") for t in ticks])
 

@@ -103,7 +103,8 @@ def levels_table(names: Sequence[str], scored: Sequence[RunScore], anchors: Anch
     """Means of the soft dimensions beside what the writer and other writers reach."""
     rows = []
     for key, of_run in _by_dimension(scored):
-        if not DIMENSIONS[key].hard and DIMENSIONS[key].direction != "band":
+        is_soft = not DIMENSIONS[key].hard and DIMENSIONS[key].direction != "band"
+        if is_soft and any(score.n for score in of_run.values()):
             means = (interval(of_run[name].mean) for name in names)
             writers = (anchors.writer.get(key, NO_INTERVAL), anchors.others.get(key, math.nan))
             better = _BETTER[DIMENSIONS[key].direction]
@@ -262,8 +263,9 @@ def facts_tables(logs: Sequence[RunLog], facts: Sequence[Run]) -> tuple[Grid, Gr
         )
     names = dict.fromkeys(key for column in columns for key in column)
     rows = [(key, *(column.get(key, "-") for column in columns)) for key in names]
-    other = tuple(row for row in rows if len(set(row[1:])) > 1)
-    same = tuple(row[:2] for row in rows if len(set(row[1:])) == 1 and row[1] != "-")
+    known_values = {row[0]: [cell for cell in row[1:] if cell != "-"] for row in rows}
+    other = tuple(row for row in rows if len(set(known_values[row[0]])) > 1)
+    same = tuple((key, cells[0]) for key, cells in known_values.items() if len(set(cells)) == 1)
     return (
         Grid("Where the runs differ", ("", *(log.run for log in logs)), other),
         Grid("The same for all", ("", "all runs"), same),
@@ -271,7 +273,7 @@ def facts_tables(logs: Sequence[RunLog], facts: Sequence[Run]) -> tuple[Grid, Gr
 
 
 def _recorded(run: Run) -> dict[str, str]:
-    values = (run.seed, run.wall_s, run.peak_mb, run.hardware.get("cpu"), run.git.get("sha"))
+    values = (run.seed, run.wall_s, run.peak_mb, run.hardware.get("cpu"), str(run.git.get("sha") or "-")[:12])
     return {k: "-" if v is None else str(v)[:40] for k, v in zip(_FACTS, values, strict=True)}
 
 

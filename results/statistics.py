@@ -30,8 +30,9 @@ difference of binomial proportions based on paired data", which doesn't collapse
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,8 @@ from scipy import stats
 from scipy.optimize import brentq
 
 from timbre.stats import Interval
+
+Array: TypeAlias = NDArray[np.float64]
 
 RESAMPLES = 10_000
 MOST_CANARIES = 10_000
@@ -57,15 +60,8 @@ TOLERANCE = 1e-9
 """What two floats may differ by and be the same figure: a loss of .9 to .8 is one of .8 to .7."""
 
 
-def mean_intervals(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means with 95 % expanded percentile bootstrap intervals, for many columns over the same canaries.
-
-    Args:
-        values: Shape (canaries, columns), no NaN; each row a canary's score, or its paired difference.
-
-    Returns:
-        Shape (3, columns): estimate, low, high. With fewer than two canaries the limits are NaN.
-    """
+def mean_intervals(values: Array) -> Array:
+    """Means with 95 % intervals of columns over the same canaries, shape (3, columns); NaN limits if n < 2."""
     n, columns = values.shape
     if n < 2:
         nothing = np.full(columns, np.nan)
@@ -86,19 +82,12 @@ def expanded_tail(n: int) -> float:
     return float(stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.ppf(0.975, n - 1)))
 
 
-def margin_p(values: NDArray[np.float64], margin: float) -> float:
+def margin_p(values: Array, margin: float) -> float:
     """One-sided p of "the mean is -margin or more", from the bootstrap that ``mean_interval`` reads.
 
     The share of resampled means at or above ``-margin``, taken back through the expansion of the interval's
     tails: p <= 0.025 where the whole 95 % interval lies below ``-margin``. No smaller than what
-    half a resample stands for (.0017 at 12 canaries, .0041 at 8), and lowered by any score made worse.
-
-    Args:
-        values: Paired differences by canary, shape (canaries,), no NaN, more is better.
-        margin: Largest loss that is none, above 0.
-
-    Returns:
-        p in (0, 1]; 1 with fewer than two canaries.
+    half a resample stands for (.0017 at 12 canaries, .0041 at 8), and lowered by any gain made smaller; 1 if n < 2.
     """
     n = len(values)
     if n < 2:
@@ -118,16 +107,18 @@ def canaries_that_can_block(among: int) -> int:
     return next(n for n in itertools.count(2) if _margin_p(0, n) <= SOFT_LEVEL / among)
 
 
-def safe_low(gains: NDArray[np.float64], worst: float) -> float:
+def holm(ps: Sequence[float]) -> tuple[list[bool], list[float]]:
+    """Which of several one-sided tests Holm (1979) rejects at ``SOFT_LEVEL`` together, and their adjusted p."""
+    from statsmodels.stats.multitest import multipletests
+
+    rejected, adjusted, *_ = multipletests(list(ps), alpha=SOFT_LEVEL, method="holm")
+    return list(map(bool, rejected)), list(map(float, adjusted))
+
+
+def safe_low(gains: Array, worst: float) -> float:
     """Lower limit of the mean gain beside one more canary that lost ``worst``: what PASS is read from.
 
-    Args:
-        gains: Paired differences by canary, shape (canaries,), no NaN, more is better.
-        worst: Largest loss that a canary could have shown, 0 or more.
-
-    Returns:
-        At most the lower limit of ``mean_interval``; NaN with fewer than two canaries. Lowered by any gain made
-        smaller.
+    At most the lower limit of ``mean_interval``; NaN with fewer than two canaries. Lowered by any gain made smaller.
     """
     n = len(gains)
     if n < 2:
@@ -136,7 +127,7 @@ def safe_low(gains: NDArray[np.float64], worst: float) -> float:
     return min(float(np.quantile(drawn, expanded_tail(n))), mean_interval(gains).low)
 
 
-def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def resampled_means(values: Array) -> Array:
     """Shape (RESAMPLES, columns): means of canaries drawn with replacement, as counts times values."""
     n = len(values)
     blocks = _kept_counts(n) if n * RESAMPLES <= _KEPT else _counts(n)
@@ -145,12 +136,11 @@ def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=2)
 def _kept_counts(n: int) -> tuple[NDArray[np.uint8], ...]:
-    """The counts of ``n`` canaries, kept: a gate and a report ask for the same ones many times."""
-    return tuple(_counts(n))
+    return tuple(_counts(n))  # a gate and a report ask for the same ones many times
 
 
 def _counts(n: int) -> Iterator[NDArray[np.uint8]]:
-    """How often each of ``n`` canaries is drawn in each resample, in blocks of shape (resamples, canaries)."""
+    """How often each of ``n`` canaries is drawn, in blocks of shape (resamples, canaries)."""
     rng = np.random.default_rng(SEED)
     rows = max(1, min(RESAMPLES, _CHUNK // n))
     for start in range(0, RESAMPLES, rows):
@@ -162,7 +152,7 @@ def _counts(n: int) -> Iterator[NDArray[np.uint8]]:
         yield counts.astype(np.uint8)
 
 
-def mean_interval(values: NDArray[np.float64]) -> Interval:
+def mean_interval(values: Array) -> Interval:
     """``mean_intervals`` of one column; NaN values are left out."""
     kept = values[~np.isnan(values)]
     if kept.size == 0:
@@ -188,14 +178,9 @@ def rate_bound(hits: int, n: int) -> float:
 
 
 def mcnemar(worse: int, better: int) -> float:
-    """Exact one-sided McNemar test that faults became more frequent.
+    """Exact one-sided McNemar p that faults became more: canaries with one in the candidate only, the baseline only.
 
-    Args:
-        worse: Canaries with the fault in the candidate only.
-        better: Canaries with the fault in the baseline only.
-
-    Returns:
-        p. Conditional on the discordant pairs, so its level holds however much canaries differ in difficulty.
+    Conditional on the discordant pairs, so its level holds however much canaries differ in difficulty.
     """
     return float(stats.binomtest(worse, worse + better, alternative="greater").pvalue) if worse else 1.0
 
@@ -211,19 +196,11 @@ def paired_rate_difference(worse: int, better: int, n: int) -> Interval:
 
 
 def canaries_needed(sd: float, margin: float, worst: float = 1.0) -> int:
-    """Canaries for 80 % power to PASS when nothing truly changed.
+    """Canaries for 80 % power to PASS when nothing truly changed; more than ``MOST_CANARIES`` for too many.
 
     The least n at which ``safe_low`` lies above ``-margin`` though the mean came out lower by
     ``z_.8 * sd / sqrt(n)``, with Guenther's (1981) ``z_.975^2 / 2`` more for a spread that is itself estimated. How
-    often the added canary is drawn is taken for Poisson's, the mean of the others for normal.
-
-    Args:
-        sd: Standard deviation of the paired differences between canaries.
-        margin: Loss to be ruled out, in the same unit, above 0.
-        worst: Largest loss that a canary could show.
-
-    Returns:
-        More than ``MOST_CANARIES`` where it takes more; how many is not worked out.
+    often the added canary, which lost ``worst``, is drawn is taken for Poisson's, the mean of the others for normal.
     """
 
     def passes(n: int) -> bool:
@@ -254,15 +231,7 @@ def _safe_reach(sd: float, worst: float, n: int) -> float:
 
 
 def canaries_to_block(sd: float, margin: float, among: int) -> int:
-    """Canaries for 80 % power to block a true loss of twice the margin, one margin beyond it.
-
-    At the level of Holm's first step, .025 / ``among``.
-
-    Args:
-        sd: Standard deviation of the paired differences between canaries.
-        margin: In the same unit, above 0.
-        among: Soft dimensions that may block, at least 1.
-    """
+    """Canaries for 80 % power to block a loss of twice the margin by Holm's first step among soft dimensions."""
     z = _z(1 - SOFT_LEVEL / among)
     return math.ceil(((z + _z(0.8)) * sd / margin) ** 2 + z**2 / 2)
 
@@ -274,21 +243,20 @@ def loss_that_blocks(sd: float, margin: float, n: int, among: int) -> float:
 
 
 def fault_canaries_to_block(rate: float, alpha: float) -> int:
-    """Canaries for 80 % power of McNemar's test to block where a share ``rate`` of them shows a new fault.
-
-    Args:
-        rate: Canaries with a fault in the candidate alone, in (0, 1]; none in the baseline alone.
-        alpha: Level of the test.
-    """
-    worse = next(k for k in range(1, 100) if mcnemar(k, 0) <= alpha)
+    """Canaries for 80 % power of McNemar's test at ``alpha`` where a share ``rate`` of them shows a new fault."""
+    worse = _new_faults_that_block(alpha)
     if stats.binom.sf(worse - 1, MOST_CANARIES, rate) < 0.8:
         return MOST_CANARIES + 1
     return next(n for n in itertools.count(worse) if stats.binom.sf(worse - 1, n, rate) >= 0.8)
 
 
+def _new_faults_that_block(alpha: float) -> int:
+    return next(k for k in range(1, 100) if mcnemar(k, 0) <= alpha)
+
+
 def fault_rate_that_blocks(n: int, alpha: float) -> float:
     """The least rate of new faults that ``n`` canaries block four times in five; 1 where none is enough."""
-    worse = next(k for k in range(1, 100) if mcnemar(k, 0) <= alpha)
+    worse = _new_faults_that_block(alpha)
     if worse > n:
         return 1.0
     return float(brentq(lambda rate: stats.binom.sf(worse - 1, n, rate) - 0.8, 1e-9, 1 - 1e-9))

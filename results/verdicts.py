@@ -66,6 +66,11 @@ class GateResult:
         return tuple(sorted(able, key=lambda d: (order[d.verdict], d.gain.estimate))[:count])
 
 
+def shortened(text: str, longest: int) -> str:
+    """``text`` cut to so many characters, the last of them the sign that it was."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
 def number(value: float) -> str:
     """Two decimals, fewer for large figures, a dash for none."""
     if value != value:
@@ -96,15 +101,12 @@ def summary_sentence(result: GateResult) -> str:
         return f"REGRESSED: {pair} got worse in {worse}{rest}.{gains}"
     if result.overall == "PASS":
         passed = result.having("PASS")
-        only = {d.rules_out for d in passed if d.rules_out is not None and d.rules_out > (d.margin or 0)}
+        wider = [d.rules_out for d in passed if d.rules_out is not None and d.rules_out > (d.margin or 0)]
+        least = max(wider, default=0)
+        small = f" The {result.suite} suite is small: only losses of more than {least:g} are ruled out."
         return (
             f"PASS: {pair} lost no more than the margin in any of {len(passed)} dimensions that can block{rest}."
-            + (
-                f" The {result.suite} suite is small: only losses of more than {max(only):g} are ruled out."
-                if only
-                else ""
-            )
-            + gains
+            f"{small if wider else ''}{gains}"
         )
     open_ones = result.having("INCONCLUSIVE")
     names = ", ".join(d.dimension for d in open_ones)
@@ -137,14 +139,12 @@ def next_step(result: GateResult) -> str | None:
     if result.overall != "INCONCLUSIVE" or not open_ones:
         return None
     runs = f"{result.baseline},{result.candidate}"
-    anew = [d for d in open_ones if d.hard and any(f.dimension == d.dimension for f in result.flips)]
-    if anew:
-        flips = [f for f in result.flips if f.dimension == anew[0].dimension]
-        return (
-            f"Read what shows a new fault of {anew[0].dimension}, {flips[0].canary} first of {len(flips)}; more "
-            "canaries tell chance from a change: "
-            f"inspect eval evals/voice.py --model {runs} -T suite=full"
-        )
+    for d in (d for d in open_ones if d.hard):
+        if flips := [f for f in result.flips if f.dimension == d.dimension]:
+            return (
+                f"Read what shows a new fault of {d.dimension}, {flips[0].canary} first of {len(flips)}; more "
+                f"canaries tell chance from a change: inspect eval evals/voice.py --model {runs} -T suite=full"
+            )
     if any(d.needed is None for d in open_ones):
         return (
             f"Read the answers of {', '.join(d.dimension for d in open_ones if d.needed is None)}: at what was "

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, visible
 
 if TYPE_CHECKING:
     from training.essays import Extract
@@ -91,7 +91,7 @@ def augment(essays: Path, out: Path, writer: str | None, tier: int, val_share: f
         click.echo(json.dumps({**counts, "out": str(out)}))
         return
     for row in written[:SHOWN]:
-        click.echo(f"  {row['prompt']}\n    {' '.join(row['response'].split())[:100]}")
+        click.echo(visible(f"  {row['prompt']}\n    {' '.join(row['response'].split())[:100]}"))
     kinds = _counted(Counter(e.kind for e in new))
     click.echo(
         f"{len(written)} new pairs ({kinds}) of {len(names)} essays in {out}; {before} were made before"

@@ -3,10 +3,10 @@
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,7 @@ from timbre.errors import TimbreError
 if TYPE_CHECKING:
     from judges.licensing.calibrate import NamedJudge
     from judges.licensing.labels import Labels
+    from judges.licensing.licence import LabelledBy
 
 GRADED = ("rubric", "pairwise", "confirm")  # families of judges that ask a grader
 
@@ -94,7 +95,7 @@ def calibrate(
     judge: str,
     labels: Path | None,
     needs: bool,
-    labelled_by: Literal["people", "model"] | None,
+    labelled_by: "LabelledBy | None",
     domain: str,
     scale: tuple[float, float] | None,
     yes_from: float | None,
@@ -120,19 +121,13 @@ def calibrate(
       pairwise/humor, .../provocativeness, .../warmth, .../voice_match    a grader with two texts
       confirm/self_insertion                                  detector and grader
 
-    LABELS.csv has a row a text. A label is 0 or 1, or a rating on the --scale; more means more of the judge's
-    dimension (for self_insertion: more of the fault; for compression: rightly brief). Each further column is
-    one rater's, and two or more of them give the raters' agreement, beside which to read the judge's:
-
-    \b
-      id,prompt,text,label,ann,ben
-      a1,A note on umbrellas.,Nobody owns one.,1,1,1
-      a2,A note on umbrellas.,An umbrella is a useful tool.,0,0,1
-
-    `timbre label` writes such a file. Four columns are no rater's. subjects (names separated by semicolons) and
-    first_person_licensed (true or false) are what self_insertion goes by. target_words (a band, such as 40-80)
-    is what compression goes by. other_text makes each row a pair that people compared, for pairwise judges
-    alone: label 1 if text is the better one, 0 if the other is, .5 for a tie, which is left out.
+    LABELS.csv, as `timbre label` writes it, has a row a text: id, prompt, text, label, and a further column for each
+    rater, whose agreement is what to read the judge's beside. A label is 0 or 1, or a rating on the --scale; more
+    means more of the judge's dimension (for self_insertion: more of the fault; for compression: rightly brief).
+    Four columns are no rater's: subjects (names separated by semicolons) and first_person_licensed (true or
+    false), which self_insertion goes by, target_words (a band, such as 40-80), which compression goes by, and
+    other_text, which makes each row a pair that people compared, for pairwise judges alone: label 1 if text is
+    the better one, 0 if the other is, .5 for a tie, which is left out.
 
     For pairwise judges, each text is paired at random with one of another label under the same prompt (under
     any prompt where that gives fewer than 20 pairs), once at most; every n of the licence counts pairs. The
@@ -156,25 +151,32 @@ def calibrate(
     from judges.licensing.licence import LICENCES, Basis, licence_page, refuse_weaker, write_licence
     from judges.types import DIMENSIONS
     from results.licences import shortfalls
+    from results.options import print_json
     from results.policy import load_policy
 
     family, _, dimension = judge.rpartition("/")
     if needs:
-        _print_needs(judge, labels, labelled_by, domain, scale, yes_from)
-        return
-    if labels is None or labelled_by is None:
+        _print_needs(judge)
+    elif labels is None or labelled_by is None:
         raise click.UsageError("give LABELS.csv and --labelled-by, or --needs")
-    if (family in GRADED) != bool(grader):
+    elif (family in GRADED) != bool(grader):
         asks = "asks a grader: name one with --grader" if not grader else "asks no grader"
         raise click.UsageError(f"{judge} {asks}; graders are asked by {', '.join(GRADED)}/NAME")
-    if logprobs and not grader:
+    elif logprobs and not grader:
         raise click.UsageError(f"{judge} asks no grader: it has no --logprobs")
-    if family == "pairwise" and cut != 0.5:
+    elif family == "pairwise" and cut != 0.5:
         raise click.UsageError("a pair is won, lost or tied: it has no --cut")
-    rated = read_labels(labels, scale, yes_from)
-    folder = out or LICENCES
-    for line in _known_shortfalls(judge, rated, labelled_by, domain):
+    if labels is None:
+        return
+    rated, labelled_by = read_labels(labels, scale, yes_from), labelled_by or "people"
+    lacks = _known_shortfalls(judge, rated, labelled_by, domain)
+    if needs:
+        can = f"{labels} can give such a licence, as far as is known before measuring."
+        click.echo("\n".join(lacks) or can)
+        return
+    for line in lacks:
         click.echo(line, err=True)
+    folder = out or LICENCES
     with _judge(judge, grader, logprobs, max_connections) as named:
         if not replace:
             most = len(calibration.items_of(rated, named.paired).items)
@@ -185,42 +187,31 @@ def calibrate(
     path = write_licence(licence, folder, replace=replace)
     policy = load_policy()
     rule = policy.dimensions.get(dimension)
-    lacks = shortfalls(dimension, licence, policy) if rule and rule.needs_licence else ()
-    for problem in lacks:
+    problems = shortfalls(dimension, licence, policy) if rule and rule.needs_licence else ()
+    for problem in problems:
         click.echo(f"the shipped policy does not accept it: {problem}", err=True)
-    if lacks and not grader and DIMENSIONS[dimension].judged_by == "grader":
+    if problems and not grader and DIMENSIONS[dimension].judged_by == "grader":
         click.echo(
             f"a grader may do better with the same labels: rubric/{dimension} --grader MODEL", err=True
         )
     if as_json:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        extra = {"digest": licence.identity.digest, "path": str(path), "shortfalls": lacks}
-        click.echo(json.dumps({**content, **extra}, indent=2))
+        extra = {"digest": licence.identity.digest, "path": str(path), "shortfalls": problems}
+        print_json({**json.loads(path.read_text(encoding="utf-8")), **extra})
     else:
-        click.echo(licence_page(licence))
-        click.echo(f"wrote {path}")
+        click.echo(f"{licence_page(licence)}\nwrote {path}")
 
 
-def _print_needs(
-    judge: str,
-    labels: Path | None,
-    labelled_by: Literal["people", "model"] | None,
-    domain: str,
-    scale: tuple[float, float] | None,
-    yes_from: float | None,
-) -> None:
-    """What the policy asks, which columns the judge goes by, and what a labels file or licence lacks."""
+def _print_needs(judge: str) -> None:
+    """What the policy asks of a licence, and which columns the judge goes by."""
     from judges.licensing.calibrate import NEEDS
-    from judges.licensing.labels import read_labels
     from judges.types import DIMENSIONS
     from results.licences import demands
     from results.policy import load_policy
 
     family, _, dimension = judge.rpartition("/")
     if dimension not in DIMENSIONS:
-        raise TimbreError(
-            f"no dimension {dimension!r}", where="JUDGE", do=f"use one of {', '.join(DIMENSIONS)}"
-        )
+        do = f"use one of {', '.join(DIMENSIONS)}"
+        raise TimbreError(f"no dimension {dimension!r}", where="JUDGE", do=do)
     click.echo(f"A licence of {judge} lets {dimension} block if it shows:")
     for line in demands(dimension, load_policy()):
         click.echo(f"  {line}")
@@ -230,33 +221,24 @@ def _print_needs(
         )
     if dimension in NEEDS:
         click.echo(f"The judge goes by the column {' and '.join(NEEDS[dimension])}.")
-    if labels is not None:
-        rated = read_labels(labels, scale, yes_from)
-        lacks = _known_shortfalls(judge, rated, labelled_by or "people", domain)
-        click.echo(
-            "\n".join(lacks) or f"{labels} can give such a licence, as far as is known before measuring."
-        )
 
 
-def _known_shortfalls(
-    judge: str, labels: "Labels", labelled_by: Literal["people", "model"], domain: str
-) -> list[str]:
+def _known_shortfalls(judge: str, labels: "Labels", labelled_by: "LabelledBy", domain: str) -> list[str]:
     """All that the labels lack, for the judge and for the shipped policy; known before anything is asked."""
     from judges.licensing.calibrate import NEEDS, items_of
     from results.licences import label_shortfalls
     from results.policy import load_policy
 
     family, _, dimension = judge.rpartition("/")
-    items = items_of(labels, paired=family == "pairwise")
+    is_paired, policy = family == "pairwise", load_policy()
+    items, rule = items_of(labels, paired=is_paired), policy.dimensions.get(dimension)
     lines = [
         f"no column {column}, which the judge of {dimension} goes by"
         for column in NEEDS.get(dimension, ())
         if column not in labels.columns
     ]
-    if family == "pairwise" and not any(duel.prompt for duel in items.items):
+    if is_paired and not any(duel.prompt for duel in items.items):
         lines.append(f"{len(items.items)} pairs, of different prompts: the grader is shown no request")
-    policy = load_policy()
-    rule = policy.dimensions.get(dimension)
     if rule and rule.needs_licence:
         problems = label_shortfalls(
             policy.licence,
@@ -264,7 +246,7 @@ def _known_shortfalls(
             domain=domain,
             n=len(items.items),
             n_positive=int(items.is_yes.sum()),
-            binary=labels.binary or family == "pairwise",
+            binary=labels.binary or is_paired,
         )
         lines += [f"the shipped policy will not accept these labels: {problem}" for problem in problems]
     return lines
@@ -275,6 +257,9 @@ def _judge(
     name: str, grader: str | None, logprobs: bool, max_connections: int | None
 ) -> "Iterator[NamedJudge]":
     """The judge of that name; while a grader is open, a count of texts goes by on a terminal."""
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
     from judges.licensing.calibrate import find_judge
 
     if grader is None:
@@ -282,19 +267,9 @@ def _judge(
         return
     from evals.calibration import grading
 
-    with (
-        _progress(name) as advance,
-        grading(grader, logprobs=logprobs, max_connections=max_connections, on_item=advance) as judges,
-    ):
-        yield find_judge(name, judges.families)
-
-
-@contextmanager
-def _progress(name: str) -> "Iterator[Callable[[], None]]":
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
     columns = (TextColumn("{task.description}: {task.completed:.0f} judged"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task(name, total=None)
-        yield lambda: progress.advance(bar)
+        options: dict[str, Any] = {"logprobs": logprobs, "max_connections": max_connections}
+        with grading(grader, **options, on_item=lambda: progress.advance(bar)) as judges:
+            yield find_judge(name, judges.families)

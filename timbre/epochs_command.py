@@ -6,7 +6,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +17,7 @@ from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT, home
 
 if TYPE_CHECKING:
-    from results.comparison import RunScore
-    from training.runs import EpochRecord, Run
+    from training.runs import Run
 
 LIKENESS, RECITED = "voice_match", "memorization"
 SHOWN = (LIKENESS, RECITED, "hashtag_slop", "compression")
@@ -28,38 +27,25 @@ RECITES = 0.03
 
 @dataclass(frozen=True)
 class EpochScore:
-    """One epoch of a run on the validation prompts.
+    """One epoch of a run on the validation prompts."""
 
-    Attributes:
-        epoch: From 1.
-        train_loss: Mean training loss, nats a token.
-        val_loss: Validation loss; None without validation pairs.
-        means: By dimension, the mean over prompts; of memorization, the rate of prompts whose answers recite.
-        low: Lower limits of the 95 % intervals.
-        high: Upper limits.
-        n: Prompts.
-    """
-
-    epoch: int
-    train_loss: float
-    val_loss: float | None
-    means: dict[str, float]
-    low: dict[str, float]
+    epoch: int  # from 1
+    train_loss: float  # mean, nats a token
+    val_loss: float | None  # None without validation pairs
+    means: dict[
+        str, float
+    ]  # by dimension, over prompts; of memorization, the rate of prompts whose answers recite
+    low: dict[str, float]  # lower limits of the 95 % intervals
     high: dict[str, float]
-    n: int
+    n: int  # prompts
 
 
 @dataclass(frozen=True)
 class EpochChoice:
-    """Two answers to the same question.
+    """Two answers to the same question."""
 
-    Attributes:
-        by_judges: Of the epochs not proven to recite, the one whose answers are most like the writer's.
-        by_loss: The one with the lowest validation loss.
-    """
-
-    by_judges: int
-    by_loss: int
+    by_judges: int  # of the epochs not proven to recite, the one whose answers are most like the writer's
+    by_loss: int  # the one with the lowest validation loss
 
 
 @click.command()
@@ -86,6 +72,7 @@ def epochs(name: str, voice: Path | None, answers: int, max_tokens: int, as_json
       timbre epochs run3
       timbre gate --baseline baseline --candidate run3@4     after: inspect eval evals/voice.py --model run3@4
     """
+    from results.grid import Grid, say, stdout_console
     from training.own_voice import voice_of
     from training.run_directory import write_json
     from training.runs import find_run
@@ -98,7 +85,22 @@ def epochs(name: str, voice: Path | None, answers: int, max_tokens: int, as_json
     record = {**dataclasses.asdict(choice), "epochs": [dataclasses.asdict(score) for score in scores]}
     facts = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
     write_json(run.path / "run.json", {**facts, "epoch_choice": record})
-    click.echo(json.dumps(record, indent=2) if as_json else _page(name, scores, choice))
+    if as_json:
+        click.echo(json.dumps(record, indent=2))
+        return
+    Grid(
+        f"Mean [95 % CI] over {scores[0].n} validation prompts; memorization: the rate that recite",
+        ("epoch", "train", "val", *SHOWN),
+        tuple(
+            (
+                *(str(s.epoch), f"{s.train_loss:.3f}", "-" if s.val_loss is None else f"{s.val_loss:.3f}"),
+                *(f"{s.means[key]:.2f} [{s.low[key]:.2f}, {s.high[key]:.2f}]" for key in SHOWN),
+            )
+            for s in scores
+        ),
+    ).show(stdout_console())
+    by_loss = "the same" if choice.by_judges == choice.by_loss else f"{name}@{choice.by_loss}"
+    say(stdout_console(), f"by judges {name}@{choice.by_judges}; by validation loss {by_loss}")
 
 
 def choose(scores: Sequence[EpochScore]) -> EpochChoice:
@@ -148,82 +150,58 @@ def ask_epochs(run: "Run", voice: Path, answers: int, max_tokens: int) -> list[E
         *("-T", f"suite={suite}", "-T", f"voice={voice.resolve()}"),
         *("-T", f"epochs={answers}", "-T", f"max_tokens={max_tokens}"),
     ]
-    done = subprocess.run(
-        command, cwd=CHECKOUT, stdout=sys.stderr, env={**os.environ, "PYTHONUNBUFFERED": "1"}, check=False
-    )
+    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    done = subprocess.run(command, cwd=CHECKOUT, stdout=sys.stderr, env=unbuffered, check=False)
     if done.returncode:
-        raise TimbreError(
-            f"the eval of {run.name}'s epochs failed (exit status {done.returncode})",
-            do="see above",
-            exit_code=1,
-        )
+        what = f"the eval of {run.name}'s epochs failed (exit status {done.returncode})"
+        raise TimbreError(what, do="see above", exit_code=1)
     table = score_table(read_logs((folder / "logs",), list(names), suite.stem))
-    scores = side_by_side(table, list(names), load_policy())
-    return [_epoch_score(row, [s for s in scores if s.run == name]) for name, row in names.items()]
-
-
-def _epoch_score(row: "EpochRecord", scores: "Sequence[RunScore]") -> EpochScore:
-    shown = {s.dimension: s for s in scores if s.dimension in SHOWN}
-    return EpochScore(
-        row.epoch,
-        math.nan if row.train_loss is None else row.train_loss,
-        row.val_loss,
-        {key: shown[key].mean.estimate for key in SHOWN},
-        {key: shown[key].mean.low for key in SHOWN},
-        {key: shown[key].mean.high for key in SHOWN},
-        shown[LIKENESS].n,
-    )
+    scored = {(s.run, s.dimension): s for s in side_by_side(table, list(names), load_policy())}
+    return [
+        EpochScore(
+            row.epoch,
+            math.nan if row.train_loss is None else row.train_loss,
+            row.val_loss,
+            {key: scored[name, key].mean.estimate for key in SHOWN},
+            {key: scored[name, key].mean.low for key in SHOWN},
+            {key: scored[name, key].mean.high for key in SHOWN},
+            scored[name, LIKENESS].n,
+        )
+        for name, row in names.items()
+    ]
 
 
 def validation_canaries(run: "Run") -> list[dict[str, Any]]:
     """The run's validation prompts as a suite.
 
+    A pair does not say whom it is about, so the answers may tell of a life: self_insertion is left to the
+    canaries. The band of words is half to one and a half times the writer's own response.
+
     Raises:
         TimbreError: the run has none.
     """
-    rows = [{"prompt": pair.prompt, "response": pair.response} for pair in run.of_split("val")]
-    if not rows:
+    pairs = run.of_split("val")
+    if not pairs:
         raise TimbreError(
             f"run {run.name!r} has no validation pairs to choose by",
             where=str(run.path / "data.lock.json"),
             do='give pairs of a source of its own "split": "val" and train again',
         )
-    return prompts_as_canaries(rows, "val")
+    return prompts_as_canaries([(pair.prompt, pair.response) for pair in pairs], "val")
 
 
-def prompts_as_canaries(rows: Sequence[Mapping[str, Any]], prefix: str) -> list[dict[str, Any]]:
-    """The prompts of pairs as canaries ``<prefix>-1`` and on.
-
-    A pair does not say whom it is about, so the answers may tell of a life: self_insertion is left to the
-    canaries. The band of words is half to one and a half times the writer's own response.
-    """
-    lengths = [len(row["response"].split()) for row in rows]
+def prompts_as_canaries(pairs: Sequence[tuple[str, str]], prefix: str) -> list[dict[str, Any]]:
+    """(prompt, response) pairs as canaries ``<prefix>-1`` and on, as ``validation_canaries`` says."""
+    lengths = [len(response.split()) for _, response in pairs]
     return [
         {
             "id": f"{prefix}-{number}",
             "kind": "personal",
-            "prompt": row["prompt"],
+            "prompt": prompt,
             "subjects": [],
             "first_person_licensed": True,
             "facts": [],
             "target_words": [max(1, words // 2), max(2, words * 3 // 2)],
         }
-        for number, (row, words) in enumerate(zip(rows, lengths, strict=True), start=1)
+        for number, ((prompt, _), words) in enumerate(zip(pairs, lengths, strict=True), start=1)
     ]
-
-
-def _page(name: str, scores: Sequence[EpochScore], choice: EpochChoice) -> str:
-    lines = [f"{'epoch':>5}  {'train':>6}  {'val':>6}  " + "  ".join(f"{key:>20}" for key in SHOWN)]
-    for s in scores:
-        cells = "  ".join(f"{f'{s.means[k]:.2f} [{s.low[k]:.2f}, {s.high[k]:.2f}]':>20}" for k in SHOWN)
-        val = "-" if s.val_loss is None else f"{s.val_loss:.3f}"
-        lines.append(f"{s.epoch:>5}  {s.train_loss:>6.3f}  {val:>6}  {cells}")
-    same = choice.by_judges == choice.by_loss
-    return "\n".join(
-        [
-            *lines,
-            f"Mean [95 % CI] over {scores[0].n} validation prompts; memorization: the rate that recite.",
-            f"by judges {name}@{choice.by_judges}; by validation loss "
-            + ("the same" if same else f"{name}@{choice.by_loss}"),
-        ]
-    )

@@ -1,10 +1,8 @@
 """``timbre pairwise``: stored answers compared two by two; the server of the runs is never started."""
 
 import asyncio
-import hashlib
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,7 +13,6 @@ from training.runs import BASELINE
 
 if TYPE_CHECKING:
     from judges.pairwise import Duel, Outcome
-    from results.records import RunLog
 
 
 @click.command()
@@ -55,7 +52,8 @@ def pairwise(
     Replies are kept in Inspect's cache as they come: called again, or after Ctrl-C, it asks only what is
     missing. TIMBRE_GRADER_CACHE=off asks anew.
     """
-    from judges.pairwise import PAIRWISE
+    from judges.pairwise import PAIRWISE, reference_texts
+    from judges.reference import load_reference
     from results.conditions import differences
     from results.duels import MATTERS, duels_between, tabulate
     from results.terminal import show_standings
@@ -66,28 +64,20 @@ def pairwise(
     logs = sources.logs(runs)
     names = [log.run for log in logs]
     duels, warnings = duels_between(logs), differences(logs, MATTERS)
-    own = _own_texts(sources.voice_of(logs[0]), logs) if "voice_match" in wanted else ()
-    questions = 2 * len(duels) * len(wanted)
-    click.echo(
-        f"{len(duels)} pairs of answers, both orders, for {', '.join(wanted)}: up to {questions} questions",
-        err=True,
-    )
+    own: tuple[str, ...] = ()
+    if "voice_match" in wanted:
+        own = reference_texts(load_reference(sources.judging_voice(logs), None).train)
+    each = f"{len(duels)} pairs of answers, both orders, for {', '.join(wanted)}"
+    click.echo(f"{each}: up to {2 * len(duels) * len(wanted)} questions", err=True)
     reference = BASELINE if BASELINE in names else names[0]
     asked = asyncio.run(_ask(grader, wanted, duels, own, max_connections))
     tables = [tabulate(key, judge, outcomes, names, reference) for key, judge, outcomes in asked]
     if not any(table.order.settled for table in tables):
-        raise TimbreError(
-            f"no pair has an outcome: {'; '.join(tables[0].reasons[:3])}",
-            where=grader,
-            do="try another grader",
-        )
+        what = f"no pair has an outcome: {'; '.join(tables[0].reasons[:3])}"
+        raise TimbreError(what, where=grader, do="try another grader")
     if as_json:
-        print_json(
-            {
-                **{"runs": names, "reference": reference, "suite": logs[0].suite, "grader": grader},
-                **{"warnings": warnings, "dimensions": tables},
-            }
-        )
+        asked_of = {"runs": names, "reference": reference, "suite": logs[0].suite, "grader": grader}
+        print_json({**asked_of, "warnings": warnings, "dimensions": tables})
     else:
         show_standings(tables, warnings)
 
@@ -97,53 +87,28 @@ async def _ask(
     dimensions: Sequence[str],
     duels: "Sequence[Duel]",
     own: Sequence[str],
-    max_connections: int | None,
+    connections: int | None,
 ) -> "list[tuple[str, str, list[Outcome]]]":
     """Each dimension with its judge and the duels' outcomes; a line of progress on a terminal."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from evals.pairwise import ask_duels, open_grader
     from judges.rubric import load_rubric
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    found = []
+    answers = []
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         async with open_grader(grader) as model:
             for key in dimensions:
                 bar = progress.add_task(key, total=len(duels))
-
-                def advance(outcome: "Outcome", bar: TaskID = bar) -> None:
-                    progress.advance(bar)
-
                 judge, outcomes = await ask_duels(
                     model,
                     load_rubric(key),
                     duels,
                     own if key == "voice_match" else (),
-                    max_connections=max_connections,
-                    on_outcome=advance,
+                    max_connections=connections,
+                    on_outcome=lambda _, bar=bar: progress.advance(bar),  # type: ignore[misc]
                 )
-                found.append((key, judge, outcomes))
-    return found
-
-
-def _own_texts(voice: Path, logs: "Sequence[RunLog]") -> tuple[str, ...]:
-    """The writer's texts to show.
-
-    Raises:
-        TimbreError: The file is unreadable, or another than the runs were evaluated with.
-    """
-    from judges.pairwise import reference_texts
-    from judges.reference import load_reference
-
-    reference = load_reference(voice, None)
-    digest = hashlib.sha256(voice.read_bytes()).hexdigest()[:12]
-    for log in logs:
-        if not log.conditions["voice"].endswith(digest):
-            raise TimbreError(
-                f"{log.run} was evaluated with the voice {log.conditions['voice']}, and this is {digest}",
-                where=str(voice),
-                do="give --voice that file, or compare other dimensions",
-            )
-    return reference_texts(reference.train)
+                answers.append((key, judge, outcomes))
+    return answers

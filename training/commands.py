@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, visible
 from timbre.files import write_whole
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def train(
 
         prepared = prepare(config)
         labels = pairs_as_delivered(config, prepared)
-        click.echo(render(prepared.examples, labels, prepared.tokenizer), nl=False)
+        click.echo(visible(render(prepared.examples, labels, prepared.tokenizer)), nl=False)
     if name is not None:
         _train_voice(config, name, resume, replace, as_json)
 
@@ -159,8 +159,8 @@ def data(source: str, as_json: bool) -> None:
         click.echo(json.dumps({**dataclasses.asdict(report), "notes": pairs.notes, **voice}, indent=2))
         return
     for note in pairs.notes:
-        click.echo(note)
-    click.echo(data_page(report))
+        click.echo(visible(note))
+    click.echo(visible(data_page(report)))
     click.echo(separation + (f"\n  advisory: {reason}" if reason else ""))
     name = Path(source).stem or "mine"
     click.echo(f"next: timbre train training/presets/voice.toml --name {name} --data {source}")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from timbre.errors import TimbreError
 from training.config import TrainConfig
 
 BYTES_A_UNIT = 57
@@ -29,6 +30,20 @@ def compute_dtype() -> Any:
     if not torch.cuda.is_available():
         return torch.float32
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+def use_threads() -> None:
+    """Give torch ``TIMBRE_THREADS`` threads; half of the machine's without it.
+
+    Raises:
+        TimbreError: it is no number of 1 or more.
+    """
+    import torch
+
+    given = os.environ.get("TIMBRE_THREADS") or str(max(1, (os.cpu_count() or 2) // 2))
+    if not (given.isascii() and given.isdigit() and int(given) > 0):
+        raise TimbreError(f"{given!r} is no number of threads", where="TIMBRE_THREADS", do="give 1 or more")
+    torch.set_num_threads(int(given))
 
 
 def device_map() -> dict[str, Any]:

@@ -87,12 +87,12 @@ def load_judge_config(path: Path) -> JudgeConfig:
     """
     try:
         return JudgeConfig(**tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise TimbreError(f"not a preset: {error}", where=str(path), do="mend the file") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise TimbreError(f"{key}: {first['msg']}", where=str(path), do="see training/judge.py") from None
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise TimbreError(f"not a preset: {error}", where=str(path), do="mend the file") from error
 
 
 def pretrained_folder() -> Path:

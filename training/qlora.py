@@ -17,7 +17,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from timbre.errors import TimbreError
+from timbre.errors import TimbreError, visible
 from timbre.paths import runs_dir
 from training import run_directory
 from training.config import TrainConfig
@@ -28,6 +28,7 @@ from training.devices import (
     is_first,
     launched,
     recomputes,
+    use_threads,
     wait_for_all,
 )
 from training.examples import Prepared, make_collator, ordered, prepare, sampler, sampling_weights
@@ -82,7 +83,6 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
 
 
 def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> Run:
-    import torch
     from transformers import PrinterCallback, set_seed
 
     from training.loss import voice_trainer
@@ -105,7 +105,7 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
 
     base_model = load_base(config, prepared.base)
     # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
-    torch.set_num_threads(int(os.environ.get("TIMBRE_THREADS") or max(1, (os.cpu_count() or 2) // 2)))
+    use_threads()
     model = add_adapter(config, base_model)
     longest = max(len(e.input_ids) for e in train)
     recompute = recomputes(config, model, longest)
@@ -152,14 +152,14 @@ def _show_answers(name: str, model: Any, prepared: Prepared, system: str | None)
         pair.turns(system)[:-1], add_generation_prompt=True, return_tensors="pt", return_dict=True
     ).to(model.device)
     model.eval()
-    print(f"{name}: {pair.prompt}", file=sys.stderr)
+    print(f"{name}: {visible(pair.prompt)}", file=sys.stderr)
     for who, adapter in (("baseline", model.disable_adapter()), (name, nullcontext())):
         with torch.no_grad(), adapter:
             ids = model.generate(
                 **fed, max_new_tokens=SHOWN_TOKENS, do_sample=False, pad_token_id=tokenizer.pad_token_id
             )
         answer = tokenizer.decode(ids[0, fed["input_ids"].shape[1] :], skip_special_tokens=True)
-        print(f"  {who:<10} {' '.join(answer.split())}", file=sys.stderr, flush=True)
+        print(f"  {who:<10} {visible(' '.join(answer.split()))}", file=sys.stderr, flush=True)
 
 
 def check_steps(config: TrainConfig, train_pairs: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from timbre.errors import visible
 from training.runs import Run, loss_text, sha256_of
 
 _NO_SETTING = ("data", "parent", "phase", "base")
@@ -139,7 +140,7 @@ def push(name: str, repo: str, base_id: str | None, public: bool, yes: bool, as_
     for file, size in sizes.items():
         click.echo(f"{size:>12,}  {file}")
     if commit is None:
-        click.echo(parcel.files["README.md"].decode("utf-8"))
+        click.echo(visible(parcel.files["README.md"].decode("utf-8", "replace")))
         kind = "private" if parcel.private else "public"
         click.echo(f"dry run: nothing was sent to {repo} ({kind}); add --yes to send it")
     else:

@@ -2,7 +2,9 @@
 
 import os
 import shlex
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +91,7 @@ def label(
     timbre label --dimension humor --import humor.ben.json
     timbre label run2 --dimension humor --from-logs -o labels.csv
     """
+    from results.grid import say, stdout_console
     from results.labelling.items import scale_of, session_name
     from results.labelling.ratings import all_ratings, labels_table, tallies
     from timbre.files import write_whole
@@ -114,8 +117,9 @@ def label(
             scale = _seen(labels)
     else:
         session = _session(logs, dimension, pairs, rater, all_ratings(folder, name), texts, policy)
-        click.echo(_needs(session, policy), err=True)
-        click.echo(_judge_fails(session, policy, sources.licences()), err=True)
+        for line in _needs(session, policy):
+            _say(line)
+        _say(_judge_fails(session, policy, sources.licences()))
         if out is not None:
             next_command = _write_page(session, out)
             if as_json:
@@ -128,7 +132,8 @@ def label(
         _serve(session, folder, port)
         labels = all_ratings(folder, name)
     if not labels:
-        raise TimbreError("nothing was rated", where=str(folder), do="give the same command again")
+        print_json({"labels": None}) if as_json else click.echo("nothing was rated")
+        return
     table = table or folder / f"{name}.csv"
     write_whole(table, labels_table(labels, dimension))
     counted = tallies(labels, scale)
@@ -138,12 +143,13 @@ def label(
     if as_json:
         print_json({"labels": str(table), "raters": counted, "lacks": lacks, "next": commands})
         return
-    click.echo(f"wrote {n} {'pairs' if pairs else 'texts'} to {table}")
+    console = stdout_console()
+    say(console, f"wrote {n} {'pairs' if pairs else 'texts'} to {table}")
     for tally in counted:
-        click.echo(f"- {tally}")
+        say(console, f"- {tally}")
     if lacks:
-        click.echo(f"What a licence takes and these labels lack: {'; '.join(lacks)}.")
-    click.echo("The same command goes on; for what there is:" if lacks and not imported else "Next:")
+        say(console, f"What a licence takes and these labels lack: {'; '.join(lacks)}.")
+    click.echo("With what there is:" if lacks else "Next:")
     for command in commands:
         click.echo(f"  {command}")
 
@@ -189,11 +195,12 @@ def _serve(session: "Session", folder: Path, port: int) -> None:
         try:
             serve(session, file, port, _announce)
         except KeyboardInterrupt:
-            click.echo(f"\nstopped; all that was rated is in {path}, and the same command goes on", err=True)
+            click.echo(err=True)
+            _say(f"stopped; all that was rated is in {path}, and the same command goes on")
 
 
 def _announce(address: str) -> None:
-    click.echo(f"Rate at {address} (Ctrl-C ends it; every key is kept at once)", err=True)
+    click.echo(f"Rate here; every key is kept at once, and Ctrl-C ends it:\n  {address}", err=True)
     has_screen = (
         sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     )
@@ -201,16 +208,22 @@ def _announce(address: str) -> None:
         click.launch(address)
 
 
-def _needs(session: "Session", policy: "Policy") -> str:
+def _say(sentence: str) -> None:
+    """Print to stderr, wrapped between words in a terminal."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else sys.maxsize
+    click.echo(textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False), err=True)
+
+
+def _needs(session: "Session", policy: "Policy") -> list[str]:
     """What the policy asks of a licence, and whether there is enough to rate for one."""
     from results.licences import demands
 
     lines = [f"What lets {session.dimension} block:"]
-    lines += [f"  {demand}" for demand in demands(session.dimension, policy)]
+    lines += [f"- {demand}" for demand in demands(session.dimension, policy)]
     lines.append(f"{len(session.items)} {'pairs' if session.pairs else 'texts'} are to be rated.")
     if len(session.items) < session.asked:
         lines.append(f"Too few: evaluate more runs, or these with -T suite=full, for {session.asked}.")
-    return "\n".join(lines)
+    return lines
 
 
 def _judge_fails(session: "Session", policy: "Policy", licences: Path) -> str:

@@ -11,6 +11,7 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,7 @@ def import_labels(paths: Sequence[Path], question: str) -> list[Rating]:
     texts: dict[str, tuple[str, str]] = {}
     scores: dict[str, list[Row]] = {}
     for path in paths:
-        data, where = _read(path), str(path)
-        rows: list[Row] = list(csv.DictReader(io.StringIO(data, newline="")))
+        rows, where = _rows(path), str(path)
         columns = set(rows[0]) if rows else set()
         if any(name.endswith(".responses") for name in columns):
             ratings += _argilla(rows, question, where)
@@ -174,7 +174,7 @@ def _ratings(labels: Sequence[tuple[Row, str, str]], where: str) -> list[Rating]
             continue
         prompt, text = _field(row, PROMPTS), _field(row, TEXTS)
         if not text.strip():
-            what = f"no text in the columns {', '.join(sorted(filter(None, row)))}"
+            what = f"no text in the columns {', '.join(sorted(row))}"
             raise TimbreError(what, where=where, do=f"name the text's column {' or '.join(TEXTS)}")
         item = Item(item_id(prompt, text), prompt, text)
         made[rater, item.id] = Rating(item, rater, value)
@@ -218,11 +218,18 @@ def _field(row: Row, names: Sequence[str]) -> str:
 
 def _column(row: Row, name: str, where: str) -> str:
     if name not in row:
-        known = ", ".join(sorted(filter(None, row)))
+        known = ", ".join(sorted(row))
         raise TimbreError(
             f"no column {name!r} among {known}", where=where, do="name the question with --question"
         )
     return name
+
+
+def _rows(path: Path) -> list[Row]:
+    """A CSV file's rows; a short one ends in empty cells, and what a long one has too much is left out."""
+    csv.field_size_limit(sys.maxsize)  # a traced conversation is longer than the default allows
+    rows = csv.DictReader(io.StringIO(_read(path), newline=""), restval="")
+    return [{name: cell for name, cell in row.items() if name is not None} for row in rows]
 
 
 def _read(path: Path) -> str:

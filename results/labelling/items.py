@@ -171,7 +171,7 @@ def segments(text: str) -> list[tuple[str, int]]:
     """The text in parts; a part with a number above 0 says again what stands before it, so many times in all."""
     parts, at = [], 0
     for loop in find_repeats(text):
-        parts += [(text[at : loop.end], 0), (text[loop.end : loop.stop], loop.count)]
+        parts += [(text[at : loop.end], 0), (text[loop.end : loop.stop], loop.times)]
         at = loop.stop
     return [part for part in (*parts, (text[at:], 0)) if part[0]]
 

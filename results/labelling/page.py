@@ -99,7 +99,10 @@ def label_app(session: Session, file: RatingFile, key: str, stop: Callable[[], N
             return PlainTextResponse("no label of this page", 400)
         if label.value not in (None, *scale.values):
             return PlainTextResponse("not on the scale", 400)
-        file.add(item, label.value, label.again)
+        try:
+            file.add(item, label.value, label.again)
+        except TimbreError as error:
+            return PlainTextResponse(str(error), 507)
         return PlainTextResponse("kept")
 
     async def finish(request: Request) -> Response:

@@ -91,10 +91,21 @@ class RatingFile:
         self._lock.release()
 
     def add(self, item: Item, value: float | None, again: bool) -> None:
-        """Append one label, or take one back with None; on disk when this returns."""
+        """Append one label, or take one back with None; on disk when this returns.
+
+        Raises:
+            TimbreError: the disk is full; the file is as it was.
+        """
         record = {**dataclasses.asdict(item), "value": value, "again": again}
-        os.write(self._file, (json.dumps(record) + "\n").encode())
-        os.fsync(self._file)
+        before = os.fstat(self._file).st_size
+        try:
+            with os.fdopen(self._file, "ab", closefd=False) as file:
+                file.write((json.dumps(record) + "\n").encode())
+            os.fsync(self._file)
+        except OSError as error:
+            os.ftruncate(self._file, before)
+            what = f"can't be written ({error.strerror})"
+            raise TimbreError(what, where=str(self.path), do="make room") from error
 
     def ratings(self) -> list[Rating]:
         """What stands, oldest first."""
@@ -158,7 +169,7 @@ def tallies(ratings: Sequence[Rating], scale: Scale) -> list[Tally]:
         second = {r.item.id: r.value for r in ratings if r.rater == rater and r.again}
         apart = [abs(first[key] - value) for key, value in second.items() if key in first]
         yes = sum(value >= scale.yes_from for value in first.values())
-        ties = sum(v == 0.5 for v in first.values()) if 0.5 in scale.values else None
+        ties = sum(v == 0.5 for v in first.values()) if any(r.item.other_text for r in ratings) else None
         same, near = (sum(a <= most for a in apart) for most in (0, step))
         made.append(Tally(rater, len(first), yes, ties, len(apart), same, near))
     return made

@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,7 +22,9 @@ from inspect_ai.model import (
 )
 
 from benchmarks.stand_in import StandIn
-from timbre.paths import models_dir
+from evals import server, vllm_command
+from evals.server_record import Leases, running
+from timbre.paths import CHECKOUT, models_dir
 from training.base import EMBEDDED
 
 Reply = Callable[[str], str]
@@ -96,3 +99,23 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Runnin
     yield RunningStandIn(url, app)
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def own_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A home without servers and runs, where vLLM is the stand-in; what was started is ended."""
+    monkeypatch.setenv("TIMBRE_MODELS", str(models_dir()))  # the converted base stays where it is
+    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
+    for name in ("TIMBRE_VLLM_URL", "TIMBRE_VLLM_ARGS", "TIMBRE_IDLE_MINUTES", "TIMBRE_BASE"):
+        monkeypatch.delenv(name, raising=False)
+
+    def command(model: Path, name: str, port: int, adapters: vllm_command.Adapters) -> list[str]:
+        script = str(CHECKOUT / "benchmarks" / "stand_in.py")
+        return [sys.executable, script, str(port), "--model", name, "--engine"]
+
+    monkeypatch.setattr(vllm_command, "command", command)
+    monkeypatch.setattr(server, "_leases", Leases())
+    yield
+    for folder, _ in running():
+        server.stop(folder)

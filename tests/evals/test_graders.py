@@ -14,6 +14,7 @@ from inspect_ai.dataset import Sample
 from inspect_ai.model import GenerateConfig, Logprob, Logprobs, Model, ModelOutput, TopLogprob
 from inspect_ai.scorer import Score, Scorer, Target, mean, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
+from tenacity import wait_none
 
 from evals import graders
 from evals.graders import GRADED, ask_each, grade, grader_name, reply_config
@@ -176,6 +177,28 @@ def test_a_log_that_is_scored_again_or_has_more_epochs_asks_nothing_more(
     assert len(grader.prompts) == before
     assert again.samples and again.samples[0].scores and log.samples[0].scores
     assert again.samples[0].scores["graded"].value == log.samples[0].scores["graded"].value
+
+
+@pytest.mark.parametrize("retries", [None, 1])
+def test_a_grader_that_limits_the_rate_is_asked_a_few_times_and_then_the_dimension_is_unscored(
+    humor: Callable[..., Judgement],
+    make_grader: MakeGrader,
+    monkeypatch: pytest.MonkeyPatch,
+    retries: int | None,
+) -> None:
+    """Outside of an eval too, as ``inspect score`` and ``timbre calibrate`` ask."""
+    asked = []
+
+    def busy(prompt: str) -> str:
+        asked.append(prompt)
+        raise ConnectionError("429: slow down")
+
+    grader = make_grader(busy, config=GenerateConfig(max_retries=retries))
+    monkeypatch.setattr(type(grader.model.api), "should_retry", lambda self, error: True)
+    monkeypatch.setattr(type(grader.model.api), "retry_wait", lambda self: wait_none())
+    judged = humor(grader)
+    assert judged.value is None and "429: slow down" in (judged.unscored or "")
+    assert len(asked) == len(GRADED) * (1 + (graders.MAX_RETRIES if retries is None else retries))
 
 
 def test_settings_that_change_what_a_grader_says_are_part_of_its_name(make_grader: MakeGrader) -> None:

@@ -18,33 +18,14 @@ from evals import keeper, server, server_record, vllm_command
 from evals.endpoint import Endpoint
 from evals.keeper import keep
 from evals.server import connect
-from evals.server_record import Leases, Record, folder_of, hold_as_keeper, living, read_record, running
+from evals.server_record import Record, folder_of, hold_as_keeper, living, read_record, running
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT
 from training.base import Base
 from training.runs import LoraRecord, Run
 
+pytestmark = pytest.mark.usefixtures("own_servers")
 BASE = Base("stand-in", Path("/nowhere"), "a" * 64)
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
-
-
-@pytest.fixture(autouse=True)
-def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A home without servers and runs, where vLLM is the stand-in; what was started is ended."""
-    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))
-    for name in ("TIMBRE_VLLM_URL", "TIMBRE_VLLM_ARGS", "TIMBRE_IDLE_MINUTES"):
-        monkeypatch.delenv(name, raising=False)
-
-    def command(model: Path, name: str, port: int, adapters: vllm_command.Adapters) -> list[str]:
-        script = str(CHECKOUT / "benchmarks" / "stand_in.py")
-        return [sys.executable, script, str(port), "--model", name, "--engine"]
-
-    monkeypatch.setattr(vllm_command, "command", command)
-    monkeypatch.setattr(server, "_leases", Leases())
-    yield
-    for folder, _ in running():
-        server.stop(folder)
 
 
 @pytest.fixture
@@ -88,6 +69,39 @@ def test_stopping_ends_every_process_and_leaves_no_record_and_no_key(
     assert server.stop(endpoint.folder) and not server.stop(endpoint.folder)
     assert not any(process.is_running() for process in family)
     assert not {"server.json", "key"} & {path.name for path in endpoint.folder.iterdir()}
+
+
+def test_the_key_is_in_a_private_file_and_in_no_command_record_or_log(
+    processes: Callable[[], list[psutil.Process]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_planted")
+    endpoint = connect(BASE, progress=lambda line: None)
+    secrets = (endpoint.key, "hf_planted")
+    commands = [str(process.cmdline()) for process in (*processes(), psutil.Process())]
+    notes = {path.name: path.read_text() for path in endpoint.folder.iterdir() if path.name != "key"}
+    assert [text for text in (*commands, *notes.values()) for secret in secrets if secret in text] == []
+    assert [path.stat().st_mode & 0o077 for path in (endpoint.folder, endpoint.folder / "key")] == [0, 0]
+
+
+def test_an_adapter_is_loaded_for_whoever_has_the_key_and_for_nobody_else() -> None:
+    endpoint = connect(BASE, progress=lambda line: None)
+    body = {"lora_name": "planted", "lora_path": "/tmp/planted"}
+    load = endpoint.url + "/load_lora_adapter"
+    for headers in ({}, {"Authorization": "Bearer guessed"}):
+        assert httpx.post(load, json=body, headers=headers, trust_env=False).status_code == 401
+    assert endpoint.models() == ["stand-in"]
+    assert endpoint.ask("POST", "/v1/load_lora_adapter", body).status_code == 200
+
+
+def test_a_server_listens_on_loopback_whatever_its_base_and_has_no_key_among_its_arguments(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    (tmp_path / "config.json").write_text("{}")
+    command = vllm_command.command(tmp_path, "base", 8000, vllm_command.Adapters(16, ("q_proj",)))
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert not {"--api-key", "--trust-remote-code"} & set(command)
+    assert vllm_command.environment("secret")["VLLM_API_KEY"] == "secret"
 
 
 def test_the_record_names_host_processes_and_arguments(

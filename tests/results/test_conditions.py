@@ -12,7 +12,7 @@ from results.commands import gate as command
 from results.conditions import CONDITIONS
 from results.gate import gate_logs
 from results.logs import read_logs
-from results.policy import Policy, load_policy
+from results.policy import Pin, Policy, load_policy
 from results.verdicts import next_step
 
 WriteLog = Callable[..., Path]
@@ -80,8 +80,15 @@ def test_prompts_that_changed_under_one_id_are_not_paired(write_log: WriteLog) -
     assert any("2 canaries left out" in note for note in result.notes)
 
 
+def test_suites_that_hardly_share_a_canary_are_not_compared(write_log: WriteLog) -> None:
+    write_log("baseline", canaries=12)
+    path = write_log("run2", canaries=25, facts=DIFFERENT["suite"])
+    result = gate_logs(*read_logs((path.parent,), ("baseline", "run2")), POLICY, allowed=("suite",))
+    assert result.problems == ("only 12 of 25 canaries asked both the same prompt",)
+
+
 def _pinned(identity: str) -> Policy:
-    return POLICY.model_copy(update={"baseline_identity": identity})
+    return POLICY.model_copy(update={"baseline": Pin(identity=identity)})
 
 
 def test_another_baseline_than_the_pinned_one_is_an_error(write_log: WriteLog) -> None:
@@ -112,17 +119,6 @@ def test_a_hard_fault_is_quoted_in_table_junit_and_summary(
     assert "\\<b\\>she" in summary and "I \\| for years" in summary
 
 
-def test_a_second_gate_adds_to_the_summary(
-    write_log: WriteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    page = tmp_path / "summary.md"
-    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
-    logs = _pair(write_log)
-    for _ in range(2):
-        CliRunner().invoke(command, ["--baseline", "baseline", "--candidate", "run2", "--logs", str(logs)])
-    assert page.read_text().count("### Voice gate") == 2
-
-
 def test_inconclusive_gives_the_command_that_would_settle_it(write_log: WriteLog) -> None:
     write_log("baseline", facts={"suite": "mine"})
     logs = write_log("run2", facts={"suite": "mine"}).parent
@@ -135,8 +131,8 @@ def test_inconclusive_gives_the_command_that_would_settle_it(write_log: WriteLog
 @pytest.mark.parametrize(
     ("section", "expected"),
     [
-        ('[baseline]\nidentity = "xyz"', "12 to 64 hex digits"),
-        ("[baseline]\nname = 1", "unknown key"),
+        ('[baseline]\nidentity = "xyz"', "baseline.identity: 'xyz' won't do"),
+        ("[baseline]\nname = 1", "baseline.identity: missing key"),
         ("[baselines]\n", "unknown section"),
     ],
 )

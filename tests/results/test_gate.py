@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from benchmarks.gate import LOSSES
-from results.comparison import DimensionVerdict, apply_holm, faults_p, hard_verdict, soft_verdict
-from results.gate import gate, gate_logs
+from results.comparison import DimensionVerdict, apply_holm, hard_verdict, soft_verdict
+from results.gate import gate, gate_logs, gate_scores
 from results.logs import read_logs
+from results.paired import Pair
 from results.policy import Policy, load_policy
 from results.statistics import (
     canaries_needed,
@@ -154,7 +155,8 @@ def test_more_takes_of_the_same_run_are_no_regression(simulate: Simulate) -> Non
     for _ in range(tables):
         before, after = (rng.random((40, 1)) < 0.1).astype(float), (rng.random((40, 3)) < 0.1).astype(float)
         rows = simulate({"a": {"memorization": before}, "b": {"memorization": after}})
-        blocked += faults_p(rows[rows["run"] == "a"], rows[rows["run"] == "b"], 0.5) <= 0.05
+        sides = (rows[rows["run"] == run] for run in ("a", "b"))
+        blocked += Pair.of("memorization", _only("memorization"), *sides).faults_p <= 0.05
     assert blocked <= 6
 
 
@@ -591,6 +593,16 @@ def test_a_margin_may_be_a_share_of_floor_to_ceiling(simulate: Simulate) -> None
     narrow = gate(table, "a", "b", policy, ceilings={"compression": 0.5})
     assert (narrow.dimensions[0].margin, narrow.overall) == (pytest.approx(0.05), "REGRESSED")
     assert gate(table, "a", "b", policy).exit_code == 3
+
+
+def test_a_tables_rows_of_the_writer_are_the_ceiling(simulate: Simulate) -> None:
+    rule = SHIPPED.dimensions["compression"].model_copy(update={"margin": "25 %"})
+    policy = SMALL.model_copy(update={"dimensions": {"compression": rule}})
+    arms = {"a": 0.3, "b": 0.29, "writer": 0.7}
+    table = simulate({run: {"compression": np.full((60, 1), level)} for run, level in arms.items()})
+    assert gate_scores(table, "a", "b", policy).dimensions[0].margin == pytest.approx(0.1)
+    without = gate_scores(table[table["run"] != "writer"], "a", "b", policy)
+    assert without.exit_code == 3 and "rows of run 'writer'" in without.problems[0]
 
 
 def test_a_margin_wider_than_all_that_can_be_lost_is_named(simulate: Simulate) -> None:

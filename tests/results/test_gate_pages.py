@@ -11,7 +11,6 @@ from results.gate_pages import (
     gate_markdown,
     next_command,
     write_junit,
-    write_markdown,
     write_step_summary,
 )
 from results.verdicts import Overall
@@ -50,8 +49,14 @@ def test_a_models_text_adds_no_markup_to_the_comment(text: str) -> None:
     assert _structure(gate_markdown(made_result(text=text))) == _structure(gate_markdown(made_result()))
 
 
-@pytest.mark.parametrize("call", ["@somebody", "see #12", "GH-7", "fixes !3", "owner/repo#5"])
-def test_a_models_text_calls_nobody_and_no_issue(call: str) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        *("@somebody", "see #12", "GH-7", "fixes !3", "owner/repo#5"),
+        *("https://evil.example/x", "HTTP://evil.example", "www.evil.example"),
+    ],
+)
+def test_a_models_text_calls_nobody_and_no_issue_and_is_no_link(call: str) -> None:
     assert call not in gate_markdown(made_result(text=call))
 
 
@@ -151,17 +156,12 @@ def test_an_error_is_a_case_of_its_own_in_junit(tmp_path: Path) -> None:
     assert suite.get("errors") == suite.get("tests") == "1"
 
 
-def test_a_second_gate_adds_to_the_step_summary_and_replaces_the_comment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    summary, comment = tmp_path / "summary.md", tmp_path / "gate.md"
+def test_a_second_gate_adds_to_the_step_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = tmp_path / "summary.md"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     for _ in range(2):
         write_step_summary(made_result())
-        write_markdown(made_result(), comment)
     assert summary.read_text().count("### Voice gate") == 2
-    assert comment.read_text().count("### Voice gate") == 1
-    assert [path.name for path in sorted(tmp_path.iterdir())] == ["gate.md", "summary.md"]
 
 
 def test_a_step_summary_that_can_not_be_written_names_its_variable(

@@ -85,7 +85,7 @@ def test_a_draft_or_an_empty_label_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("form", "problem"),
     [
-        (("id,score", "{n},{a}"), "no export that is known, by its columns: id, score"),
+        (("id,score", "{n},{a},more"), "no export that is known, by its columns: id, score"),
         ((ARGILLA[0].replace("humor", "fun"), ARGILLA[1]), "name the question with --question"),
         ((LABEL_STUDIO[0], LABEL_STUDIO[1].replace("{b}", "so so")), "label 'so so' is no number"),
         (SCORES, "no text of 't0'; give the export of the traces"),

@@ -1,6 +1,8 @@
 """Sessions of labels: who gets which texts in which order, what is kept, and what is told of it."""
 
 import csv
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +84,21 @@ def test_a_label_is_kept_taken_back_and_survives_half_a_line(tmp_path: Path) -> 
     with RatingFile(path, "ann") as file:
         file.add(two, 2, True)
         assert file.ratings() == [Rating(one, "ann", 4), Rating(two, "ann", 2, again=True)]
+
+
+def test_on_a_full_disk_the_file_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, (one, two, *_) = rating_path(tmp_path, "humor", "ann"), items(3).values()
+
+    def full(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with RatingFile(path, "ann") as file:
+        file.add(one, 3, False)
+        with monkeypatch.context() as patched, pytest.raises(TimbreError, match="No space left"):
+            patched.setattr(os, "fsync", full)
+            file.add(two, 1, False)
+        file.add(two, 2, False)
+    assert [r.value for r in read_ratings(path, "ann")] == [3, 2]
 
 
 def test_two_processes_dont_rate_under_one_name(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_the_shipped_policy_covers_every_judged_dimension() -> None:
         (GATE + HUMOR + 'optional = "yes"\n', "dimensions.humor.optional: 'yes' won't do"),
         (GATE + HUMOR.replace("humor", "humour"), "dimensions.humour: unknown dimension"),
         (GATE + HUMOR.replace("humor", "words"), "dimensions.words: is a reported figure"),
-        (GATE + 'allow = [["decoding"]]\n' + HUMOR, "gate.allow: out of range"),
+        (GATE + 'allow = [["decoding"]]\n' + HUMOR, "gate.allow.0: ['decoding'] won't do"),
         (GATE.replace("8", "1") + HUMOR, "gate.min_canaries: 1 won't do"),
         (GATE + "extra = 1\n" + HUMOR, "gate.extra: unknown key"),
         (GATE + HUMOR + "needs_licence = true\n", "dimensions.humor.needs_licence: unknown key"),

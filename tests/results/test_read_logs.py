@@ -10,6 +10,7 @@ from results.gate import gate_logs
 from results.logs import read_logs
 from results.policy import load_policy
 from results.table import COLUMNS, score_table
+from tests.made_run import made_identity
 from timbre.errors import TimbreError
 
 WriteLog = Callable[..., Path]
@@ -66,6 +67,15 @@ def test_scores_say_who_judged_them_last(write_log: WriteLog) -> None:
     half = write_log("run3", canaries=2, score_metadata=_judged("openai/gpt-5", None))
     with pytest.raises(TimbreError, match="not all judged by the same judges"):
         read_logs([half])
+
+
+def test_a_clock_that_was_set_back_does_not_bring_an_older_training_back(
+    write_log: WriteLog, write_run: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_RUNS", str(write_run("run2", [(3.0, 3.4)])))
+    write_log("run2", identity="b" * 64, created="2026-03-02T10:00:00+00:00")
+    now = write_log("run2", created="2026-03-01T10:00:00+00:00")
+    assert read_logs([now.parent], ["run2"])[0].identity == made_identity("run2")
 
 
 def test_a_retrained_run_whose_eval_failed_is_not_taken_for_its_older_self(write_log: WriteLog) -> None:
@@ -181,3 +191,16 @@ def test_a_sample_that_failed_is_read_as_no_answer(write_log: WriteLog) -> None:
     failed = next(s for s in log.samples if (s.canary, s.epoch) == ("c02", 1))
     assert {j.value for j in failed.judgements.values()} == {None}
     assert failed.judgements["compression"].unscored == "the sample failed: no answer"
+
+
+def test_a_number_of_thousands_of_digits_in_a_json_log_is_an_unreadable_log(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"version": 2, "status": ' + "9" * 5000 + "}")
+    with pytest.raises(TimbreError, match=r"x\.json: unreadable log"):
+        read_logs([path])
+
+
+def test_a_record_of_another_shape_in_a_log_names_the_log(write_log: WriteLog) -> None:
+    path = write_log("run2", scores=lambda c, e: {"humor": {"value": 0.5, "evidence": [{"quote": "x"}]}})
+    with pytest.raises(TimbreError, match=r"\.eval: a record in the log has another shape"):
+        read_logs([path])

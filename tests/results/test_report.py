@@ -91,6 +91,19 @@ def test_runs_that_cant_be_compared_have_a_card_that_says_why(write_log: WriteLo
     assert card and "<p>run2 is not scored on integrity" in card[1]
 
 
+def test_the_card_of_a_worse_run_leads_to_the_canary_that_lost_most(
+    write_log: WriteLog, tmp_path: Path
+) -> None:
+    write_log("baseline")
+    loss = {c: {"specificity": 0.3 - c / 100} for c in range(12)}
+    logs = write_log("run2", scores=lambda c, e: loss[c]).parent
+    out = tmp_path / "report.html"
+    done = CliRunner().invoke(report, ["--logs", str(logs), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    card = re.search('<article class="card REGRESSED">(.*?)</article>', out.read_text(), re.DOTALL)
+    assert card and 'read <a href="#canary-c11">c11</a>, which lost most (specificity)' in card[1]
+
+
 def test_a_run_is_held_against_its_parent_with_the_same_plot(page: str) -> None:
     part = page[page.index("run2 against its parent run1") :]
     assert "<title>run2, voice_match: -0.50 [-0.50, -0.50]</title>" in part
@@ -207,6 +220,6 @@ def test_means_stand_between_the_floor_and_the_writers() -> None:
 
 @pytest.mark.parametrize("losses", [[], [(3.0, None)], [(3.0, 3.0), (3.0, 3.0)], [(3.0, 3.5), (2.0, 3.4)]])
 def test_any_losses_can_be_drawn(losses: list[tuple[float, float | None]]) -> None:
-    svg = loss_curves([made_run("run1", list(losses))])
+    svg = loss_curves([(1, made_run("run1", list(losses)))])
     assert svg.count("<title>run1, ") == sum(v is not None for pair in losses for v in pair)
     assert "nan" not in svg

@@ -61,14 +61,6 @@ def test_below_30_canaries_the_interval_widens_rather_than_cover_less(n: int, sh
     assert _coverage(columns, 0.0) >= 0.93 - SLACK
 
 
-def test_the_interval_of_twelve_canaries_is_wider_than_a_plain_bootstrap_and_covers() -> None:
-    columns = np.random.default_rng(2).normal(0, 0.2, (12, 600))
-    assert _coverage(columns, 0.0) >= 0.92
-    _, low, high = mean_intervals(columns)
-    t = stats.t.ppf(0.975, 11) * columns.std(axis=0, ddof=1) / math.sqrt(12)
-    assert np.mean(high - low) == pytest.approx(np.mean(2 * t), rel=0.05)
-
-
 @settings(max_examples=25, deadline=None)
 @given(scores, st.data())
 def test_making_one_score_worse_never_raises_an_end_of_the_interval(

@@ -58,6 +58,24 @@ def test_a_run_is_not_served_on_a_base_whose_files_have_changed(
         base_of(run)
 
 
+def test_a_run_is_asked_on_the_commit_of_its_base_that_it_was_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_MODELS", str(tmp_path / "models"))
+    commit, asked = "c" * 40, []
+    _folder(tmp_path / commit, config="{}")
+
+    def from_hub(name: str, revision: str | None) -> Path:
+        asked.append((name, revision))
+        return tmp_path / commit
+
+    monkeypatch.setattr("training.base._from_hub", from_hub)
+    base = resolve_base("me/tiny")
+    run = Run(name="mine", path=tmp_path, identity="a", base="me/tiny", base_sha256=base.sha256)
+    base_of(run.model_copy(update={"base_revision": base.revision}))
+    assert asked == [("me/tiny", None), ("me/tiny", commit)]
+
+
 def _folder(path: Path, *, config: str, template: str = "{{ messages }}", inside: bool = False) -> Path:
     """A base's files, its template in a file of its own or inside tokenizer_config.json."""
     path.mkdir()

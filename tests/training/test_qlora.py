@@ -213,3 +213,10 @@ def test_a_base_without_a_chat_template_is_refused_and_taken_with_one(
     run = qlora.train_voice(config, "templated")
     template.unlink()
     assert load_config(run.path / "config.toml").template() == wanted
+
+
+@pytest.mark.parametrize("given", ["abc", "0", "-2", "1.5"])
+def test_a_number_of_threads_that_is_none_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIMBRE_THREADS", given)
+    with pytest.raises(TimbreError, match="TIMBRE_THREADS"):
+        devices.use_threads()

@@ -145,3 +145,17 @@ def test_a_full_disk_is_one_line_and_the_half_written_checkpoint_is_passed_over(
     assert resumed.returncode == 0, resumed.stderr
     assert "nothing to resume" in resumed.stderr
     assert not [*(workspace.home / "runs" / "full").glob("checkpoint-*")]
+
+
+def test_kill_9_at_random_moments_leaves_nothing_half_written(workspace: Workspace) -> None:
+    """A slice of the benchmark's fifty: training, conversion to nf4, export and gate."""
+    environment = {**workspace.environment(), "PYTHONPATH": str(CHECKOUT)}
+    done = subprocess.run(
+        [sys.executable, str(CHECKOUT / "benchmarks" / "kills.py"), "4", "--seed", "2"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1])["kills"] == 4

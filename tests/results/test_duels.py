@@ -9,8 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 from judges.pairwise import Duel, Outcome
-from results.bradley_terry import order_effect, standings
-from results.duels import tabulate
+from results.duels import order_effect, standings, tabulate
 
 Winner = Literal["first", "second", "tie"]
 

@@ -1,0 +1,148 @@
+"""An eval whose server is killed goes on or ends with one error, and no sample is lost or scored twice."""
+
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from inspect_ai import eval as inspect_eval
+from inspect_ai import eval_retry
+from inspect_ai.log import EvalLog, read_eval_log
+from tenacity import wait_none
+
+from evals import vllm_command
+from evals.provider import VoiceAPI
+from evals.server_record import living, running
+from evals.voice import MAX_RETRIES
+from tests.evals.conftest import RunningStandIn
+from timbre.paths import CHECKOUT
+
+SAMPLES = 8
+DYING = [sys.executable, "-c", "raise SystemExit('no room for the weights')"]
+
+
+@pytest.fixture
+def evaluate(
+    own_servers: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Callable[[], object]], EvalLog]:
+    """Asks the baseline of a stand-in server, and does something while the first answers are awaited."""
+    monkeypatch.chdir(CHECKOUT)
+    command = vllm_command.command
+    monkeypatch.setattr(vllm_command, "command", lambda *given: [*command(*given), "--seconds", "0.3"])
+
+    def run(during: Callable[[], object]) -> EvalLog:
+        over = threading.Event()
+
+        def wait() -> None:
+            with httpx.Client(verify=False, trust_env=False) as client:
+                while not over.wait(0.1):
+                    for _, record in running():
+                        with suppress(httpx.HTTPError):
+                            if len(client.get(f"http://127.0.0.1:{record.port}/requests").json()) >= 3:
+                                return during()
+            return None
+
+        watcher = threading.Thread(target=wait, daemon=True)
+        watcher.start()
+        [log] = inspect_eval(
+            "benchmarks/serving.py@plain",
+            model="baseline",
+            limit=SAMPLES,
+            epochs=1,
+            max_connections=2,
+            max_retries=1,
+            display="none",
+            log_dir=str(tmp_path / "logs"),
+        )
+        over.set()
+        watcher.join()
+        return read_eval_log(log.location)
+
+    return run
+
+
+def family() -> Sequence[psutil.Process]:
+    """Keeper, API process and engine of the server that runs."""
+    [(folder, _)] = running()
+    record = living(folder)
+    assert record is not None
+    keeper = psutil.Process(record.pid)
+    return [keeper, *keeper.children(recursive=True)]
+
+
+def answered(log: EvalLog) -> Counter[str]:
+    return Counter(str(sample.id) for sample in log.samples or [] if sample.scores)
+
+
+@pytest.mark.parametrize("killed", [0, 1], ids=["keeper", "API process"])
+def test_an_eval_goes_on_with_a_new_server(
+    evaluate: Callable[[Callable[[], object]], EvalLog], killed: int
+) -> None:
+    before: list[psutil.Process] = []
+
+    def kill() -> None:
+        before.extend(family())
+        before[killed].send_signal(signal.SIGKILL)
+
+    log = evaluate(kill)
+    assert log.error is None, log.error.traceback
+    assert log.status == "success" and list(answered(log).values()) == [1] * SAMPLES
+    assert psutil.wait_procs(before, timeout=20)[1] == [] and len(running()) == 1
+
+
+def test_an_eval_whose_server_does_not_start_again_ends_with_its_log_and_eval_retry_completes_it(
+    evaluate: Callable[[Callable[[], object]], EvalLog], tmp_path: Path
+) -> None:
+    with pytest.MonkeyPatch.context() as broken:
+
+        def kill() -> None:
+            broken.setattr(vllm_command, "command", lambda *given: DYING)
+            family()[1].send_signal(signal.SIGKILL)
+
+        log = evaluate(kill)
+    assert log.status == "error" and log.error is not None
+    assert "died while starting" in log.error.message and "no room for the weights" in log.error.message
+    assert running() == []
+    [again] = eval_retry(log, display="none", log_dir=str(tmp_path / "again"))
+    done = read_eval_log(again.location)
+    assert done.status == "success" and list(answered(done).values()) == [1] * SAMPLES
+    kept = {sample.uuid for sample in log.samples or [] if sample.scores}
+    assert kept <= {sample.uuid for sample in done.samples or []}
+
+
+def test_stopping_the_server_under_an_eval_has_it_started_anew(
+    evaluate: Callable[[Callable[[], object]], EvalLog],
+) -> None:
+    from click.testing import CliRunner
+
+    from evals.command import serve
+
+    log = evaluate(lambda: CliRunner().invoke(serve, ["--stop"], catch_exceptions=False))
+    assert log.status == "success" and list(answered(log).values()) == [1] * SAMPLES
+
+
+def test_every_answer_of_a_server_that_fails_now_and_then_is_there_once(
+    stand_in: RunningStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slice of ``benchmarks/load.py``, with more faults: two in five."""
+    vars(stand_in.app.arguments).update(errors=0.2, resets=0.1, garbage=0.1)
+    monkeypatch.setattr(VoiceAPI, "retry_wait", lambda self: wait_none())
+    monkeypatch.chdir(CHECKOUT)
+    [log] = inspect_eval(
+        "benchmarks/serving.py@plain",
+        model="baseline",
+        limit=40,
+        epochs=1,
+        max_retries=MAX_RETRIES,
+        display="none",
+        log_dir=str(tmp_path / "logs"),
+    )
+    assert log.status == "success", log.error
+    assert list(answered(read_eval_log(log.location)).values()) == [1] * 40
+    assert len(stand_in.bodies) > 40
