@@ -20,11 +20,17 @@ QUOTES = 2
 
 _LONGEST_QUOTE = 240
 _FIRST_KINDS = ("loop", "echo", "cut_off", "same as the baseline", "same_text")
-_KIND_WORDS = {"loop": "repetition", "echo": "echo of the prompt", "cut_off": "end in mid-sentence"}
+_KIND_WORDS = {
+    "loop": "repetition",
+    "echo": "echo of the prompt",
+    "cut_off": "end in mid-sentence",
+    "repeated": "a reply given before",
+}
 _CLAUSES = {
     "repetition": "repeat themselves",
     "echo of the prompt": "echo the prompt",
     "end in mid-sentence": "end in mid-sentence",
+    "a reply given before": "give a reply twice",
     "same as the baseline": "are the baseline's, word for word",
 }
 
