@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,23 +18,23 @@ from timbre.files import write_whole
 OLD = "what stood there before"
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """No file can grow beyond a page, as on a disk without room."""
+    """No file of this process can grow beyond a page, as on a disk without room; pytest's own output neither."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_page_on_a_full_disk_keeps_what_it_had_and_leaves_nothing_else(
-    tmp_path: Path, full_disk: None
-) -> None:
+def test_a_page_on_a_full_disk_keeps_what_it_had_and_leaves_nothing_else(tmp_path: Path) -> None:
     page = tmp_path / "LOG.md"
     page.write_text(OLD)
-    with pytest.raises(TimbreError, match=r"LOG\.md: can't be written"):
+    with full_disk(), pytest.raises(TimbreError, match=r"LOG\.md: can't be written"):
         write_whole(page, "a sentence. " * 1000)
     assert page.read_text() == OLD and [*tmp_path.iterdir()] == [page]
 
