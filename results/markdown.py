@@ -11,7 +11,7 @@ _SPECIAL = re.compile(
     r"""[\\`*<>|~$]               # code, emphasis, HTML, table cells, strikethrough, mathematics
     | (?<![^\W_])_ | _(?![^\W_])  # emphasis too, but not inside a word
     | &(?=[#\w]+;)                # a character reference
-    | \](?=[(\[:])                # a link, an image or a definition
+    | \](?=[(\[])                 # a link or an image
     | (?<=:)/(?=/) | (?<=www)\.   # a bare address, which forges turn into a link""",
     re.VERBOSE | re.IGNORECASE,
 )
