@@ -9,7 +9,6 @@ of all its answers, failed ones too, at 64 at once. Prints a JSON line; exits 1 
 import argparse
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -45,21 +44,16 @@ def write_suite(path: Path, canaries: int) -> Path:
 
 def main() -> None:
     """Evaluate the baseline against the failing server."""
+    from stand_in import running
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--canaries", type=int, default=2000)
     parser.add_argument("--takes", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0, help="that the server takes for an answer")
     given = parser.parse_args()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    script = [sys.executable, str(CHECKOUT / "benchmarks" / "stand_in.py"), str(port), "--model", EMBEDDED]
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "TIMBRE_VLLM_URL": f"http://127.0.0.1:{port}"}
-    server = subprocess.Popen([*script, "--seconds", str(given.seconds), *FAULTS], env=environment)
     began, resident = time.monotonic(), []
-    try:
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            time.sleep(0.2)
+    with running("--model", EMBEDDED, "--seconds", str(given.seconds), *FAULTS) as url:
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "TIMBRE_VLLM_URL": url}
         with tempfile.TemporaryDirectory() as folder:
             suite = write_suite(Path(folder) / "suite.yaml", given.canaries)
             command = [
@@ -87,9 +81,7 @@ def main() -> None:
                 time.sleep(2)
             wall_s = time.monotonic() - began
             [log] = [read_eval_log(info) for info in list_eval_logs(folder)]
-        asked = httpx.get(f"http://127.0.0.1:{port}/requests", trust_env=False).json()
-    finally:
-        server.terminate()
+        asked = httpx.get(f"{url}/requests", trust_env=False).json()
     own_s = len(asked) * given.seconds / CPU_IN_FLIGHT
     counts = Counter((sample.id, sample.epoch) for sample in log.samples or [] if sample.scores)
     lost = given.canaries * given.takes - len(counts)

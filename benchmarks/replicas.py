@@ -10,11 +10,9 @@ an answer takes of Inspect's one event loop is its ceiling, wherever the replica
 
 import argparse
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from datetime import datetime
 from pathlib import Path
 
@@ -67,6 +65,8 @@ def evaluated(url: str, in_flight: int, samples: int) -> tuple[float, float]:
 
 def main() -> None:
     """A line for each number of replicas, and the ceiling."""
+    from stand_in import running
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--waves", type=int, default=5, help="questions that a slot gets")
     parser.add_argument("--slots", type=int, default=8, help="questions that a replica answers at once")
@@ -76,19 +76,9 @@ def main() -> None:
     spent: list[tuple[int, float]] = []
     for replicas in REPLICAS:
         slots = arguments.slots * replicas
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        script = [sys.executable, str(CHECKOUT / "benchmarks" / "stand_in.py"), str(port)]
         options = ("--model", EMBEDDED, "--seconds", str(latency), "--slots", str(slots))
-        server = subprocess.Popen([*script, *options], env={**os.environ, "PYTHONPATH": str(CHECKOUT)})
-        try:
-            while socket.socket().connect_ex(("127.0.0.1", port)):
-                time.sleep(0.2)
-            url = f"http://127.0.0.1:{port}"
+        with running(*options) as url:
             seconds, cpu = evaluated(url, slots, slots * waves)
-        finally:
-            server.terminate()
         spent.append((slots * waves, cpu))
         rate, linear = slots * waves / seconds, slots / latency
         print(

@@ -8,7 +8,6 @@ those of ``inspect eval`` beyond the same command with one canary, so start-up (
 
 import argparse
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -51,29 +50,20 @@ def seconds(task_file: str, url: str, logs: str, *arguments: str) -> float:
 
 def main() -> None:
     """Alternate, print every figure, the medians and their ratio."""
+    from stand_in import running
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     rounds = parser.parse_args().rounds
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    script = [sys.executable, str(CHECKOUT / "benchmarks" / "stand_in.py"), str(port), "--model", EMBEDDED]
-    server = subprocess.Popen(script, env={**os.environ, "PYTHONPATH": str(CHECKOUT)})
-    url = f"http://127.0.0.1:{port}"
     found: dict[str, list[float]] = {name: [] for name in TASKS}
-    try:
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            time.sleep(0.2)
-        with tempfile.TemporaryDirectory() as logs:
-            for _ in range(rounds):
-                for name, file in TASKS.items():
-                    suite = ("-T", "suite=full") if name == "voice" else ()
-                    short = seconds(file, url, logs, *suite, "--limit", "1", "--epochs", "1")
-                    whole = seconds(file, url, logs, *suite)
-                    found[name].append(whole - short)
-                    print(f"{name}: start-up {short:.1f} s, the suite {whole - short:.1f} s more", flush=True)
-    finally:
-        server.terminate()
+    with running("--model", EMBEDDED) as url, tempfile.TemporaryDirectory() as logs:
+        for _ in range(rounds):
+            for name, file in TASKS.items():
+                suite = ("-T", "suite=full") if name == "voice" else ()
+                short = seconds(file, url, logs, *suite, "--limit", "1", "--epochs", "1")
+                whole = seconds(file, url, logs, *suite)
+                found[name].append(whole - short)
+                print(f"{name}: start-up {short:.1f} s, the suite {whole - short:.1f} s more", flush=True)
     medians = {name: statistics.median(times) for name, times in found.items()}
     print(", ".join(f"{name} {median:.1f} s" for name, median in medians.items()), "(medians)")
     print(f"ratio {medians['voice'] / medians['plain']:.2f}")

@@ -13,6 +13,12 @@ import json
 import os
 import random
 import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +29,24 @@ from evals.vllm_main import die_with_parent
 SENTENCES = Path(__file__).parent.parent / "training" / "data" / "voice.jsonl"
 RESET = 0
 Scope = dict[str, Any]
+
+
+@contextmanager
+def running(*options: str) -> Iterator[str]:
+    """The address of a stand-in that answers, started with these options and ended with the block."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    root = Path(__file__).parent.parent
+    server = subprocess.Popen(
+        [sys.executable, __file__, str(port), *options], env={**os.environ, "PYTHONPATH": str(root)}
+    )
+    try:
+        while socket.socket().connect_ex(("127.0.0.1", port)):
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
 
 
 class StandIn:

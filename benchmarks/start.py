@@ -10,7 +10,6 @@ the moment the server has the request; on a busy machine it is the figure to go 
 import argparse
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -71,37 +70,27 @@ def whole(*arguments: str) -> tuple[float, float]:
 
 def main() -> None:
     """Alternate and print medians."""
+    from stand_in import running
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    script = [sys.executable, str(CHECKOUT / "benchmarks" / "stand_in.py"), str(port), "--model", EMBEDDED]
-    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "TIMBRE_VLLM_URL": url}
-    environment |= {"LOCAL_BASE_URL": f"{url}/v1", "LOCAL_API_KEY": "none"}
-    server = subprocess.Popen(script, env=environment)
     found: dict[str, list[tuple[float, float]]] = {}
-    try:
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            time.sleep(0.2)
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "trivial.py").write_text(TRIVIAL)
-            environment["INSPECT_LOG_DIR"] = folder
-            plain = (Path(folder), environment, "trivial.py", "--model", f"openai-api/local/{EMBEDDED}")
-            voice = (CHECKOUT, environment, "evals/voice.py", "--model", "baseline")
-            for _ in range(rounds):
-                for name, figures in {
-                    "python": whole("-c", "pass"),
-                    "timbre --help": whole("-m", "timbre", "--help"),
-                    "trivial task": to_first_request(url, *plain),
-                    "voice task": to_first_request(url, *voice),
-                }.items():
-                    found.setdefault(name, []).append(figures)
-                    print(f"{name}: {figures[0]:.2f} s, {figures[1]:.2f} s of CPU", flush=True)
-    finally:
-        server.terminate()
+    with running("--model", EMBEDDED) as url, tempfile.TemporaryDirectory() as folder:
+        Path(folder, "trivial.py").write_text(TRIVIAL)
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "TIMBRE_VLLM_URL": url}
+        environment |= {"LOCAL_BASE_URL": f"{url}/v1", "LOCAL_API_KEY": "none", "INSPECT_LOG_DIR": folder}
+        plain = (Path(folder), environment, "trivial.py", "--model", f"openai-api/local/{EMBEDDED}")
+        voice = (CHECKOUT, environment, "evals/voice.py", "--model", "baseline")
+        for _ in range(rounds):
+            for name, figures in {
+                "python": whole("-c", "pass"),
+                "timbre --help": whole("-m", "timbre", "--help"),
+                "trivial task": to_first_request(url, *plain),
+                "voice task": to_first_request(url, *voice),
+            }.items():
+                found.setdefault(name, []).append(figures)
+                print(f"{name}: {figures[0]:.2f} s, {figures[1]:.2f} s of CPU", flush=True)
     for kind, at in (("wall", 0), ("CPU", 1)):
         medians = {name: statistics.median(f[at] for f in figures) for name, figures in found.items()}
         print(

@@ -18,6 +18,7 @@ import click
 
 from judges.types import DIMENSIONS, Answer, Judgement
 from timbre.errors import TimbreError
+from timbre.files import read_bytes
 from timbre.paths import DEFAULT_FLOOR, DEFAULT_VOICE
 
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -93,12 +94,7 @@ def _topics(prompts: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _read(file: str) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise TimbreError(f"can't read it ({error.strerror})", where=file, do="check the path") from error
+    return sys.stdin.buffer.read() if file == "-" else read_bytes(Path(file))
 
 
 def read_answers(data: bytes, name: str, prompt: str = "") -> list[Answer]:

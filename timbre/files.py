@@ -1,4 +1,4 @@
-"""The one way to write a file, and what to say where none can be written."""
+"""The one way to write a text file and to decode a user's, and what to say where that can't be done."""
 
 import errno
 import os
@@ -36,6 +36,32 @@ def write_whole(path: Path, text: str) -> None:
         raise TimbreError(
             f"can't be written ({error.strerror})", where=str(path), do="make room, or choose another place"
         ) from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file that a user named.
+
+    Raises:
+        TimbreError: it can't be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TimbreError(
+            f"can't read it ({error.strerror})", where=str(path), do="check the path"
+        ) from error
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """The text of that content; a byte order mark is left out.
+
+    Raises:
+        TimbreError: it is not UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TimbreError("not UTF-8", where=str(path), do="save the file as UTF-8") from error
 
 
 def is_full_disk(error: BaseException) -> bool:

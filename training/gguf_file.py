@@ -47,7 +47,8 @@ def write_gguf(folder: Path, target: Path, name: str) -> None:
     rope = config.get("rope_parameters") or {}
     if kind not in SHAPES or rope.get("rope_type", "default") != "default":
         raise _unsupported(f"a {kind!r} with rope {rope.get('rope_type', 'default')!r}", folder)
-    split = _split(folder)
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    split = _split(tokenizer, folder)
     shape = gguf.MODEL_ARCH[SHAPES[kind]]
     heads = config["num_attention_heads"]
     groups = config.get("num_key_value_heads", heads)
@@ -70,7 +71,7 @@ def write_gguf(folder: Path, target: Path, name: str) -> None:
             stored, gguf.LlamaFileType.ALL_F32
         )
     )
-    _add_tokenizer(writer, folder, split, config["vocab_size"])
+    _add_tokenizer(writer, folder, tokenizer, split, config["vocab_size"])
     names = gguf.get_tensor_name_map(shape, config["num_hidden_layers"])
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, framework="pt") as tensors:
@@ -79,10 +80,9 @@ def write_gguf(folder: Path, target: Path, name: str) -> None:
                 place = names.get_name(key, try_suffixes=(".weight", ".bias"))
                 if place is None:
                     raise _unsupported(f"a model with a tensor {key!r}", folder)
-                if shape is gguf.MODEL_ARCH.LLAMA and ".attn_q." in place:
-                    tensor = _interleaved(tensor, heads)
-                if shape is gguf.MODEL_ARCH.LLAMA and ".attn_k." in place:
-                    tensor = _interleaved(tensor, groups)
+                rotated = {"attn_q": heads, "attn_k": groups}.get(place.split(".")[-2])
+                if shape is gguf.MODEL_ARCH.LLAMA and rotated:
+                    tensor = _interleaved(tensor, rotated)
                 if tensor.ndim == 1 or stored == "float32":  # llama.cpp adds and scales in float32
                     writer.add_tensor(place, tensor.float().numpy())
                 elif stored == "float16":
@@ -96,10 +96,9 @@ def write_gguf(folder: Path, target: Path, name: str) -> None:
     writer.close()
 
 
-def _add_tokenizer(writer: Any, folder: Path, split: str, size: int) -> None:
+def _add_tokenizer(writer: Any, folder: Path, table: Any, split: str, size: int) -> None:
     import gguf
 
-    table = _tokenizer(folder)
     pieces = {index: (text, gguf.TokenType.NORMAL) for text, index in table["model"]["vocab"].items()}
     for token in table["added_tokens"]:
         kind = gguf.TokenType.CONTROL if token["special"] else gguf.TokenType.USER_DEFINED
@@ -118,13 +117,8 @@ def _add_tokenizer(writer: Any, folder: Path, split: str, size: int) -> None:
     writer.add_add_bos_token(False)  # the chat template writes it where the model wants it
 
 
-def _tokenizer(folder: Path) -> Any:
-    return json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
-
-
-def _split(folder: Path) -> str:
-    """llama.cpp's name of how the tokenizer cuts a text."""
-    table = _tokenizer(folder)
+def _split(table: Any, folder: Path) -> str:
+    """llama.cpp's name of how the tokenizer (tokenizer.json's content) cuts a text."""
     before = table["pre_tokenizer"] or {}
     steps = before.get("pretokenizers", [before])
     cuts = tuple(

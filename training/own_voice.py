@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from timbre.errors import TimbreError
+from timbre.files import write_whole
 from timbre.paths import DEFAULT_VOICE, home
 from training.pairs import DEFAULT_TIER, load_pairs
 from training.runs import Run
@@ -56,12 +56,9 @@ def _kept(run: Run) -> Path:
         )
         for pair in run.pairs
     ]
-    content = "".join(f"{line}\n" for line in lines).encode()
+    content = "".join(f"{line}\n" for line in lines)
     stem = Path(run.data.file.partition("@")[0]).stem or run.name
-    path = _folder() / hashlib.sha256(content).hexdigest()[:12] / f"{stem}.jsonl"
+    path = _folder() / hashlib.sha256(content.encode()).hexdigest()[:12] / f"{stem}.jsonl"
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{os.getpid()}.{path.name}")
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
+        write_whole(path, content)
     return path

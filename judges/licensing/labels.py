@@ -16,6 +16,7 @@ from judges.licensing.agreement import Array, Mask
 from judges.text import is_blank
 from judges.types import Answer
 from timbre.errors import TimbreError
+from timbre.files import decoded, read_bytes
 
 COLUMNS = ("id", "prompt", "text", "label")
 OPTIONAL = ("subjects", "first_person_licensed", "target_words", "other_text")  # never a rater's
@@ -69,15 +70,8 @@ def read_labels(
     Raises:
         TimbreError: With the file and, where there is one, the line that is wrong.
     """
-    try:
-        data = path.read_bytes()
-        rows = _table(data.decode("utf-8-sig"), str(path))
-    except OSError as error:
-        raise TimbreError(
-            f"can't read it ({error.strerror})", where=str(path), do="check the path"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise TimbreError("not UTF-8", where=str(path), do="save the file as UTF-8") from error
+    data = read_bytes(path)
+    rows = _table(decoded(data, path), str(path))
     refuse = partial(_refuse, str(path))
     ids = rows["id"].str.strip()
     refuse(ids, ids == "", "is empty", "name the row")

@@ -21,6 +21,7 @@ from results.labelling.ratings import Rating, RatingFile, rating_path, ratings_o
 from results.logs import SCORER
 from results.records import RunLog
 from timbre.errors import TimbreError
+from timbre.files import decoded, read_bytes
 
 PROMPTS = ("prompt", "input", "instruction", "question")
 TEXTS = ("text", "output", "response", "answer", "completion")
@@ -76,7 +77,7 @@ def keep_page(path: Path, folder: Path, session: str) -> None:
         TimbreError: it isn't that, or is of another session.
     """
     try:
-        content = json.loads(_read(path))
+        content = json.loads(decoded(read_bytes(path), path))
         rater, records = re.sub(r"[^A-Za-z0-9_-]+", "-", content["rater"]).strip("-"), list(content["labels"])
         given = content["session"]
     except (ValueError, KeyError, TypeError) as error:
@@ -228,16 +229,5 @@ def _column(row: Row, name: str, where: str) -> str:
 def _rows(path: Path) -> list[Row]:
     """A CSV file's rows; a short one ends in empty cells, and what a long one has too much is left out."""
     csv.field_size_limit(sys.maxsize)  # a traced conversation is longer than the default allows
-    rows = csv.DictReader(io.StringIO(_read(path), newline=""), restval="")
+    rows = csv.DictReader(io.StringIO(decoded(read_bytes(path), path), newline=""), restval="")
     return [{name: cell for name, cell in row.items() if name is not None} for row in rows]
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise TimbreError(
-            f"can't read it ({error.strerror})", where=str(path), do="check the path"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise TimbreError("not UTF-8", where=str(path), do="save the file as UTF-8") from error
