@@ -1,8 +1,10 @@
 """One Inspect eval set of arms that differ in model or shots; they share the server, so none waits for another.
 
 python -m timbre.eval_set LOGS baseline run2 baseline+4shot
+python -m timbre.eval_set LOGS baseline run2 --canaries a-class,walden --takes 18
 """
 
+import argparse
 import re
 import sys
 import time
@@ -25,8 +27,14 @@ def arm_name(facts: dict[str, Any]) -> str:
     return f"{facts['run']}+{facts['shots']}shot" if facts["shots"] else str(facts["run"])
 
 
-def main(logs: str, arms: list[str]) -> int:
+def main(logs: str, arms: list[str], canaries: str | None = None, takes: int = 2) -> int:
     """Evaluate; finished evals of the same version are kept.
+
+    Args:
+        logs: Folder of the logs.
+        arms: Who is asked.
+        canaries: Ids of those that are asked, with commas; None for all of the suite.
+        takes: Answers a canary.
 
     Returns:
         0, or 1 where an eval failed.
@@ -37,7 +45,7 @@ def main(logs: str, arms: list[str]) -> int:
     from evals.voice import voice
 
     try:
-        tasks = [voice(model=model, shots=shots) for model, shots in map(arm_arguments, arms)]
+        tasks = [voice(model=model, shots=shots, epochs=takes) for model, shots in map(arm_arguments, arms)]
         _say_progress()  # Inspect announces every hook that is there before the first model
         succeeded, done = eval_set(
             tasks,
@@ -46,6 +54,7 @@ def main(logs: str, arms: list[str]) -> int:
             retry_attempts=0,
             retry_immediate=False,
             display="none",
+            sample_id=canaries.split(",") if canaries else None,
             max_tasks=len(tasks),
         )
     except PrerequisiteError as error:
@@ -88,4 +97,10 @@ def _say_progress() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("logs")
+    parser.add_argument("arms", nargs="+")
+    parser.add_argument("--canaries")
+    parser.add_argument("--takes", type=int, default=2)
+    given = parser.parse_args()
+    sys.exit(main(given.logs, given.arms, given.canaries, given.takes))

@@ -79,6 +79,7 @@ def run_all() -> None:
             warm_up()
     say(f"2/4  Asking {', '.join([*arms, FEW_SHOT])} the smoke canaries, all at once")
     evaluate([*arms, FEW_SHOT], logs)
+    ask_again(arms, logs)
     say("3/4  Gate: run2 against baseline")
     sentence = show_results(arms, logs)
     say("4/4  Writing the log and the report")
@@ -115,9 +116,26 @@ def warm_up() -> None:
     )
 
 
-def evaluate(arms: list[str], logs: Path) -> None:
+def evaluate(arms: list[str], logs: Path, *options: str) -> None:
     """One eval set of all arms: finished evals of the same version are kept, interrupted ones completed."""
-    _step([sys.executable, "-m", "timbre.eval_set", str(logs), *arms], "the eval failed")
+    _step([sys.executable, "-m", "timbre.eval_set", str(logs), *arms, *options], "the eval failed")
+
+
+def ask_again(arms: list[str], logs: Path) -> None:
+    """Ask baseline and last run again what showed a hard fault that may be chance, so that the gate can decide."""
+    from results.gate import gate_logs
+    from results.logs import read_logs
+    from results.policy import load_policy
+    from results.verdicts import RETAKES
+
+    first, last = arms[0], arms[-1]
+    baseline, candidate = read_logs((logs,), (first, last), "smoke")
+    canaries = gate_logs(baseline, candidate, load_policy()).to_ask_again
+    if canaries:
+        takes = max(s.epoch for s in candidate.samples) + RETAKES
+        say(f"     A fault of {last} may be chance: asking {', '.join(canaries)} {RETAKES} times more")
+        folder = logs / "again" / "_".join(canaries)
+        evaluate([first, last], folder, "--canaries", ",".join(canaries), "--takes", str(takes))
 
 
 def show_results(arms: list[str], logs: Path) -> str:
