@@ -48,7 +48,7 @@ def test_an_arms_name_says_its_model_and_its_shots(arm: str, model: str, shots: 
     [
         (
             3,
-            [("baseline", "run2", "--canaries", "c03", "--takes", "18")],
+            [("baseline", "run2", "--canaries", "c03", "--takes", "34")],
         ),
         (None, []),
     ],
