@@ -154,6 +154,17 @@ def stop(folder: Path) -> bool:
         return _end(folder)
 
 
+def stop_if_idle(folder: Path) -> bool:
+    """End the server that these notes are of, if it is ready and nobody else uses it: its memory is needed.
+
+    Returns:
+        Whether it was ended.
+    """
+    with _locked(folder):
+        record = living(folder)
+        return record is not None and not _is_used(record, folder) and _end(folder)
+
+
 def idle_minutes() -> float:
     """How long an unused server stays: ``TIMBRE_IDLE_MINUTES``.
 
@@ -208,7 +219,7 @@ def _missing(record: Record, run: Run | None) -> str:
 
 def _end_unused(record: Record, folder: Path, missing: str, progress: Progress) -> None:
     """End a server that lacks something, if nobody is using it."""
-    if vllm_command.use(record.port)[0] or _leases.others(folder):
+    if _is_used(record, folder):
         raise TimbreError(
             f"the server {missing}, and somebody is using it",
             where=record.url,
@@ -216,6 +227,11 @@ def _end_unused(record: Record, folder: Path, missing: str, progress: Progress) 
         )
     progress(f"the server of {record.base} {missing}: starting it anew")
     _end(folder)
+
+
+def _is_used(record: Record, folder: Path) -> bool:
+    """Whether a server answers somebody, gets ready for somebody, or is leased by another process."""
+    return bool(vllm_command.use(record.port)[0]) or _leases.others(folder)
 
 
 def _end(folder: Path) -> bool:

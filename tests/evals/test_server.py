@@ -146,6 +146,15 @@ def test_nothing_ends_a_server_on_which_another_process_holds_a_lease(
     assert first.models() == ["stand-in"]
 
 
+def test_an_idle_server_makes_room_for_a_training_and_one_in_use_does_not() -> None:
+    first = connect(BASE, progress=lambda line: None)
+    with (first.folder / "lease").open() as another:
+        fcntl.flock(another, fcntl.LOCK_SH)
+        assert not server.stop_if_idle(first.folder) and first.models() == ["stand-in"]
+    assert server.stop_if_idle(first.folder) and running() == []
+    assert not server.stop_if_idle(first.folder)
+
+
 @pytest.fixture
 def noted(tmp_path: Path) -> Iterator[Callable[..., None]]:
     """Writes server.json as another version did; this process holds the keeper's lock."""
