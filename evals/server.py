@@ -120,17 +120,13 @@ def capacity(base: Base) -> int:
     """Requests that the server of a base takes at once: by its KV cache where it runs, else by device."""
     on_cpu = vllm_command.on_cpu()
     default = vllm_command.CPU_IN_FLIGHT if on_cpu else vllm_command.GPU_IN_FLIGHT
-    url = os.environ.get("TIMBRE_VLLM_URL")
-    record = None if url else living(folder_of(base))
-    if record is None:
+    outside = os.environ.get("TIMBRE_VLLM_URL")
+    record = None if outside else living(folder_of(base))
+    use = vllm_command.use(record.port) if record else None
+    if use is None or use.capacity is None:
         return default
-    try:
-        page = httpx.get(f"http://127.0.0.1:{record.port}/metrics", timeout=5, trust_env=False)
-        fitting = vllm_command.capacity(page.raise_for_status().text)
-    except (httpx.HTTPError, ValueError):
-        return default
-    # More at once than this only makes each answer slower on a CPU.
-    return default if fitting is None else min(fitting, default) if on_cpu else fitting
+    # More at once than the default only makes each answer slower on a CPU.
+    return min(use.capacity, default) if on_cpu else use.capacity
 
 
 def is_ready(record: Record, key: str) -> bool:
@@ -231,7 +227,8 @@ def _end_unused(record: Record, folder: Path, missing: str, progress: Progress) 
 
 def _is_used(record: Record, folder: Path) -> bool:
     """Whether a server answers somebody, gets ready for somebody, or is leased by another process."""
-    return bool(vllm_command.use(record.port)[0]) or _leases.others(folder)
+    use = vllm_command.use(record.port)
+    return use is None or use.active > 0 or _leases.others(folder)
 
 
 def _end(folder: Path) -> bool:
@@ -253,7 +250,7 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
     It takes the adapters of every run of the base, of ``wanted``, and what the server before it ``served``.
     """
     minutes, args = idle_minutes(), vllm_command.extra_arguments()
-    for old in [*folder.glob("probe-*.json"), folder / "server.json", folder / "key"]:
+    for old in [*folder.glob("probed-*"), folder / "server.json", folder / "key"]:
         old.unlink(missing_ok=True)
     key = secrets.token_urlsafe(32)
     handle = os.open(folder / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

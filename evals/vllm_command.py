@@ -7,8 +7,10 @@ import importlib.metadata
 import json
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,19 +124,14 @@ def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
     """
     longest = json.loads((model / "config.json").read_text()).get("max_position_embeddings", MAX_MODEL_LEN)
     lora = [
-        "--enable-lora",
-        "--max-loras",
-        "4",
-        "--max-cpu-loras",
-        "8",
-        "--max-lora-rank",
-        str(adapters.rank),
+        *("--enable-lora", "--max-loras", "4", "--max-cpu-loras", "8"),
+        *("--max-lora-rank", str(adapters.rank), "--lora-target-modules", *adapters.modules),
     ]
     return [
         *(sys.executable, "-m", ENTRY, "--model", str(model), "--served-model-name", name),
         *("--host", "127.0.0.1", "--port", str(port), "--dtype", serving_dtype()),
         *("--max-model-len", str(min(MAX_MODEL_LEN, longest))),
-        *([*lora, "--lora-target-modules", *adapters.modules] if adapters.modules else []),
+        *(lora if adapters.modules else []),
         # Compiling takes a minute or two more on a CPU at every change of version.
         *(["--enforce-eager", *WHOLE_PREFILLS] if on_cpu() else []),
         *extra_arguments(),
@@ -161,44 +158,49 @@ def environment(key: str) -> Mapping[str, str]:
     }
 
 
-def use(port: int) -> tuple[int, float]:
-    """Requests in flight and finished; (1, 0) while the server does not answer yet, which is no idleness."""
+@dataclass(frozen=True)
+class Use:
+    """What a server says of itself."""
+
+    active: int  # requests that it answers, or that wait
+    finished: float  # requests so far
+    capacity: int | None = None  # requests that fit into its KV cache together, where it says
+
+
+def use(port: int) -> Use | None:
+    """By its ``/metrics``; None while it does not answer, which is no idleness."""
     import httpx
 
     try:
         response = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False)
-        return requests_served(response.raise_for_status().text)
+        return read_metrics(response.raise_for_status().text)
     except (httpx.HTTPError, ValueError):  # the parser's own error
-        return 1, 0.0
+        return None
 
 
-def requests_served(metrics: str) -> tuple[int, float]:
-    """From the text of ``/metrics``: requests in flight or waiting, and requests finished so far."""
+def read_metrics(page: str) -> Use:
+    """The text of ``/metrics``.
+
+    Raises:
+        ValueError: It is none.
+    """
     from prometheus_client.parser import text_string_to_metric_families
 
-    active, finished = 0, 0.0
-    for family in text_string_to_metric_families(metrics):
-        if family.name in ("vllm:num_requests_running", "vllm:num_requests_waiting"):
-            active += int(sum(s.value for s in family.samples))
-        finished += sum(s.value for s in family.samples if s.name == "vllm:request_success_total")
-    return active, finished
+    active, finished, capacity = 0, 0.0, None
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            if family.name in ("vllm:num_requests_running", "vllm:num_requests_waiting"):
+                active += int(sample.value)
+            elif sample.name == "vllm:request_success_total":
+                finished += sample.value
+            elif family.name == "vllm:cache_config_info":
+                with suppress(KeyError, ValueError):
+                    blocks, size = (int(sample.labels[key]) for key in ("num_gpu_blocks", "block_size"))
+                    capacity = max(1, blocks * size // REQUEST_TOKENS)
+    return Use(active, finished, capacity)
 
 
-def capacity(metrics: str) -> int | None:
-    """From the text of ``/metrics``: requests that fit into the KV cache together; None where it doesn't say."""
-    from prometheus_client.parser import text_string_to_metric_families
-
-    for family in text_string_to_metric_families(metrics):
-        for sample in family.samples if family.name == "vllm:cache_config_info" else ():
-            try:
-                blocks, size = (int(sample.labels[key]) for key in ("num_gpu_blocks", "block_size"))
-            except (KeyError, ValueError):
-                continue
-            return max(1, blocks * size // REQUEST_TOKENS)
-    return None
-
-
-def write_still_adapter(adapter: Path, target: Path) -> Path:
+def write_still_adapter(adapter: Path, target: Path) -> None:
     """Copy an adapter's first layer with every weight zero: under it a CPU server answers for its base.
 
     vLLM's CPU kernels look adapters up by slot, and a request without one has slot -1, which is the last: in a
@@ -207,10 +209,7 @@ def write_still_adapter(adapter: Path, target: Path) -> Path:
 
     Args:
         adapter: Any run's adapter folder of the same base, for the shapes.
-        target: Folder to write.
-
-    Returns:
-        ``target``, in PEFT's layout.
+        target: Folder to write, in PEFT's layout.
     """
     import numpy as np
     from safetensors.numpy import load_file, save_file
@@ -219,6 +218,4 @@ def write_still_adapter(adapter: Path, target: Path) -> Path:
     weights = load_file(adapter / "adapter_model.safetensors")
     still = {name: np.zeros_like(tensor) for name, tensor in weights.items() if ".layers.0." in name}
     save_file(still, target / "adapter_model.safetensors")
-    config = json.loads((adapter / "adapter_config.json").read_text())
-    (target / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
-    return target
+    shutil.copy(adapter / "adapter_config.json", target)

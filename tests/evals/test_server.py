@@ -19,6 +19,7 @@ from evals.endpoint import Endpoint
 from evals.keeper import keep
 from evals.server import connect
 from evals.server_record import Record, folder_of, hold_as_keeper, living, read_record, running
+from evals.vllm_command import Use
 from timbre.errors import TimbreError
 from training.base import Base
 from training.runs import LoraRecord, Run
@@ -129,7 +130,7 @@ def test_other_arguments_start_an_idle_server_anew(monkeypatch: pytest.MonkeyPat
     assert connect(BASE).url == first.url
     monkeypatch.setenv("TIMBRE_VLLM_ARGS", "--dtype float32")
     second = connect(BASE, progress=lambda line: None)
-    assert second.url != first.url and second.dtype == "float32"
+    assert second.url != first.url and second.served.dtype == "float32"
 
 
 def test_nothing_ends_a_server_on_which_another_process_holds_a_lease(
@@ -264,7 +265,7 @@ RECORD = Record(1, "b", "a", "float32", 16, ())
 def test_an_idle_server_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(vllm_command, "use", lambda port: (0, 5.0))
+    monkeypatch.setattr(vllm_command, "use", lambda port: Use(0, 5.0))
     assert keep(tmp_path, RECORD, FOREVER, idle_s=0.05, poll_s=0.02) == 0
     assert "idle" in capsys.readouterr().out and read_record(tmp_path) is None
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -276,7 +277,7 @@ def test_a_server_in_use_is_kept_until_it_ends_itself(
 ) -> None:
     polls = iter(range(1000))
     monkeypatch.setattr(
-        vllm_command, "use", lambda port: (0, float(next(polls)) if why == "requests" else 5.0)
+        vllm_command, "use", lambda port: Use(0, float(next(polls)) if why == "requests" else 5.0)
     )
     brief = [sys.executable, "-c", "import sys; sys.stdin.close(); sys.exit(7)"]
     with (tmp_path / "lease").open("w") as user:
@@ -287,9 +288,9 @@ def test_a_server_in_use_is_kept_until_it_ends_itself(
 
 
 def test_a_keeper_that_its_notes_no_longer_name_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def rewritten(port: int) -> tuple[int, float]:
+    def rewritten(port: int) -> Use:
         (tmp_path / "server.json").write_text(json.dumps({**json.loads(read()), "pid": 1}))
-        return 1, 0.0
+        return Use(1, 0.0)
 
     def read() -> str:
         return (tmp_path / "server.json").read_text()
@@ -306,7 +307,7 @@ def test_a_keeper_that_fails_takes_its_server_along(tmp_path: Path, monkeypatch:
         children.append(popen(command))
         return children[-1]
 
-    def broken(port: int) -> tuple[int, float]:
+    def broken(port: int) -> Use:
         raise RuntimeError("no such page")
 
     popen = subprocess.Popen
@@ -324,7 +325,7 @@ def test_a_page_that_is_no_metrics_page_is_no_idleness(
     request = httpx.Request("GET", "http://127.0.0.1:1/metrics")
     page = httpx.Response(status, text=body, request=request)
     monkeypatch.setattr(httpx, "get", lambda *args, **kwargs: page)
-    assert vllm_command.use(1) == (1, 0.0)
+    assert vllm_command.use(1) is None
 
 
 def test_requests_and_room_are_read_from_the_metrics_page() -> None:
@@ -339,20 +340,17 @@ def test_requests_and_room_are_read_from_the_metrics_page() -> None:
         "# TYPE vllm:cache_config_info gauge\n"
         'vllm:cache_config_info{block_size="16",num_gpu_blocks="6400"} 1.0\n'
     )
-    assert vllm_command.requests_served(page) == (3, 7.0)
-    assert vllm_command.capacity(page) == 16 * 6400 // vllm_command.REQUEST_TOKENS
-    assert vllm_command.capacity("") is None
+    assert vllm_command.read_metrics(page) == Use(3, 7.0, 16 * 6400 // vllm_command.REQUEST_TOKENS)
+    assert vllm_command.read_metrics("") == Use(0, 0.0, None)
 
 
 @pytest.mark.parametrize(("fits", "on_cpu", "expected"), [(20, True, 20), (900, True, 64), (900, False, 900)])
 def test_a_card_is_given_what_its_cache_holds_and_a_cpu_no_more_than_pays(
     monkeypatch: pytest.MonkeyPatch, fits: int, on_cpu: bool, expected: int
 ) -> None:
-    page = httpx.Response(200, text="", request=httpx.Request("GET", "http://127.0.0.1:1/metrics"))
-    monkeypatch.setattr(httpx, "get", lambda *args, **kwargs: page)
     monkeypatch.setattr(server, "living", lambda folder: RECORD)
     monkeypatch.setattr(vllm_command, "on_cpu", lambda: on_cpu)
-    monkeypatch.setattr(vllm_command, "capacity", lambda page: fits)
+    monkeypatch.setattr(vllm_command, "use", lambda port: Use(0, 0.0, fits))
     assert server.capacity(BASE) == expected
 
 
