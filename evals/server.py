@@ -249,10 +249,11 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
 
     It takes the adapters of every run of the base, of ``wanted``, and what the server before it ``served``.
     """
-    minutes, args = idle_minutes(), vllm_command.extra_arguments()
+    minutes, args, key = idle_minutes(), vllm_command.extra_arguments(), secrets.token_urlsafe(32)
+    environment = dict(vllm_command.environment(key))
+    vllm_command.remove_openmp_marks()
     for old in [*folder.glob("probed-*"), folder / "server.json", folder / "key"]:
         old.unlink(missing_ok=True)
-    key = secrets.token_urlsafe(32)
     handle = os.open(folder / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(key)
@@ -282,7 +283,7 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
                 *(json.dumps(asdict(record)), *arguments),
             ],
             cwd=CHECKOUT,
-            env=dict(vllm_command.environment(key)),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

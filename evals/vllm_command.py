@@ -5,14 +5,19 @@ vLLM itself is never imported here: it runs in a process of its own.
 
 import importlib.metadata
 import json
+import math
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from timbre.errors import TimbreError
 
@@ -41,6 +46,16 @@ CPU_IN_FLIGHT, GPU_IN_FLIGHT = 64, 256
 
 REQUEST_TOKENS = 1024
 """Tokens of prompt and answer that a request is given room for."""
+
+CPU_KV_GIB = 2
+
+ENGINE_GIB = 4
+"""Of a card, beside weights and KV cache: CUDA's context, activations, adapters."""
+
+MOST_OF_CARD = 0.92
+"""vLLM's own share of a card, whatever the model."""
+
+SHARED_MEMORY = Path("/dev/shm")
 
 
 def on_cpu() -> bool:
@@ -122,7 +137,9 @@ def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
         port: On 127.0.0.1.
         adapters: What it must be able to load; without modules it serves the base alone, faster.
     """
-    longest = json.loads((model / "config.json").read_text()).get("max_position_embeddings", MAX_MODEL_LEN)
+    config = json.loads((model / "config.json").read_text())
+    longest = config.get("max_position_embeddings", MAX_MODEL_LEN)
+    share = None if on_cpu() else memory_share(model, config)
     lora = [
         *("--enable-lora", "--max-loras", "4", "--max-cpu-loras", "8"),
         *("--max-lora-rank", str(adapters.rank), "--lora-target-modules", *adapters.modules),
@@ -132,10 +149,58 @@ def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
         *("--host", "127.0.0.1", "--port", str(port), "--dtype", serving_dtype()),
         *("--max-model-len", str(min(MAX_MODEL_LEN, longest))),
         *(lora if adapters.modules else []),
+        *(["--gpu-memory-utilization", str(share)] if share else []),
         # Compiling takes a minute or two more on a CPU at every change of version.
         *(["--enforce-eager", *WHOLE_PREFILLS] if on_cpu() else []),
         *extra_arguments(),
     ]
+
+
+def kv_gib() -> int | None:
+    """``TIMBRE_KV_GIB``; None where it isn't set.
+
+    Raises:
+        TimbreError: It is no whole number of GiB.
+    """
+    given = os.environ.get("TIMBRE_KV_GIB", "")
+    if given and not (given.isascii() and given.isdigit() and int(given)):
+        raise TimbreError(
+            f"{given!r} is no whole number of GiB", where="TIMBRE_KV_GIB", do="write a number such as 8"
+        )
+    return int(given) if given else None
+
+
+def memory_share(model: Path, config: Mapping[str, Any]) -> float | None:
+    """The share of a card that weights, KV cache and engine need, so that others can have the rest.
+
+    The KV cache is what ``TIMBRE_KV_GIB`` says, or else room for 256 requests.
+
+    Returns:
+        At most vLLM's own default; None where the card's size or the model's shape isn't known.
+    """
+    weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        sizes = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        card = min(int(line) for line in sizes.split()) << 20
+        heads, layers = config["num_attention_heads"], config["num_hidden_layers"]
+        head_size = config.get("head_dim") or config["hidden_size"] // heads
+    except (OSError, subprocess.SubprocessError, ValueError, LookupError):
+        return None
+    token = (
+        2 * 2 * layers * config.get("num_key_value_heads", heads) * head_size
+    )  # keys and values, 2 bytes each
+    kv = kv_gib() or 0
+    cache = kv << 30 if kv else GPU_IN_FLIGHT * REQUEST_TOKENS * token
+    needed = (weights + cache + (ENGINE_GIB << 30)) / card
+    return min(MOST_OF_CARD, math.ceil(needed * 100) / 100)
+
+
+def remove_openmp_marks() -> None:
+    """Remove what libiomp left in shared memory for processes of this user that were killed."""
+    for mark in SHARED_MEMORY.glob(f"__KMP_REGISTERED_LIB_*_{os.getuid()}"):
+        if not psutil.pid_exists(int(mark.name.split("_")[-2])):
+            mark.unlink(missing_ok=True)
 
 
 def environment(key: str) -> Mapping[str, str]:
@@ -146,7 +211,7 @@ def environment(key: str) -> Mapping[str, str]:
     openmp = Path(sys.prefix) / "lib" / "libiomp5.so"
     preloaded = {"LD_PRELOAD": str(openmp)} if on_cpu() and openmp.is_file() else {}
     return {
-        "VLLM_CPU_KVCACHE_SPACE": "2",
+        "VLLM_CPU_KVCACHE_SPACE": str(kv_gib() or CPU_KV_GIB),
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
         "HF_HUB_OFFLINE": "1",
         **preloaded,

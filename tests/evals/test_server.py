@@ -26,6 +26,7 @@ from training.runs import LoraRecord, Run
 
 pytestmark = pytest.mark.usefixtures("own_servers")
 BASE = Base("stand-in", Path("/nowhere"), "a" * 64)
+real_command = vllm_command.command
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
 
 
@@ -95,11 +96,10 @@ def test_an_adapter_is_loaded_for_whoever_has_the_key_and_for_nobody_else() -> N
 
 
 def test_a_server_listens_on_loopback_whatever_its_base_and_has_no_key_among_its_arguments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.undo()
     (tmp_path / "config.json").write_text("{}")
-    command = vllm_command.command(tmp_path, "base", 8000, vllm_command.Adapters(16, ("q_proj",)))
+    command = real_command(tmp_path, "base", 8000, vllm_command.Adapters(16, ("q_proj",)))
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert not {"--api-key", "--trust-remote-code"} & set(command)
     assert vllm_command.environment("secret")["VLLM_API_KEY"] == "secret"
@@ -232,6 +232,7 @@ def test_a_port_that_is_taken_is_an_error_with_the_end_of_the_log_and_the_next_s
     ("name", "value"),
     [
         *(("TIMBRE_IDLE_MINUTES", value) for value in ("abc", "0", "-1", "nan", "inf")),
+        *(("TIMBRE_KV_GIB", value) for value in ("abc", "0", "-1", "1.5")),
         ("TIMBRE_VLLM_ARGS", "--dtype 'float32"),
     ],
 )
@@ -352,6 +353,58 @@ def test_a_card_is_given_what_its_cache_holds_and_a_cpu_no_more_than_pays(
     monkeypatch.setattr(vllm_command, "on_cpu", lambda: on_cpu)
     monkeypatch.setattr(vllm_command, "use", lambda port: Use(0, 0.0, fits))
     assert server.capacity(BASE) == expected
+
+
+@pytest.mark.parametrize(
+    ("stated", "card", "share"),
+    [(None, 81_920, "0.64"), ("8", 81_920, "0.34"), (None, 24_576, "0.92"), (None, 143_771, "0.37")],
+)
+def test_a_card_is_asked_for_weights_and_a_stated_cache_and_never_for_more_than_vllm_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stated: str | None, card: int, share: str
+) -> None:
+    shape = {"num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8}
+    (tmp_path / "config.json").write_text(json.dumps({**shape, "hidden_size": 4096}))
+    with (tmp_path / "model.safetensors").open("wb") as weights:
+        weights.truncate(15 << 30)  # of an 8B, no block of which is written
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text(f"#!/bin/sh\necho {card}\necho {card + 1}\n")
+    smi.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(vllm_command, "on_cpu", lambda: False)
+    if stated:
+        monkeypatch.setenv("TIMBRE_KV_GIB", stated)
+    command = real_command(tmp_path, "base", 8000, vllm_command.Adapters(16, ()))
+    assert command[command.index("--gpu-memory-utilization") + 1] == share
+
+
+def test_without_a_card_that_can_be_asked_vllm_takes_its_own_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(vllm_command, "on_cpu", lambda: False)
+    command = real_command(tmp_path, "base", 8000, vllm_command.Adapters(16, ()))
+    assert "--gpu-memory-utilization" not in command
+
+
+def test_a_cpu_server_gets_the_stated_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert vllm_command.environment("")["VLLM_CPU_KVCACHE_SPACE"] == "2"
+    monkeypatch.setenv("TIMBRE_KV_GIB", "1")
+    assert vllm_command.environment("")["VLLM_CPU_KVCACHE_SPACE"] == "1"
+
+
+def test_marks_of_killed_processes_are_removed_from_shared_memory_and_those_of_living_ones_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    monkeypatch.setattr(vllm_command, "SHARED_MEMORY", tmp_path)
+    own, other = os.getuid(), os.getuid() + 1
+    for name in (f"{os.getpid()}_{own}", f"{ended.pid}_{own}", f"{ended.pid}_{other}"):
+        (tmp_path / f"__KMP_REGISTERED_LIB_{name}").touch()
+    vllm_command.remove_openmp_marks()
+    left = {path.name.removeprefix("__KMP_REGISTERED_LIB_") for path in tmp_path.iterdir()}
+    assert left == {f"{os.getpid()}_{own}", f"{ended.pid}_{other}"}
 
 
 def test_an_endpoint_of_ones_own_can_be_given_back() -> None:
