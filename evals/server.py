@@ -33,6 +33,7 @@ from evals.server_record import (
     log_tail,
     read_key,
     read_record,
+    running,
 )
 from evals.vllm_command import Adapters
 from timbre.errors import TimbreError
@@ -154,6 +155,29 @@ def stop(folder: Path) -> bool:
         return _end(folder)
 
 
+def end_idle(reason: str) -> tuple[Record, ...]:
+    """End every server of this checkout that nobody uses.
+
+    Args:
+        reason: Why, for the line that is told of each.
+
+    Returns:
+        The servers that are in use, or not ready yet, and were left alone.
+    """
+    busy = []
+    for folder, _ in running():
+        with _locked(folder):
+            record = living(folder)
+            if record is None:
+                continue
+            if _is_used(record, folder):
+                busy.append(record)
+                continue
+            tell(f"ending the idle server of {record.base}: {reason}")
+            _end(folder)
+    return tuple(busy)
+
+
 def idle_minutes() -> float:
     """How long an unused server stays: ``TIMBRE_IDLE_MINUTES``.
 
@@ -206,9 +230,14 @@ def _missing(record: Record, run: Run | None) -> str:
     return ""
 
 
+def _is_used(record: Record, folder: Path) -> bool:
+    """Whether another process holds a lease on a server, a request is under way, or it is not ready yet."""
+    return bool(vllm_command.use(record.port)[0]) or _leases.others(folder)
+
+
 def _end_unused(record: Record, folder: Path, missing: str, progress: Progress) -> None:
     """End a server that lacks something, if nobody is using it."""
-    if vllm_command.use(record.port)[0] or _leases.others(folder):
+    if _is_used(record, folder):
         raise TimbreError(
             f"the server {missing}, and somebody is using it",
             where=record.url,

@@ -237,11 +237,14 @@ def exhaustion_reported(name: str, folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if _is_out_of_memory(error):
+            from evals.server_record import running
+
+            servers = ", ".join(f"{record.base} (process {record.pid})" for _, record in running())
             raise TimbreError(
                 f"out of memory while training {name!r} ({str(error).splitlines()[0][:200]})",
                 do="set gradient_checkpointing = true, a smaller batch_size with more gradient_accumulation, or a "
-                "smaller max_tokens; `timbre serve --status` shows whether a server holds the memory, "
-                "`timbre serve --stop` ends it",
+                "smaller max_tokens"
+                + (f"; `timbre serve --stop` ends the server of {servers}" if servers else ""),
                 exit_code=1,
             ) from error
         if not is_full_disk(error):
