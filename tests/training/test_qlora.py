@@ -60,7 +60,8 @@ def test_the_run_records_what_was_trained(run: Run, tiny_base: Path) -> None:
         *("gate_proj", "up_proj", "down_proj"),
     }
     assert [e.epoch for e in run.epochs] == [1, 2]
-    assert run.supervised_tokens == sum(pair.supervised_tokens for pair in run.of_split("train"))
+    rows = json.loads((run.path / "data.lock.json").read_text())["pairs"]
+    assert run.supervised_tokens == sum(row["supervised_tokens"] for row in rows if row["split"] == "train")
     assert run.config["gradient_accumulation"] == 2
 
 
