@@ -148,7 +148,7 @@ class LearningGuard(TrainerCallback):
     """
 
     def __init__(self, model: Any) -> None:
-        self._lora_b = [p for n, p in model.named_parameters() if "lora_B" in n and p.requires_grad]
+        self._model = model
         self._before: list[float] = []
         self._norms: list[float] = []
         self._rates: list[float] = []
@@ -195,7 +195,10 @@ class LearningGuard(TrainerCallback):
             )
 
     def _sums(self) -> list[float]:
-        return [float(p.detach().double().abs().sum()) for p in self._lora_b]
+        # Asked anew each time, since FSDP puts sharded parameters in place of those that it is given.
+        named = self._model.named_parameters()
+        sums = [p.detach().double().abs().sum() for n, p in named if "lora_B" in n and p.requires_grad]
+        return [float(s.full_tensor() if hasattr(s, "full_tensor") else s) for s in sums]
 
 
 def last_whole(partial: Path) -> Path | None:
