@@ -167,7 +167,7 @@ def _old(edits: tuple[_Edit, ...], position: int, *, is_end: bool) -> int:
 
 def is_unspaced(word: str) -> bool:
     """Whether ``word`` is a character of a script that is written without spaces."""
-    return bool(_UNSPACED_LETTER.match(word))
+    return not word.isascii() and bool(_UNSPACED_LETTER.match(word))
 
 
 @lru_cache(maxsize=65536)
@@ -234,6 +234,8 @@ def words(text: str) -> tuple[Span, ...]:
 @lru_cache(maxsize=64)
 def all_words(text: str) -> tuple[Span, ...]:
     """The words of the raw ``text``, those in headings, code, links and hashtags too."""
+    if prose(text) == text:
+        return words(text)
     return tuple(Span(m.group(), m.start(), m.end()) for m in _WORD.finditer(text))
 
 
