@@ -4,11 +4,13 @@
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from timbre.errors import TimbreError
+from training.base import Base
 from training.config import TrainConfig
 
 BYTES_A_UNIT = 57
@@ -17,6 +19,16 @@ BYTES_A_UNIT = 57
 
 BYTES_A_LOGIT = 10
 """The same of each supervised logit: 16 bits, its float32 copy and that copy's gradient."""
+
+
+OVERHEAD_BYTES = 800_000_000
+"""Of Python, torch and transformers on a CPU; of CUDA's context and buffers on a card."""
+
+STORED_BYTES = 2
+"""A weight of a base as published."""
+
+NF4_SHARE = 0.35
+"""Of the stored weights' size: embeddings and norms are not quantized (an 8B of 16 GB holds 5.3 GB)."""
 
 
 def compute_dtype() -> Any:
@@ -65,14 +77,10 @@ def recomputes(config: TrainConfig, model: Any, longest: int) -> bool:
 
     ``"auto"`` recomputes where those of a batch of the longest pairs would take more than 60 % of the free memory.
     """
-    import psutil
-    import torch
-
     if config.gradient_checkpointing != "auto":
         return config.gradient_checkpointing
-    on_gpu = torch.cuda.is_available()
-    free = torch.cuda.mem_get_info(local_rank())[0] if on_gpu else psutil.virtual_memory().available
-    return activation_bytes(model.config.get_text_config(), config.batch_size * longest) > 0.6 * free
+    wanted = activation_bytes(model.config.get_text_config(), config.batch_size * longest)
+    return wanted > 0.6 * free_memory()
 
 
 def activation_bytes(shape: Any, tokens: int) -> int:
@@ -84,6 +92,50 @@ def activation_bytes(shape: Any, tokens: int) -> int:
     """
     layers: int = BYTES_A_UNIT * shape.hidden_size * shape.num_hidden_layers
     return tokens * (layers + BYTES_A_LOGIT * int(shape.vocab_size))
+
+
+def needed_memory(config: TrainConfig, base: Base, longest: int) -> int:
+    """Estimate of what a training holds, in bytes: weights, activations, and the libraries with their buffers.
+
+    Args:
+        config: Resolved settings.
+        base: The base.
+        longest: Tokens of the longest pair.
+    """
+    from transformers import AutoConfig
+
+    shape = AutoConfig.from_pretrained(base.path).get_text_config()
+    stored = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
+    as_held = NF4_SHARE if config.quantization == "nf4" else compute_dtype().itemsize / STORED_BYTES
+    return int(as_held * stored) + activation_bytes(shape, config.batch_size * longest) + OVERHEAD_BYTES
+
+
+def free_memory() -> int:
+    """Bytes that are free on this process's card, or in the machine's memory."""
+    import psutil
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    return int(torch.cuda.mem_get_info(local_rank())[0] if on_gpu else psutil.virtual_memory().available)
+
+
+def make_room(needed: int) -> None:
+    """End this checkout's idle servers where less memory is free than needed, and name those in use.
+
+    Args:
+        needed: Bytes.
+    """
+    if needed <= (free := free_memory()):
+        return
+    from evals.server import end_idle
+
+    shortage = f"the training takes about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free"
+    for record in end_idle(shortage):
+        print(
+            f"note: {shortage}; the server of {record.base} at {record.url} is in use: wait for whoever uses it, "
+            "or end it with `timbre serve --stop`",
+            file=sys.stderr,
+        )
 
 
 def launched() -> bool:

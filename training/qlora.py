@@ -27,6 +27,8 @@ from training.devices import (
     first_goes_first,
     is_first,
     launched,
+    make_room,
+    needed_memory,
     recomputes,
     use_threads,
     wait_for_all,
@@ -107,9 +109,12 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     chances = sampling_weights(train, config.tier_weights)
     steps = check_steps(config, len(train))
     resumable = resume and _same_recipe(name, prepared.recipe)
+    longest = max(len(e.input_ids) for e in train)
+    needed = needed_memory(config, prepared.base, longest)
     partial = runs_dir() / f".{name}.partial"
     with first_goes_first():
         if is_first():
+            make_room(needed)
             run_directory.begin(name, config, prepared.lock, keep=resumable)
             (partial / "recipe").write_text(prepared.recipe)
     checkpoint = last_whole(partial)
@@ -120,15 +125,14 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
     use_threads()
     model = add_adapter(config, base_model)
-    longest = max(len(e.input_ids) for e in train)
     recompute = recomputes(config, model, longest)
     if is_first():
         tokens = sum(len(e.input_ids) for e in train)
         print(
             f"{name}: {len(train)} training and {len(val)} validation pairs, {tokens:,} tokens an epoch "
             f"({sum(e.supervised for e in train):,} learned, the longest pair has {longest}), "
-            f"{counted(config.epochs, 'epoch')}, {counted(steps, 'step')} on {device_name()}"
-            + (", recomputing activations" if recompute else ""),
+            f"{counted(config.epochs, 'epoch')}, {counted(steps, 'step')}, about {needed / 1e9:.1f} GB "
+            f"on {device_name()}" + (", recomputing activations" if recompute else ""),
             file=sys.stderr,
             flush=True,
         )

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,21 +35,9 @@ def data_lock(examples: Sequence[Example], name: str, file_sha256: str) -> dict[
         file_sha256: Digest of the data as it was read.
     """
     rows = [
-        {
-            "line": e.pair.line,
-            "split": e.pair.split,
-            "tier": e.pair.tier,
-            "source": e.pair.source,
-            "origin": e.pair.origin,
-            **({"before": e.pair.before} if e.pair.before else {}),
-            "prompt": e.pair.prompt,
-            "response": e.pair.response,
-            "tokens": len(e.input_ids),
-            "supervised_tokens": e.supervised,
-        }
-        for e in examples
+        {**asdict(e.pair), "tokens": len(e.input_ids), "supervised_tokens": e.supervised} for e in examples
     ]
-    content = [{k: v for k, v in row.items() if k != "line"} for row in rows]
+    content = [{k: v for k, v in row.items() if k != "line" and (k, v) != ("before", ())} for row in rows]
     return {
         "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
         "file": name.rpartition("/")[2],

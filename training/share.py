@@ -11,7 +11,7 @@ from pathlib import Path
 
 from timbre.errors import TimbreError
 from training.adapters import checked_base
-from training.base import Base, resolve_base
+from training.base import Base, copy_rest, resolve_base
 from training.runs import Run
 
 FILES = ("README.md", "adapter_config.json", "adapter_model.safetensors")
@@ -111,9 +111,7 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     merged = PeftModel.from_pretrained(model, str(run.adapter)).merge_and_unload()
     merged.to(getattr(torch, kept)).save_pretrained(partial)
     AutoTokenizer.from_pretrained(base.path, local_files_only=True).save_pretrained(partial)
-    for name in ("chat_template.jinja", "generation_config.json", "tokenizer.model"):
-        if (base.path / name).is_file() and not (partial / name).is_file():
-            shutil.copyfile(base.path / name, partial / name)
+    copy_rest(base.path, partial)
     if (run.path / "chat_template.jinja").is_file():
         shutil.copyfile(run.path / "chat_template.jinja", partial / "chat_template.jinja")
     card = _CARD.format(

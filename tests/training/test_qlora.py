@@ -61,7 +61,8 @@ def test_the_run_records_what_was_trained(run: Run, tiny_base: Path) -> None:
         *("gate_proj", "up_proj", "down_proj"),
     }
     assert [e.epoch for e in run.epochs] == [1, 2]
-    assert run.supervised_tokens == sum(pair.supervised_tokens for pair in run.of_split("train"))
+    rows = json.loads((run.path / "data.lock.json").read_text())["pairs"]
+    assert run.supervised_tokens == sum(row["supervised_tokens"] for row in rows if row["split"] == "train")
     assert run.config["gradient_accumulation"] == 2
 
 
@@ -255,3 +256,24 @@ def test_a_number_of_threads_that_is_none_is_refused(given: str, monkeypatch: py
     monkeypatch.setenv("TIMBRE_THREADS", given)
     with pytest.raises(TimbreError, match="TIMBRE_THREADS"):
         devices.use_threads()
+
+
+def test_an_idle_server_is_ended_where_memory_is_short_and_one_in_use_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from evals import server
+    from evals.server_record import Record
+
+    calls: list[str] = []
+
+    def end_idle(reason: str) -> tuple[Record, ...]:
+        calls.append(reason)
+        return (Record(8123, "big-base", "a" * 64, "bfloat16", 16, ()),)
+
+    monkeypatch.setattr(server, "end_idle", end_idle)
+    monkeypatch.setattr(devices, "free_memory", lambda: 2 * 10**9)
+    devices.make_room(10**9)
+    assert calls == []
+    devices.make_room(5 * 10**9)
+    assert calls == ["the training takes about 5.0 GB and 2.0 GB are free"]
+    assert "the server of big-base at http://127.0.0.1:8123/v1 is in use" in capsys.readouterr().err
