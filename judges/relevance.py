@@ -13,7 +13,7 @@ from judges.encoder import embedding
 from judges.text import NO_WORDS, is_blank
 from judges.types import Answer, Judgement, unscored
 
-VERSION = 2
+VERSION = 3
 # Difference of two cosines at which the odds are e to 1. Texts on one subject differ from texts on another by
 # .2 to .6 (`benchmarks/relevance.py`).
 SCALE = 0.05

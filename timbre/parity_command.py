@@ -101,7 +101,7 @@ def measure(run: "Run") -> Parity:
         len(trained),
         run.quantization,
         base.sha256,
-        endpoint.dtype,
+        endpoint.served.dtype,
     )
 
 
