@@ -5,8 +5,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from timbre.errors import TimbreError
@@ -59,10 +57,10 @@ def use_threads() -> None:
 
 
 def device_map() -> dict[str, Any]:
-    """Where the whole model goes: to the GPU of this process, or to the CPU."""
+    """Where the whole model goes: to the GPU of this process, or to the CPU, from where FSDP takes its shards."""
     import torch
 
-    return {"": local_rank() if torch.cuda.is_available() else "cpu"}
+    return {"": local_rank() if torch.cuda.is_available() and not is_sharded() else "cpu"}
 
 
 def device_name() -> str:
@@ -107,6 +105,8 @@ def needed_memory(config: TrainConfig, base: Base, longest: int) -> int:
     shape = AutoConfig.from_pretrained(base.path).get_text_config()
     stored = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
     as_held = NF4_SHARE if config.quantization == "nf4" else compute_dtype().itemsize / STORED_BYTES
+    if is_sharded():
+        as_held /= int(os.environ.get("WORLD_SIZE", "1"))
     return int(as_held * stored) + activation_bytes(shape, config.batch_size * longest) + OVERHEAD_BYTES
 
 
@@ -143,6 +143,11 @@ def launched() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
+def is_sharded() -> bool:
+    """Whether FSDP splits the model among the processes."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+
+
 def is_first() -> bool:
     """Whether this is the process that writes: the only one, or the one of rank 0."""
     return int(os.environ.get("RANK", "0")) == 0
@@ -153,23 +158,8 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-@contextmanager
-def first_goes_first() -> Iterator[None]:
-    """The others begin this block when the first has ended it; nothing where there is one process."""
-    if not launched():
-        yield
-        return
-    with _state().main_process_first():
-        yield
-
-
-def wait_for_all() -> None:
-    """Until every process is here; nothing where there is one."""
-    if launched():
-        _state().wait_for_everyone()
-
-
-def _state() -> Any:
+def processes() -> Any:
+    """accelerate's view of the processes that train together, of which there may be one: who waits for whom."""
     import torch
     from accelerate import PartialState  # type: ignore[import-untyped]
 

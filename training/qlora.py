@@ -24,14 +24,14 @@ from training.config import TrainConfig
 from training.devices import (
     compute_dtype,
     device_name,
-    first_goes_first,
     is_first,
+    is_sharded,
     launched,
     make_room,
     needed_memory,
+    processes,
     recomputes,
     use_threads,
-    wait_for_all,
 )
 from training.examples import (
     Prepared,
@@ -112,7 +112,7 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     longest = max(len(e.input_ids) for e in train)
     needed = needed_memory(config, prepared.base, longest)
     partial = runs_dir() / f".{name}.partial"
-    with first_goes_first():
+    with processes().main_process_first():
         if is_first():
             make_room(needed)
             run_directory.begin(name, config, prepared.lock, keep=resumable)
@@ -153,7 +153,7 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
         _finish(config, name, prepared, modules, partial, keeper.epochs(), time.monotonic() - started)
         if val and not launched():
             _show_answers(name, model, prepared, config.system)
-    wait_for_all()
+    processes().wait_for_everyone()
     done = read_run(name)
     assert done is not None, "a finished run can be read"
     return done
@@ -248,6 +248,7 @@ def training_arguments(config: TrainConfig, partial: Path, has_val: bool, **chan
         bf16=dtype == torch.bfloat16,
         fp16=dtype == torch.float16,
         dataloader_pin_memory=False,
+        fsdp=True if is_sharded() else None,  # with transformers' settings, whatever the launcher's are
     )
     return TrainingArguments(**{**arguments, **changes})
 
@@ -314,7 +315,9 @@ def _finish(
         "checksums": checksums,
         **run_directory.environment(),
     }
-    run_directory.write_model_card(partial / "adapter", name, config, facts)
+    run = Run.model_validate({**facts, "path": partial})
+    card = run_directory.model_card(run, "peft", name, "A LoRA adapter that Timbre trained.")
+    (partial / "adapter" / "README.md").write_text(card, encoding="utf-8")
     final = run_directory.finish(partial, name, facts)
     for leftover in [*final.glob("checkpoint-*")]:
         shutil.rmtree(leftover)

@@ -133,7 +133,7 @@ class Run(_Record):
     def data(self) -> DataLock:
         """Content of data.lock.json; empty where there is no such file."""
         path = self.path / "data.lock.json"
-        return _parsed(DataLock, _json(path), path) if path.is_file() else DataLock()
+        return _parsed(DataLock, read_json(path), path) if path.is_file() else DataLock()
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -310,13 +310,18 @@ def _parsed(model: type[_Model], content: Mapping[str, Any], path: Path) -> _Mod
         raise _unreadable(path, f"unexpected shape: {key}: {first['msg']}") from error
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file of a run's folder.
+
+    Raises:
+        TimbreError: there is none.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, "not JSON") from error
     if not isinstance(content, dict):
-        raise _unreadable(path, "not a JSON object")
+        raise _unreadable(path, "is no JSON object")
     return content
 
 

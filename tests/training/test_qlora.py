@@ -133,7 +133,7 @@ def test_the_end_shows_an_answer_beside_the_bases(
     qlora.train_voice(config_of(tiny_base, data), "shown")
     lines = capsys.readouterr().err.splitlines()
     begin = next(line for line in lines if "training and" in line)
-    assert "3 training and 1 validation pairs" in begin and "1 epoch, 3 steps on cpu" in begin
+    assert "3 training and 1 validation pairs" in begin and "1 epoch, 3 steps, about 0.8 GB on cpu" in begin
     at = lines.index("shown: A note on rain.")
     assert lines[at + 1].startswith("  baseline ") and lines[at + 2].startswith("  shown ")
 
