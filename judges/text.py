@@ -21,7 +21,7 @@ import regex
 
 from judges.pattern_files import load_patterns
 
-EMPTY = "empty answer"  # why every judge leaves an answer without a visible character unscored
+EMPTY = "empty answer"  # why no judge scores an answer without a visible character
 # Why a judge that counts per word leaves an answer unscored.
 NO_WORDS = "no words outside markup, code, links and hashtags"
 

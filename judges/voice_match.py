@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from judges.reference import VoiceReference
-from judges.text import EMPTY, NO_WORDS, clean, is_blank, prose, words
+from judges.text import NO_WORDS, clean, prose, words
 from judges.types import Answer, Judgement, unscored
 
 VERSION = 3
@@ -188,17 +188,14 @@ def voice_match(answer: Answer, reference: VoiceReference | None) -> Judgement:
         No evidence, as no single span carries it. Unscored without a reference, with too few texts of the
         writer's or the base's, and under ``MIN_WORDS`` words. Details: ``log_odds`` and the ``Anchors``.
     """
-    text = clean(answer.text).text
-    if is_blank(text):
-        return unscored("voice_match", EMPTY)
     if reference is None:
         return unscored("voice_match", "no reference texts of the writer")
     if lack := _lack(reference):
         return unscored("voice_match", lack)
-    count = len(words(text))
+    count = len(words(answer.text))
     if count < MIN_WORDS:
         return unscored("voice_match", f"fewer than {MIN_WORDS} words" if count else NO_WORDS)
-    value, details = fit_voice(reference).judge(text)
+    value, details = fit_voice(reference).judge(answer.text)
     return Judgement("voice_match", value, details=details)
 
 
