@@ -158,7 +158,7 @@ def fold(word: str) -> str:
 @lru_cache(maxsize=256)
 def folded_words(text: str) -> tuple[str, ...]:
     """``all_words`` of ``text`` as words are compared."""
-    return tuple(fold(w.text) for w in all_words(text))
+    return tuple(map(fold, _WORD.findall(text)))
 
 
 def is_blank(text: str) -> bool:

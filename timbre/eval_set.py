@@ -1,6 +1,6 @@
 """One Inspect eval set of arms that differ in model or shots; they share the server, so none waits for another.
 
-python -m timbre.eval_set LOGS '{"suite": "full"}' baseline run2 baseline+4shot
+python -m timbre.eval_set LOGS '[{"suite": "full"}, null]' baseline run2 baseline+4shot
 """
 
 import json
@@ -46,19 +46,29 @@ def arm_name(facts: dict[str, Any]) -> str:
     return f"{facts['run']}+{facts['shots']}shot" if facts["shots"] else str(facts["run"])
 
 
-def evaluate(arms: Sequence[str], logs: Path, *, stdout: IO[str] | None = None, **options: str | int) -> None:
+def evaluate(
+    arms: Sequence[str],
+    logs: Path,
+    *,
+    canaries: Sequence[str] | None = None,
+    stdout: IO[str] | None = None,
+    **options: str | int,
+) -> None:
     """Ask all arms the canaries in a process of its own; finished evals of the same version are kept.
 
     Args:
         arms: As results name them.
         logs: Folder of the eval set.
+        canaries: Ids of those that are asked; None for all of the suite.
         stdout: Where progress goes.
         options: Of the task (``evals.voice.voice``).
 
     Raises:
         TimbreError: An eval failed.
     """
-    run_step(["timbre.eval_set", str(logs), json.dumps(options), *arms], "the eval failed", stdout)
+    run_step(
+        ["timbre.eval_set", str(logs), json.dumps([options, canaries]), *arms], "the eval failed", stdout
+    )
 
 
 def run_step(module: Sequence[str], failure: str, stdout: IO[str] | None = None) -> None:
@@ -82,8 +92,8 @@ def run_step(module: Sequence[str], failure: str, stdout: IO[str] | None = None)
         raise TimbreError(f"{failure} (exit status {step.returncode})", do="see above", exit_code=1)
 
 
-def main(logs: str, options: str, arms: list[str]) -> int:
-    """The process of ``evaluate``.
+def main(logs: str, settings: str, arms: list[str]) -> int:
+    """The process of ``evaluate``; ``settings`` are its options and canaries, as JSON.
 
     Returns:
         0, or 1 where an eval failed.
@@ -93,11 +103,9 @@ def main(logs: str, options: str, arms: list[str]) -> int:
     from evals.inspect_internals import PrerequisiteError
     from evals.voice import voice
 
+    options, canaries = json.loads(settings)
     try:
-        tasks = [
-            voice(model=model, shots=shots, **json.loads(options))
-            for model, shots in map(arm_arguments, arms)
-        ]
+        tasks = [voice(model=model, shots=shots, **options) for model, shots in map(arm_arguments, arms)]
         _say_progress()  # Inspect announces every hook that is there before the first model
         succeeded, done = eval_set(
             tasks,
@@ -106,6 +114,7 @@ def main(logs: str, options: str, arms: list[str]) -> int:
             retry_attempts=0,
             retry_immediate=False,
             display="none",
+            sample_id=canaries,
             max_tasks=len(tasks),
         )
     except PrerequisiteError as error:
