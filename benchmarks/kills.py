@@ -1,6 +1,6 @@
 """Kill -9 at random moments of training, conversion, export and gate: what is left is whole, old or new.
 
-    python benchmarks/kills.py 50 [--seed 0]
+    python benchmarks/kills.py 50 [--seed 0] [--only embedded]
 
 Each job is done once undisturbed, which counts its moments: what it opens to write, makes, renames and removes, and
 hundredths of a second of CPU time. Then it is killed at one of them, drawn at random, and the disk is read. Training
@@ -28,6 +28,7 @@ PAIRS = (
     ("Of soup?", "Soup sulks.", "train"),
     ("Of rain?", "It is late.", "val"),
 )
+JOBS = ("training", "conversion", "embedded", "export", "gate")
 SETTINGS: dict[str, Any] = {
     "quantization": "none",
     "target_modules": ("q_proj",),
@@ -159,15 +160,15 @@ def training_job(home: Path, base: Path) -> Job:
     return Job(work, fault, lambda: None)
 
 
-def conversion_job(home: Path, base: Path) -> Job:
-    """A base that is rounded to nf4 and stored."""
+def conversion_job(name: str, folders: str) -> Job:
+    """A base that is converted and stored in a folder of this pattern: the embedded one, or one rounded to nf4."""
     import shutil
 
     from timbre.paths import models_dir
     from training.base import base_identity, resolve_base
 
     def stored() -> list[Path]:
-        return [folder for folder in models_dir().glob("nf4-*") if folder.is_dir()]
+        return [folder for folder in models_dir().glob(folders) if folder.is_dir()]
 
     def fault() -> str:
         for folder in stored():
@@ -179,7 +180,7 @@ def conversion_job(home: Path, base: Path) -> Job:
         for folder in stored():
             shutil.rmtree(folder)
 
-    return Job(lambda: resolve_base(f"nf4:{base}"), fault, reset)
+    return Job(lambda: resolve_base(name), fault, reset)
 
 
 def page_job(page: Path, write: Callable[[], object], before: str | None) -> Job:
@@ -226,15 +227,19 @@ def gate_job(home: Path) -> Job:
     return page_job(page, work, None)
 
 
-def run(kills: int, seed: int, home: Path, base: Path) -> list[str]:
-    """Kill ``kills`` times in ``home``; prints the figures, and returns what was lost or half-written."""
+def run(kills: int, seed: int, only: Sequence[str], home: Path, base: Path) -> list[str]:
+    """Kill ``kills`` times in jobs of these names; print the figures, return what was lost or half-written."""
+    from training.base import EMBEDDED
+
     draw = random.Random(seed)
-    jobs = {
+    every = {
         "training": training_job(home, base),
-        "conversion": conversion_job(home, base),
+        "conversion": conversion_job(f"nf4:{base}", "nf4-*"),
+        "embedded": conversion_job(EMBEDDED, EMBEDDED),
         "export": export_job(home),
         "gate": gate_job(home),
     }
+    jobs = {name: every[name] for name in only}
     faults, moments, killed = [], {}, Counter[str]()
     for name, job in jobs.items():
         job.reset()
@@ -244,7 +249,7 @@ def run(kills: int, seed: int, home: Path, base: Path) -> list[str]:
         moments[name] = (int(writes), float(cpu_s))
         faults += [fault for fault in [job.fault()] if fault]
     while sum(killed.values()) < kills:
-        name = draw.choices(list(jobs), weights=(3, 1, 1, 1))[0]
+        name = draw.choices(list(jobs), weights=[3 if name == "training" else 1 for name in jobs])[0]
         job, (last_write, most_cpu_s) = jobs[name], moments[name]
         job.reset()
         at: dict[str, float] = (
@@ -270,12 +275,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("kills", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", nargs="+", choices=JOBS, default=JOBS)
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         base = make_base(home / "base")
         os.environ.update(TIMBRE_HOME=folder, TIMBRE_THREADS="1", TOKENIZERS_PARALLELISM="false")
-        sys.exit("\n".join(run(given.kills, given.seed, home, base)) or 0)
+        sys.exit("\n".join(run(given.kills, given.seed, given.only, home, base)) or 0)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from inspect_ai.model import GenerateConfig, Model
+from inspect_ai.model import GenerateConfig
 
-from evals.graders import GRADED, ask_each, ask_rubric, grader_name, reply_cache
+from evals.graders import GRADED, Grader, ask_each, ask_rubric
 from evals.pairwise import ask_duels, open_grader
 from evals.self_insertion_confirm import KEY, ask
 from judges import panel
@@ -21,7 +21,7 @@ from judges.licensing.calibrate import Judging, NamedJudge
 from judges.pairwise import PAIRED, Duel, Outcome, pairwise_identity, reference_texts
 from judges.reference import load_reference
 from judges.rubric import load_rubric, rubric_identity
-from judges.types import Answer
+from judges.types import Answer, JudgeIdentity
 from timbre.errors import TimbreError
 from timbre.paths import DEFAULT_VOICE
 
@@ -33,11 +33,9 @@ TOP_LOGPROBS = 10
 class GraderJudges:
     """The judges that one grader can be."""
 
-    model: Model
-    name: str  # as it stands in logs and licences
+    grader: Grader
     portal: BlockingPortal  # runs its calls, all in one event loop, as their connections need
     on_item: Callable[[], None]  # called for each text, and for each pair
-    max_connections: int | None  # requests in flight; None for the provider's own figure
 
     @property
     def families(self) -> Mapping[str, Callable[[str], NamedJudge]]:
@@ -53,15 +51,10 @@ class GraderJudges:
         _check("rubric", key, GRADED)
         rubric = load_rubric(key)
 
-        def judging(use_cache: bool) -> Judging:
-            cache = reply_cache(self.name, rubric) if use_cache else False
+        async def value(answer: Answer, use_cache: bool) -> float | None:
+            return (await ask_rubric(self.grader, rubric, answer, use_cache=use_cache)).value
 
-            async def value(answer: Answer) -> float | None:
-                return (await ask_rubric(self.model, rubric, answer, cache)).value
-
-            return lambda answers: self._each(value, answers)
-
-        return NamedJudge(rubric_identity(rubric, self.name), judging(True), judging(False))
+        return self._of_answers(rubric_identity(rubric, self.grader.name), value)
 
     def confirm(self, key: str) -> NamedJudge:
         """The detector of ``self_insertion`` with the grader behind it.
@@ -72,21 +65,17 @@ class GraderJudges:
         _check("confirm", key, (KEY,))
         detector = panel.panel_judge(KEY)
 
-        def judging(use_cache: bool) -> Judging:
-            async def value(answer: Answer) -> float | None:
-                detected = detector(answer)
-                asked = inquiry(answer, detected.evidence)
-                if detected.value is None or not needs_confirmation(answer) or not asked.passages:
-                    return detected.value
-                readings = await ask(self.model, self.name, answer, asked, use_cache=use_cache)
-                if isinstance(readings, str):
-                    return None
-                return confirmed(detected, asked, {self.name: readings}, answer).value
+        async def value(answer: Answer, use_cache: bool) -> float | None:
+            detected = detector(answer)
+            asked = inquiry(answer, detected.evidence)
+            if detected.value is None or not needs_confirmation(answer) or not asked.passages:
+                return detected.value
+            readings = await ask(self.grader, answer, asked, use_cache=use_cache)
+            if isinstance(readings, str):
+                return None
+            return confirmed(detected, asked, {self.grader.name: readings}, answer).value
 
-            return lambda answers: self._each(value, answers)
-
-        identity = confirm_identity(panel.judge_identities()[KEY], self.name)
-        return NamedJudge(identity, judging(True), judging(False))
+        return self._of_answers(confirm_identity(panel.judge_identities()[KEY], self.grader.name), value)
 
     def pairwise(self, key: str) -> NamedJudge:
         """The grader comparing two texts in a dimension; for ``voice_match`` with the shipped voice.
@@ -101,11 +90,10 @@ class GraderJudges:
         def judging(use_cache: bool) -> Judging:
             async def compare(duels: Sequence[Duel]) -> list[Outcome]:
                 _, outcomes = await ask_duels(
-                    self.model,
+                    self.grader,
                     rubric,
                     duels,
                     own,
-                    max_connections=self.max_connections,
                     on_outcome=lambda outcome: self.on_item(),
                     use_cache=use_cache,
                 )
@@ -113,21 +101,34 @@ class GraderJudges:
 
             return lambda duels: self.portal.call(compare, duels)
 
-        identity = pairwise_identity(rubric, self.name, own)
+        identity = pairwise_identity(rubric, self.grader.name, own)
         return NamedJudge(identity, judging(True), judging(False), paired=True)
 
-    def _each(
-        self, value: Callable[[Answer], Awaitable[float | None]], answers: Sequence[Answer]
-    ) -> list[float | None]:
-        """The values of all answers; None for one whose call failed."""
+    def _of_answers(
+        self, identity: JudgeIdentity, value: Callable[[Answer, bool], Awaitable[float | None]]
+    ) -> NamedJudge:
+        """A judge of single answers.
 
-        async def counted(answer: Answer) -> float | None:
-            try:
-                return await value(answer)
-            finally:
-                self.on_item()
+        Args:
+            identity: The licence's.
+            value: Of an answer; told whether a cached reply will do. A call that fails is no value.
+        """
 
-        return self.portal.call(ask_each, self.name, counted, answers, lambda answer, reason: None)
+        def judging(use_cache: bool) -> Judging:
+            async def counted(answer: Answer) -> float | None:
+                try:
+                    return await value(answer, use_cache)
+                finally:
+                    self.on_item()
+
+            def judge(answers: Sequence[Answer]) -> list[float | None]:
+                return self.portal.call(
+                    ask_each, self.grader.name, counted, answers, lambda answer, reason: None
+                )
+
+            return judge
+
+        return NamedJudge(identity, judging(True), judging(False))
 
 
 def _check(family: str, key: str, keys: Sequence[str]) -> None:
@@ -158,5 +159,5 @@ def grading(
     config = GenerateConfig(logprobs=True, top_logprobs=TOP_LOGPROBS) if logprobs else GenerateConfig()
     config.max_connections = max_connections
     opened = open_grader(model, config)
-    with start_blocking_portal() as portal, portal.wrap_async_context_manager(opened):
-        yield GraderJudges(opened, grader_name(opened), portal, on_item, max_connections)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(opened.model):
+        yield GraderJudges(opened, portal, on_item)

@@ -7,6 +7,9 @@ import click
 
 from timbre.errors import TimbreError
 
+RECORDED = ("base", "url", "host", "pid", "server_pid", "dtype", "args")
+"""Of a server's record, what --status says."""
+
 
 @click.command()
 @click.option("--base", help="Base to serve: the embedded one's name, a Hugging Face id or a folder.")
@@ -32,25 +35,19 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
     if base is not None and (stop or status):
         wanted = folder_of(resolve_base(base))
         found = [(folder, record) for folder, record in found if folder == wanted]
+    if not found and (stop or status) and not as_json:
+        click.echo("no server is running")
     if stop:
         for folder, record in found:
             server.stop(folder)
             click.echo(f"stopped the server of {record.base}", err=as_json)
         if as_json:
             json.dump({"stopped": [record.base for _, record in found]}, sys.stdout)
-        elif not found:
-            click.echo("no server is running")
         return
     if status:
         rows = [
             {
-                "base": record.base,
-                "url": record.url,
-                "host": record.host,
-                "pid": record.pid,
-                "server_pid": record.server_pid,
-                "dtype": record.dtype,
-                "args": record.args,
+                **{name: getattr(record, name) for name in RECORDED},
                 "ready": server.is_ready(record, read_key(folder)),
                 "key_file": str(folder / "key"),
                 "log": str(folder / "log"),
@@ -63,8 +60,6 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
         for row in [] if as_json else rows:
             state = "ready" if row["ready"] else "starting"
             click.echo(f"{row['base']}: {state} at {row['url']} (process {row['pid']}, log {row['log']})")
-        if not rows and not as_json:
-            click.echo("no server is running")
         sys.exit(0 if rows else 1)
     endpoint = server.connect(resolve_base(base or default_base()))
     outside = endpoint.served.url_is_outside

@@ -16,7 +16,7 @@ provider takes the setting, so it is the user's, and makes another judge:
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeVar
 
@@ -59,6 +59,49 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+@dataclass(frozen=True)
+class Grader:
+    """A model that judges."""
+
+    model: Model
+    name: str  # in logs and licences, and of its cached replies
+
+    @classmethod
+    def of(cls, model: Model) -> "Grader":
+        """The model under its name.
+
+        Raises:
+            TimbreError: It is a run that isn't there.
+        """
+        return cls(model, grader_name(model))
+
+    async def reply(
+        self,
+        prompt: str,
+        rubric: Rubric,
+        schema: Mapping[str, object],
+        max_tokens: int,
+        *,
+        use_cache: bool = True,
+    ) -> ModelOutput:
+        """Its reply; raises whatever its provider does.
+
+        Args:
+            prompt: What it is asked.
+            rubric: What counts; replies are cached by it.
+            schema: Of the reply.
+            max_tokens: Of the longest reply to be expected.
+            use_cache: Whether a cached reply will do, and a new one is cached.
+        """
+        config = reply_config(self.model, rubric.dimension, schema, max_tokens)
+        if os.environ.get("TIMBRE_GRADER_CACHE", "").lower() in {"off", "0", "no", "false"}:
+            use_cache = False
+        # The prompt is part of Inspect's own key. Epochs are not: the same answer is judged once.
+        scopes = {"grader": self.name, "rubric": rubric.sha256}
+        cache = use_cache and CachePolicy(expiry=None, per_epoch=False, scopes=scopes)
+        return await self.model.generate(prompt, config=config, cache=cache)
+
+
 def graders() -> tuple[Model, ...]:
     """The models in the role ``grader``; none where the role is empty: a run never grades itself."""
     models = model_roles().get(ROLE, [])
@@ -88,35 +131,28 @@ def _run_identity(name: str, base: str | None) -> str:
     return find_subject(name, base).identity
 
 
-def reply_cache(grader: str, rubric: Rubric) -> CachePolicy | bool:
-    """Keeps replies for good, for this grader and rubric; False under ``TIMBRE_GRADER_CACHE=off``.
+async def named_graders() -> list[Grader]:
+    """The graders with their names, which of a run are read from the disk.
 
-    The prompt is part of Inspect's own key. Epochs are not: the same answer is judged once.
+    Raises:
+        TimbreError: One of them is a run that isn't there.
     """
-    if os.environ.get("TIMBRE_GRADER_CACHE", "").lower() in {"off", "0", "no", "false"}:
-        return False
-    return CachePolicy(expiry=None, per_epoch=False, scopes={"grader": grader, "rubric": rubric.sha256})
+    return [await anyio.to_thread.run_sync(Grader.of, model) for model in graders()]
 
 
 def reply_config(grader: Model, name: str, schema: Mapping[str, object], max_tokens: int) -> GenerateConfig:
     """Greedy decoding, constrained to the JSON that is asked for where the provider can.
 
-    Args:
-        grader: Its own ``max_tokens``, if it was given some, goes before ours: of a model that reasons first,
-            the reasoning counts too.
-        name: Of the schema.
-        schema: Of the reply.
-        max_tokens: Of the longest reply to be expected.
+    The grader's own ``max_tokens``, if it was given some, goes before ours: of a model that reasons first, the
+    reasoning counts too.
     """
-    wanted = ResponseSchema(name=name, json_schema=JSONSchema.model_validate(schema))
-    most = grader.config.max_tokens or max_tokens
-    retries, seconds = grader.config.max_retries, grader.config.attempt_timeout
+    own = grader.config
     return GenerateConfig(
         temperature=0,
-        max_tokens=most,
-        response_schema=wanted,
-        max_retries=MAX_RETRIES if retries is None else retries,
-        attempt_timeout=seconds or ATTEMPT_TIMEOUT_S,
+        max_tokens=own.max_tokens or max_tokens,
+        response_schema=ResponseSchema(name=name, json_schema=JSONSchema.model_validate(schema)),
+        max_retries=MAX_RETRIES if own.max_retries is None else own.max_retries,
+        attempt_timeout=own.attempt_timeout or ATTEMPT_TIMEOUT_S,
     )
 
 
@@ -127,53 +163,6 @@ def cut_off(output: ModelOutput) -> str | None:
     return "reply cut off at its token limit: name the grader as {model: NAME, max_tokens: 4000}"
 
 
-async def grade(answer: Answer, integrity: Judgement | None = None) -> dict[str, Judgement]:
-    """The graded dimensions of one answer; nothing without a grader.
-
-    Args:
-        answer: What is judged.
-        integrity: Its ``integrity``. An answer with a fault is 0 under every rubric, with the fault as
-            evidence, and no grader is asked (contract C4).
-    """
-    if not graders():
-        return {}
-    fault = integrity if integrity and (integrity.value or 0.0) >= FAULT_AT else None
-    if is_blank(answer.text) and not fault:
-        return {}
-    judgements = await collect(*(_panel(load_rubric(key), answer, fault) for key in GRADED))
-    return {judgement.dimension: judgement for judgement in judgements}
-
-
-async def named_graders() -> dict[str, Model]:
-    """The graders by name.
-
-    Raises:
-        TimbreError: One of them is a run that isn't there.
-    """
-    return {await anyio.to_thread.run_sync(grader_name, grader): grader for grader in graders()}
-
-
-async def _panel(rubric: Rubric, answer: Answer, fault: Judgement | None) -> Judgement:
-    """The graders' pooled judgement under one rubric."""
-    try:
-        named = await named_graders()
-    except TimbreError as error:
-        return unscored(rubric.dimension, f"no such grader: {error}")
-    judge = str(rubric_identity(rubric, *named))
-    if fault:
-        return Judgement(rubric.dimension, 0.0, fault.evidence, details={"fault": 1.0}, judge=judge)
-    judgements = await collect(*(_ask(grader, name, rubric, answer) for name, grader in named.items()))
-    return replace(pooled(rubric.dimension, dict(zip(named, judgements, strict=True))), judge=judge)
-
-
-async def _ask(grader: Model, name: str, rubric: Rubric, answer: Answer) -> Judgement:
-    """One grader; a call that fails leaves the dimension unscored."""
-    try:
-        return await ask_rubric(grader, rubric, answer, reply_cache(name, rubric))
-    except Exception as error:  # any provider's failure: the answer stays, the dimension has no value
-        return unscored(rubric.dimension, f"grader {name} failed: {failure(error)}"[:300])
-
-
 def failure(error: BaseException) -> str:
     """A provider's error in one line; of a call that was tried again and again, the last one's."""
     if isinstance(error, RetryError):
@@ -181,10 +170,46 @@ def failure(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:300]
 
 
-async def ask_rubric(grader: Model, rubric: Rubric, answer: Answer, cache: CachePolicy | bool) -> Judgement:
+async def grade(answer: Answer, integrity: Judgement | None = None) -> dict[str, Judgement]:
+    """The graded dimensions of one answer, pooled over the graders; nothing without a grader.
+
+    Args:
+        answer: What is judged.
+        integrity: Its ``integrity``. An answer with a fault is 0 under every rubric, with the fault as
+            evidence, and no grader is asked (contract C4).
+    """
+    fault = integrity if integrity and (integrity.value or 0.0) >= FAULT_AT else None
+    if not graders() or (is_blank(answer.text) and not fault):
+        return {}
+    try:
+        named = await named_graders()
+    except TimbreError as error:
+        return {key: unscored(key, f"no such grader: {error}") for key in GRADED}
+
+    async def judged(key: str) -> Judgement:
+        rubric = load_rubric(key)
+        judge = str(rubric_identity(rubric, *(grader.name for grader in named)))
+        if fault:
+            return Judgement(key, 0.0, fault.evidence, details={"fault": 1.0}, judge=judge)
+        each = await collect(*(_ask(grader, rubric, answer) for grader in named))
+        by_name = {grader.name: one for grader, one in zip(named, each, strict=True)}
+        return replace(pooled(key, by_name), judge=judge)
+
+    return dict(zip(GRADED, await collect(*map(judged, GRADED)), strict=True))
+
+
+async def _ask(grader: Grader, rubric: Rubric, answer: Answer) -> Judgement:
+    """One grader; a call that fails leaves the dimension unscored."""
+    try:
+        return await ask_rubric(grader, rubric, answer)
+    except Exception as error:  # any provider's failure: the answer stays, the dimension has no value
+        return unscored(rubric.dimension, f"grader {grader.name} failed: {failure(error)}"[:300])
+
+
+async def ask_rubric(grader: Grader, rubric: Rubric, answer: Answer, *, use_cache: bool = True) -> Judgement:
     """One grader's judgement of one answer; raises whatever its provider does."""
-    config = reply_config(grader, rubric.dimension, rubric_schema(rubric), MAX_REPLY_TOKENS)
-    output = await grader.generate(rubric_prompt(rubric, answer), config=config, cache=cache)
+    prompt, schema = rubric_prompt(rubric, answer), rubric_schema(rubric)
+    output = await grader.reply(prompt, rubric, schema, MAX_REPLY_TOKENS, use_cache=use_cache)
     judgement = parse_reply(rubric, output.completion, answer, token_choices(output))
     problem = cut_off(output)
     return unscored(rubric.dimension, problem) if problem and judgement.value is None else judgement

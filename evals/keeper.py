@@ -73,7 +73,7 @@ def kill_left(processes: list[psutil.Process], timeout: float) -> None:
 def _watch(
     folder: Path, record: Record, child: "subprocess.Popen[bytes]", idle_s: float, poll_s: float
 ) -> int:
-    last_use, finished_before, leases = time.monotonic(), -1.0, Leases()
+    last_use, finished, leases = time.monotonic(), -1.0, Leases()
     while True:
         try:
             return child.wait(timeout=poll_s)
@@ -82,9 +82,9 @@ def _watch(
         if not _is_kept_by(folder, record):
             print("keeper: the notes name another server or none, stopping", flush=True)
             return 0
-        active, finished = vllm_command.use(record.port)
-        if active or finished != finished_before or leases.others(folder):
-            last_use, finished_before = time.monotonic(), finished
+        use = vllm_command.use(record.port)
+        if use is None or use.active or use.finished != finished or leases.others(folder):
+            last_use, finished = time.monotonic(), use.finished if use else finished
         if time.monotonic() - last_use > idle_s:
             print(f"keeper: idle for {idle_s / 60:.0f} minutes, stopping", flush=True)
             return 0

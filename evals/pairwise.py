@@ -3,10 +3,9 @@
 import re
 from collections.abc import Callable, Sequence
 
-import anyio.to_thread
-from inspect_ai.model import GenerateConfig, Model, get_model
+from inspect_ai.model import GenerateConfig, get_model
 
-from evals.graders import ask_each, grader_name, reply_cache, reply_config
+from evals.graders import Grader, ask_each
 from judges.pairwise import (
     MAX_REPLY_TOKENS,
     Choice,
@@ -23,7 +22,7 @@ from judges.rubric import Rubric
 from timbre.errors import TimbreError
 
 
-def open_grader(name: str, config: GenerateConfig | None = None) -> Model:
+def open_grader(name: str, config: GenerateConfig | None = None) -> Grader:
     """Any Inspect model, or a run.
 
     Args:
@@ -31,10 +30,10 @@ def open_grader(name: str, config: GenerateConfig | None = None) -> Model:
         config: Its settings, if it is to have its own.
 
     Raises:
-        TimbreError: Inspect knows no such provider, or lacks its package or key.
+        TimbreError: Inspect knows no such provider, or lacks its package or key; there is no such run.
     """
     try:
-        return get_model(name, config=config, memoize=False) if config else get_model(name)
+        model = get_model(name, config=config, memoize=False) if config else get_model(name)
     except Exception as error:  # each provider complains in its own way
         reason = " ".join(re.sub(r"\[/?[a-z ]+\]", "", str(error)).split())
         raise TimbreError(
@@ -42,29 +41,28 @@ def open_grader(name: str, config: GenerateConfig | None = None) -> Model:
             where=name,
             do="name a model as Inspect does, such as openai/gpt-5, and give its provider's key",
         ) from error
+    return Grader.of(model)
 
 
 async def ask_duels(
-    grader: Model,
+    grader: Grader,
     rubric: Rubric,
     duels: Sequence[Duel],
     reference: Sequence[str] = (),
     *,
-    max_connections: int | None = None,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
     use_cache: bool = True,
 ) -> tuple[str, list[Outcome]]:
     """Ask one quality of all duels.
 
-    Replies are cached as those of rubrics are (``evals.graders.reply_cache``), each as it comes: a second
-    call, or one after an interruption, asks only what is missing.
+    Replies are cached as those of rubrics are (``Grader.reply``), each as it comes: a second call, or one after
+    an interruption, asks only what is missing.
 
     Args:
         grader: Who is asked.
         rubric: What counts.
         duels: What is compared.
         reference: The writer's texts to show, for likeness to a writer.
-        max_connections: Requests in flight; None for the provider's own figure.
         on_outcome: Called with each outcome as it comes.
         use_cache: Whether a cached reply will do, and new ones are cached.
 
@@ -72,17 +70,14 @@ async def ask_duels(
         ``str`` of the judge's identity, and the outcomes in the order of ``duels``.
 
     Raises:
-        TimbreError: The grader is a run that isn't there, or its first call fails. A later call that
-            fails leaves its duel unsettled.
+        TimbreError: The first call fails. A later call that fails leaves its duel unsettled.
     """
-    name = await anyio.to_thread.run_sync(grader_name, grader)
-    config = reply_config(grader, f"pairwise_{rubric.dimension}", pairwise_schema(), MAX_REPLY_TOKENS)
-    config.max_connections = max_connections
-    cache = reply_cache(name, rubric) if use_cache else False
 
     async def choice(prompt: str, a: str, b: str) -> Choice | None:
         question = pairwise_prompt(rubric, prompt, a, b, reference)
-        output = await grader.generate(question, config=config, cache=cache)
+        output = await grader.reply(
+            question, rubric, pairwise_schema(), MAX_REPLY_TOKENS, use_cache=use_cache
+        )
         return parse_choice(output.completion, a, b)
 
     async def ask(duel: Duel) -> Outcome:
@@ -100,7 +95,8 @@ async def ask_duels(
     to_ask = [duel for duel, outcome in zip(duels, unasked, strict=True) if outcome is None]
     asked = iter(
         await ask_each(
-            name, ask, to_ask, lambda duel, reason: reported(Outcome(duel, None, unsettled=reason))
+            grader.name, ask, to_ask, lambda duel, reason: reported(Outcome(duel, None, unsettled=reason))
         )
     )
-    return str(pairwise_identity(rubric, name, reference)), [outcome or next(asked) for outcome in unasked]
+    identity = pairwise_identity(rubric, grader.name, reference)
+    return str(identity), [outcome or next(asked) for outcome in unasked]

@@ -48,14 +48,12 @@ from training.runs import BASELINE, Run, find_run
 TIMEOUT = Timeout(1800, connect=30)
 """An answer waits for all that were asked before it: on two cores, for minutes."""
 
-SENT = (
-    *("temperature", "top_p", "max_tokens", "seed", "frequency_penalty", "presence_penalty"),
-    *("logprobs", "top_logprobs", "extra_headers"),
-)
-"""Settings that go to the server under Inspect's own name."""
-
-SENT_OTHERWISE = ("stop_seqs", "top_k", "logit_bias", "num_choices", "response_schema", "extra_body")
-"""Settings that go there under vLLM's."""
+SENT = {
+    **{name: name for name in ("temperature", "top_p", "max_tokens", "seed", "logprobs", "top_logprobs")},
+    **{name: name for name in ("frequency_penalty", "presence_penalty", "extra_headers", "extra_body")},
+    **{"stop_seqs": "stop", "num_choices": "n"},
+}
+"""Settings that go to the server, by Inspect's name, under vLLM's; three more go there in another form."""
 
 KEPT_BY_INSPECT = (
     *("max_retries", "timeout", "attempt_timeout", "max_connections", "adaptive_connections"),
@@ -308,31 +306,23 @@ def request_parameters(config: GenerateConfig) -> dict[str, Any]:
     Raises:
         TimbreError: A setting that can't be sent, by name: what was asked must be what happened.
     """
-    given = {name for name, value in config if value is not None}
-    if unknown := sorted(given - {*SENT, *SENT_OTHERWISE, *KEPT_BY_INSPECT}):
+    given = {name: value for name, value in config if value is not None}
+    known = {*SENT, *KEPT_BY_INSPECT, "top_k", "logit_bias", "response_schema"}
+    if unknown := sorted(given.keys() - known):
         raise TimbreError(
             f"the server of runs can't be told {', '.join(unknown)}",
             where="generation settings",
             do="leave it out, or give vLLM's own setting in extra_body",
         )
-    parameters = {name: getattr(config, name) for name in SENT if name in given}
-    body = dict(config.extra_body or {})
+    parameters = {SENT[name]: value for name, value in given.items() if name in SENT}
     if config.top_k is not None:
-        body["top_k"] = config.top_k
-    if body:
-        parameters["extra_body"] = body
-    if config.stop_seqs:
-        parameters["stop"] = config.stop_seqs
-    if config.num_choices is not None:
-        parameters["n"] = config.num_choices
+        parameters["extra_body"] = {**(config.extra_body or {}), "top_k": config.top_k}
     if config.logit_bias:
         parameters["logit_bias"] = {str(token): bias for token, bias in config.logit_bias.items()}
-    if config.response_schema is not None:
+    if (wanted := config.response_schema) is not None:
+        schema = wanted.json_schema.model_dump(exclude_none=True, by_alias=True)
         parameters["response_format"] = {
             "type": "json_schema",
-            "json_schema": {
-                "name": config.response_schema.name,
-                "schema": config.response_schema.json_schema.model_dump(exclude_none=True, by_alias=True),
-            },
+            "json_schema": {"name": wanted.name, "schema": schema},
         }
     return parameters

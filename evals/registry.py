@@ -3,8 +3,6 @@
 Importing this must stay cheap: every ``inspect`` command does.
 """
 
-from typing import Any
-
 from inspect_ai.model import ModelAPI, modelapi
 
 from evals.inspect_internals import register_for_bare_names
@@ -20,8 +18,4 @@ def voice() -> type[ModelAPI]:
     return VoiceAPI
 
 
-def _bare(*args: Any, **kwargs: Any) -> ModelAPI:
-    return voice(*args, **kwargs)
-
-
-register_for_bare_names(_bare, "voice-bare")
+register_for_bare_names(voice, "voice-bare")

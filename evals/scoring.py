@@ -14,7 +14,7 @@ from evals.inspect_internals import prerequisite
 from evals.judging import judge, judged_against
 from evals.registry import PROVIDER
 from evals.self_insertion_confirm import KEY as SELF_INSERTION
-from evals.self_insertion_confirm import Confirmation, confirm
+from evals.self_insertion_confirm import confirm
 from judges.conversation import as_one, conversation
 from judges.types import Answer, Judgement
 
@@ -49,19 +49,36 @@ def voice_scorer(voice: str, suite: str, base_sha256: str, impostors: str = "") 
     async def score(state: TaskState, target: Target) -> Score:
         answer = _answer(state)
         judged = await judge(answer, replace(against, run=run_of(str(state.model))))
-        judgements = dict(judged.judgements)
-        judgements |= await grade(as_one(answer), judgements["integrity"])
-        confirmation = await confirm(as_one(answer), judgements[SELF_INSERTION])
-        return as_score(
-            judgements,
-            answer,
-            truncated=state.output.stop_reason == "max_tokens",
-            confirmation=confirmation,
-            judged_by={
-                **against.judged_by,
-                "grader": grader_names(),
-                "separation": judged.separation,
-                "voice_match_advisory": judged.advisory,
+        graded = await grade(as_one(answer), judged.judgements["integrity"])
+        confirmation = await confirm(as_one(answer), judged.judgements[SELF_INSERTION])
+        asked = confirmation.record
+        judgements = {**judged.judgements, **graded, SELF_INSERTION: confirmation.judgement}
+        judged_by = {
+            **against.judged_by,
+            "grader": grader_names(),
+            "separation": judged.separation,
+            "voice_match_advisory": judged.advisory,
+        }
+        return Score(
+            value={key: math.nan if j.value is None else j.value for key, j in judgements.items()},
+            answer=answer.text,
+            explanation="\n".join(
+                [*(_line(j) for j in judgements.values()), *([_confirmation_line(asked)] if asked else [])]
+            ),
+            metadata={
+                "truncated": state.output.stop_reason == "max_tokens",
+                "judged_by": judged_by,  # a log may be judged again, later than it was made
+                **({"self_insertion": dict(asked)} if asked else {}),
+                "judgements": {
+                    key: {
+                        "value": j.value,
+                        "evidence": [asdict(e) for e in j.evidence],
+                        "unscored": j.unscored,
+                        "details": dict(j.details),
+                        "judge": j.judge,
+                    }
+                    for key, j in judgements.items()
+                },
             },
         )
 
@@ -74,51 +91,10 @@ def run_of(model: str) -> str:
     return name if provider.rpartition("/")[2] in ("", PROVIDER) else ""
 
 
-def as_score(
-    judgements: dict[str, Judgement],
-    answer: Answer,
-    *,
-    truncated: bool,
-    confirmation: Confirmation | None = None,
-    judged_by: Mapping[str, str | None] | None = None,
-) -> Score:
-    """All judgements as one Inspect score: NaN for unscored, everything else in the metadata.
-
-    Args:
-        judgements: By dimension.
-        answer: What was judged.
-        truncated: Whether the token limit cut it off.
-        confirmation: Takes the place of the detector's ``self_insertion``.
-        judged_by: See ``JudgedAgainst.judged_by``; for a log that is judged again later than it was made.
-    """
-    if confirmation is not None:
-        judgements = {**judgements, SELF_INSERTION: confirmation.judgement}
-    asked = confirmation.record if confirmation else None
-    return Score(
-        value={key: math.nan if j.value is None else j.value for key, j in judgements.items()},
-        answer=answer.text,
-        explanation="\n".join(
-            f"{key}: {'unscored, ' + str(j.unscored) if j.value is None else format(j.value, '.2f')}"
-            + "".join(f"\n  {e.why}: {e.text}" for e in j.evidence)
-            for key, j in judgements.items()
-        )
-        + (f"\n{_confirmation_line(asked)}" if asked else ""),
-        metadata={
-            "truncated": truncated,
-            **({"judged_by": dict(judged_by)} if judged_by else {}),
-            **({"self_insertion": dict(asked)} if asked else {}),
-            "judgements": {
-                key: {
-                    "value": j.value,
-                    "evidence": [asdict(e) for e in j.evidence],
-                    "unscored": j.unscored,
-                    "details": dict(j.details),
-                    "judge": j.judge,
-                }
-                for key, j in judgements.items()
-            },
-        },
-    )
+def _line(j: Judgement) -> str:
+    """A judgement for somebody who reads the log; NaN in the score's value is unscored here."""
+    value = f"unscored, {j.unscored}" if j.value is None else format(j.value, ".2f")
+    return f"{j.dimension}: {value}" + "".join(f"\n  {e.why}: {e.text}" for e in j.evidence)
 
 
 def _confirmation_line(asked: Mapping[str, Any]) -> str:

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from inspect_ai.model import Model
 from inspect_ai.util import collect
 
-from evals.graders import cut_off, failure, named_graders, reply_cache, reply_config
+from evals.graders import Grader, cut_off, failure, named_graders
 from judges import panel
 from judges.confirm import (
     MAX_REPLY_TOKENS,
@@ -50,12 +49,12 @@ async def confirm(answer: Answer, detected: Judgement) -> Confirmation:
         return Confirmation(detected, _record(detected, detected, None, {}, {"grader": str(error)}))
     if not named or detected.value is None:
         return Confirmation(detected)
-    judge = str(confirm_identity(panel.judge_identities()[KEY], *named))
+    judge = str(confirm_identity(panel.judge_identities()[KEY], *(grader.name for grader in named)))
     asked = inquiry(answer, detected.evidence)
     if not needs_confirmation(answer) or not asked.passages:
         return Confirmation(replace(detected, judge=judge))
-    replies = await collect(*(ask(grader, name, answer, asked) for name, grader in named.items()))
-    by_grader = dict(zip(named, replies, strict=True))
+    replies = await collect(*(ask(grader, answer, asked) for grader in named))
+    by_grader = {grader.name: reply for grader, reply in zip(named, replies, strict=True)}
     readings = {name: r for name, r in by_grader.items() if not isinstance(r, str)}
     reasons = {name: r for name, r in by_grader.items() if isinstance(r, str)}
     judgement = confirmed(detected, asked, readings, answer)
@@ -65,21 +64,12 @@ async def confirm(answer: Answer, detected: Judgement) -> Confirmation:
 
 
 async def ask(
-    grader: Model, name: str, answer: Answer, asked: Inquiry, *, use_cache: bool = True
+    grader: Grader, answer: Answer, asked: Inquiry, *, use_cache: bool = True
 ) -> tuple[Reading, ...] | str:
-    """One grader's readings, or why it has none.
-
-    Args:
-        grader: Who is asked.
-        name: Its name, for the cache.
-        answer: Whose passages they are.
-        asked: The passages.
-        use_cache: Whether a cached reply will do, and a new one is cached.
-    """
-    config = reply_config(grader, "confirm_self_insertion", confirm_schema(asked.passages), MAX_REPLY_TOKENS)
-    cache = reply_cache(name, questions()) if use_cache else False
+    """One grader's readings of an answer's passages, or why it has none."""
     try:
-        output = await grader.generate(confirm_prompt(answer, asked.passages), config=config, cache=cache)
+        prompt, schema = confirm_prompt(answer, asked.passages), confirm_schema(asked.passages)
+        output = await grader.reply(prompt, questions(), schema, MAX_REPLY_TOKENS, use_cache=use_cache)
     except Exception as error:  # any provider's failure: the detector's value stands
         return f"failed: {failure(error)}"
     readings = parse_confirmation(output.completion, answer, asked.passages)

@@ -33,6 +33,7 @@ from evals.server_record import (
     log_tail,
     read_key,
     read_record,
+    running,
 )
 from evals.vllm_command import Adapters
 from timbre.errors import TimbreError
@@ -120,17 +121,13 @@ def capacity(base: Base) -> int:
     """Requests that the server of a base takes at once: by its KV cache where it runs, else by device."""
     on_cpu = vllm_command.on_cpu()
     default = vllm_command.CPU_IN_FLIGHT if on_cpu else vllm_command.GPU_IN_FLIGHT
-    url = os.environ.get("TIMBRE_VLLM_URL")
-    record = None if url else living(folder_of(base))
-    if record is None:
+    outside = os.environ.get("TIMBRE_VLLM_URL")
+    record = None if outside else living(folder_of(base))
+    use = vllm_command.use(record.port) if record else None
+    if use is None or use.capacity is None:
         return default
-    try:
-        page = httpx.get(f"http://127.0.0.1:{record.port}/metrics", timeout=5, trust_env=False)
-        fitting = vllm_command.capacity(page.raise_for_status().text)
-    except (httpx.HTTPError, ValueError):
-        return default
-    # More at once than this only makes each answer slower on a CPU.
-    return default if fitting is None else min(fitting, default) if on_cpu else fitting
+    # More at once than the default only makes each answer slower on a CPU.
+    return min(use.capacity, default) if on_cpu else use.capacity
 
 
 def is_ready(record: Record, key: str) -> bool:
@@ -152,6 +149,29 @@ def stop(folder: Path) -> bool:
     """
     with _locked(folder):
         return _end(folder)
+
+
+def end_idle(reason: str) -> tuple[Record, ...]:
+    """End every server of this checkout that nobody uses.
+
+    Args:
+        reason: Why, for the line that is told of each.
+
+    Returns:
+        The servers that are in use, or not ready yet, and were left alone.
+    """
+    busy = []
+    for folder, _ in running():
+        with _locked(folder):
+            record = living(folder)
+            if record is None:
+                continue
+            if _is_used(record, folder):
+                busy.append(record)
+                continue
+            tell(f"ending the idle server of {record.base}: {reason}")
+            _end(folder)
+    return tuple(busy)
 
 
 def idle_minutes() -> float:
@@ -206,9 +226,14 @@ def _missing(record: Record, run: Run | None) -> str:
     return ""
 
 
+def _is_used(record: Record, folder: Path) -> bool:
+    """Whether another process holds a lease on a server, a request is under way, or it is not ready yet."""
+    return bool(vllm_command.use(record.port)[0]) or _leases.others(folder)
+
+
 def _end_unused(record: Record, folder: Path, missing: str, progress: Progress) -> None:
     """End a server that lacks something, if nobody is using it."""
-    if vllm_command.use(record.port)[0] or _leases.others(folder):
+    if _is_used(record, folder):
         raise TimbreError(
             f"the server {missing}, and somebody is using it",
             where=record.url,
@@ -216,6 +241,12 @@ def _end_unused(record: Record, folder: Path, missing: str, progress: Progress) 
         )
     progress(f"the server of {record.base} {missing}: starting it anew")
     _end(folder)
+
+
+def _is_used(record: Record, folder: Path) -> bool:
+    """Whether a server answers somebody, gets ready for somebody, or is leased by another process."""
+    use = vllm_command.use(record.port)
+    return use is None or use.active > 0 or _leases.others(folder)
 
 
 def _end(folder: Path) -> bool:
@@ -236,10 +267,11 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
 
     It takes the adapters of every run of the base, of ``wanted``, and what the server before it ``served``.
     """
-    minutes, args = idle_minutes(), vllm_command.extra_arguments()
-    for old in [*folder.glob("probe-*.json"), folder / "server.json", folder / "key"]:
+    minutes, args, key = idle_minutes(), vllm_command.extra_arguments(), secrets.token_urlsafe(32)
+    environment = dict(vllm_command.environment(key))
+    vllm_command.remove_openmp_marks()
+    for old in [*folder.glob("probed-*"), folder / "server.json", folder / "key"]:
         old.unlink(missing_ok=True)
-    key = secrets.token_urlsafe(32)
     handle = os.open(folder / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(key)
@@ -269,7 +301,7 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
                 *(json.dumps(asdict(record)), *arguments),
             ],
             cwd=CHECKOUT,
-            env=dict(vllm_command.environment(key)),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -5,12 +5,19 @@ vLLM itself is never imported here: it runs in a process of its own.
 
 import importlib.metadata
 import json
+import math
 import os
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from timbre.errors import TimbreError
 
@@ -39,6 +46,16 @@ CPU_IN_FLIGHT, GPU_IN_FLIGHT = 64, 256
 
 REQUEST_TOKENS = 1024
 """Tokens of prompt and answer that a request is given room for."""
+
+CPU_KV_GIB = 2
+
+ENGINE_GIB = 4
+"""Of a card, beside weights and KV cache: CUDA's context, activations, adapters."""
+
+MOST_OF_CARD = 0.92
+"""vLLM's own share of a card, whatever the model."""
+
+SHARED_MEMORY = Path("/dev/shm")
 
 
 def on_cpu() -> bool:
@@ -120,25 +137,70 @@ def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
         port: On 127.0.0.1.
         adapters: What it must be able to load; without modules it serves the base alone, faster.
     """
-    longest = json.loads((model / "config.json").read_text()).get("max_position_embeddings", MAX_MODEL_LEN)
+    config = json.loads((model / "config.json").read_text())
+    longest = config.get("max_position_embeddings", MAX_MODEL_LEN)
+    share = None if on_cpu() else memory_share(model, config)
     lora = [
-        "--enable-lora",
-        "--max-loras",
-        "4",
-        "--max-cpu-loras",
-        "8",
-        "--max-lora-rank",
-        str(adapters.rank),
+        *("--enable-lora", "--max-loras", "4", "--max-cpu-loras", "8"),
+        *("--max-lora-rank", str(adapters.rank), "--lora-target-modules", *adapters.modules),
     ]
     return [
         *(sys.executable, "-m", ENTRY, "--model", str(model), "--served-model-name", name),
         *("--host", "127.0.0.1", "--port", str(port), "--dtype", serving_dtype()),
         *("--max-model-len", str(min(MAX_MODEL_LEN, longest))),
-        *([*lora, "--lora-target-modules", *adapters.modules] if adapters.modules else []),
+        *(lora if adapters.modules else []),
+        *(["--gpu-memory-utilization", str(share)] if share else []),
         # Compiling takes a minute or two more on a CPU at every change of version.
         *(["--enforce-eager", *WHOLE_PREFILLS] if on_cpu() else []),
         *extra_arguments(),
     ]
+
+
+def kv_gib() -> int | None:
+    """``TIMBRE_KV_GIB``; None where it isn't set.
+
+    Raises:
+        TimbreError: It is no whole number of GiB.
+    """
+    given = os.environ.get("TIMBRE_KV_GIB", "")
+    if given and not (given.isascii() and given.isdigit() and int(given)):
+        raise TimbreError(
+            f"{given!r} is no whole number of GiB", where="TIMBRE_KV_GIB", do="write a number such as 8"
+        )
+    return int(given) if given else None
+
+
+def memory_share(model: Path, config: Mapping[str, Any]) -> float | None:
+    """The share of a card that weights, KV cache and engine need, so that others can have the rest.
+
+    The KV cache is what ``TIMBRE_KV_GIB`` says, or else room for 256 requests.
+
+    Returns:
+        At most vLLM's own default; None where the card's size or the model's shape isn't known.
+    """
+    weights = sum(file.stat().st_size for file in model.glob("*.safetensors"))
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        sizes = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        card = min(int(line) for line in sizes.split()) << 20
+        heads, layers = config["num_attention_heads"], config["num_hidden_layers"]
+        head_size = config.get("head_dim") or config["hidden_size"] // heads
+    except (OSError, subprocess.SubprocessError, ValueError, LookupError):
+        return None
+    token = (
+        2 * 2 * layers * config.get("num_key_value_heads", heads) * head_size
+    )  # keys and values, 2 bytes each
+    kv = kv_gib() or 0
+    cache = kv << 30 if kv else GPU_IN_FLIGHT * REQUEST_TOKENS * token
+    needed = (weights + cache + (ENGINE_GIB << 30)) / card
+    return min(MOST_OF_CARD, math.ceil(needed * 100) / 100)
+
+
+def remove_openmp_marks() -> None:
+    """Remove what libiomp left in shared memory for processes of this user that were killed."""
+    for mark in SHARED_MEMORY.glob(f"__KMP_REGISTERED_LIB_*_{os.getuid()}"):
+        if not psutil.pid_exists(int(mark.name.split("_")[-2])):
+            mark.unlink(missing_ok=True)
 
 
 def environment(key: str) -> Mapping[str, str]:
@@ -149,7 +211,7 @@ def environment(key: str) -> Mapping[str, str]:
     openmp = Path(sys.prefix) / "lib" / "libiomp5.so"
     preloaded = {"LD_PRELOAD": str(openmp)} if on_cpu() and openmp.is_file() else {}
     return {
-        "VLLM_CPU_KVCACHE_SPACE": "2",
+        "VLLM_CPU_KVCACHE_SPACE": str(kv_gib() or CPU_KV_GIB),
         "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
         "HF_HUB_OFFLINE": "1",
         **preloaded,
@@ -161,44 +223,49 @@ def environment(key: str) -> Mapping[str, str]:
     }
 
 
-def use(port: int) -> tuple[int, float]:
-    """Requests in flight and finished; (1, 0) while the server does not answer yet, which is no idleness."""
+@dataclass(frozen=True)
+class Use:
+    """What a server says of itself."""
+
+    active: int  # requests that it answers, or that wait
+    finished: float  # requests so far
+    capacity: int | None = None  # requests that fit into its KV cache together, where it says
+
+
+def use(port: int) -> Use | None:
+    """By its ``/metrics``; None while it does not answer, which is no idleness."""
     import httpx
 
     try:
         response = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False)
-        return requests_served(response.raise_for_status().text)
+        return read_metrics(response.raise_for_status().text)
     except (httpx.HTTPError, ValueError):  # the parser's own error
-        return 1, 0.0
+        return None
 
 
-def requests_served(metrics: str) -> tuple[int, float]:
-    """From the text of ``/metrics``: requests in flight or waiting, and requests finished so far."""
+def read_metrics(page: str) -> Use:
+    """The text of ``/metrics``.
+
+    Raises:
+        ValueError: It is none.
+    """
     from prometheus_client.parser import text_string_to_metric_families
 
-    active, finished = 0, 0.0
-    for family in text_string_to_metric_families(metrics):
-        if family.name in ("vllm:num_requests_running", "vllm:num_requests_waiting"):
-            active += int(sum(s.value for s in family.samples))
-        finished += sum(s.value for s in family.samples if s.name == "vllm:request_success_total")
-    return active, finished
+    active, finished, capacity = 0, 0.0, None
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            if family.name in ("vllm:num_requests_running", "vllm:num_requests_waiting"):
+                active += int(sample.value)
+            elif sample.name == "vllm:request_success_total":
+                finished += sample.value
+            elif family.name == "vllm:cache_config_info":
+                with suppress(KeyError, ValueError):
+                    blocks, size = (int(sample.labels[key]) for key in ("num_gpu_blocks", "block_size"))
+                    capacity = max(1, blocks * size // REQUEST_TOKENS)
+    return Use(active, finished, capacity)
 
 
-def capacity(metrics: str) -> int | None:
-    """From the text of ``/metrics``: requests that fit into the KV cache together; None where it doesn't say."""
-    from prometheus_client.parser import text_string_to_metric_families
-
-    for family in text_string_to_metric_families(metrics):
-        for sample in family.samples if family.name == "vllm:cache_config_info" else ():
-            try:
-                blocks, size = (int(sample.labels[key]) for key in ("num_gpu_blocks", "block_size"))
-            except (KeyError, ValueError):
-                continue
-            return max(1, blocks * size // REQUEST_TOKENS)
-    return None
-
-
-def write_still_adapter(adapter: Path, target: Path) -> Path:
+def write_still_adapter(adapter: Path, target: Path) -> None:
     """Copy an adapter's first layer with every weight zero: under it a CPU server answers for its base.
 
     vLLM's CPU kernels look adapters up by slot, and a request without one has slot -1, which is the last: in a
@@ -207,10 +274,7 @@ def write_still_adapter(adapter: Path, target: Path) -> Path:
 
     Args:
         adapter: Any run's adapter folder of the same base, for the shapes.
-        target: Folder to write.
-
-    Returns:
-        ``target``, in PEFT's layout.
+        target: Folder to write, in PEFT's layout.
     """
     import numpy as np
     from safetensors.numpy import load_file, save_file
@@ -219,6 +283,4 @@ def write_still_adapter(adapter: Path, target: Path) -> Path:
     weights = load_file(adapter / "adapter_model.safetensors")
     still = {name: np.zeros_like(tensor) for name, tensor in weights.items() if ".layers.0." in name}
     save_file(still, target / "adapter_model.safetensors")
-    config = json.loads((adapter / "adapter_config.json").read_text())
-    (target / "adapter_config.json").write_text(json.dumps(config, indent=2) + "\n")
-    return target
+    shutil.copy(adapter / "adapter_config.json", target)

@@ -7,6 +7,7 @@ inspect eval evals/voice.py --model openai/gpt-5,run2,baseline
 """
 
 from pathlib import Path
+from typing import Any
 
 from inspect_ai import Epochs, Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
@@ -40,6 +41,7 @@ from evals.judging import judged_against
 from evals.scoring import run_of, voice_scorer
 from judges.reference import load_reference
 from judges.types import DIMENSIONS
+from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
 from training.own_voice import kept_voice, voice_of
 from training.pairs import load_pairs
@@ -168,11 +170,26 @@ def _from_checkout(path: str) -> Path:
 def _default_voice(arm: Arm) -> Path:
     """The pairs of the runs that one command evaluates; of a log that it goes on with, the same as before."""
     for file in requested("log_files"):
-        facts = (read_eval_log(file, header_only=True).eval.metadata or {}).get("timbre") or {}
+        facts = _facts_of(file)
         if facts.get("run") == arm.name and (kept := kept_voice(str(facts.get("voice")))):
             return kept
     named = [read_run(run_of(name.strip()).partition("@")[0]) for name in requested("model")]
     return voice_of([run for run in (*named, arm.run) if run])
+
+
+def _facts_of(file: str) -> dict[str, Any]:
+    """The facts of an earlier log; a JSON one is read whole: the parser that Inspect skims it with crashes on damage.
+
+    Raises:
+        TimbreError: It can't be read.
+    """
+    try:
+        log = read_eval_log(file, header_only=not file.endswith(".json"))
+    except Exception as error:  # a broken zip, JSON or schema each has its own type
+        raise TimbreError(
+            f"unreadable log ({type(error).__name__})", where=file, do="name another log"
+        ) from error
+    return (log.eval.metadata or {}).get("timbre") or {}
 
 
 def _trained_texts(voice_file: Path, run: Run | None) -> list[TrainedText]:

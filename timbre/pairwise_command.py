@@ -90,6 +90,7 @@ async def _ask(
     connections: int | None,
 ) -> "list[tuple[str, str, list[Outcome]]]":
     """Each dimension with its judge and the duels' outcomes; a line of progress on a terminal."""
+    from inspect_ai.model import GenerateConfig
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -98,16 +99,16 @@ async def _ask(
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     answers = []
+    opened = open_grader(grader, GenerateConfig(max_connections=connections) if connections else None)
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
-        async with open_grader(grader) as model:
+        async with opened.model:
             for key in dimensions:
                 bar = progress.add_task(key, total=len(duels))
                 judge, outcomes = await ask_duels(
-                    model,
+                    opened,
                     load_rubric(key),
                     duels,
                     own if key == "voice_match" else (),
-                    max_connections=connections,
                     on_outcome=lambda _, bar=bar: progress.advance(bar),  # type: ignore[misc]
                 )
                 answers.append((key, judge, outcomes))

@@ -184,7 +184,7 @@ def test_a_grader_asked_for_probabilities_is_another_judge(asked: Asked) -> None
     names = []
     for logprobs in (False, True):
         with grading("mockllm/g", logprobs=logprobs) as judges:
-            names.append(judges.name)
+            names.append(judges.grader.name)
     assert names == ["mockllm/g", 'mockllm/g {"logprobs": true, "top_logprobs": 10}']
 
 

@@ -9,6 +9,7 @@ import pytest
 from evals.asking import Arm
 from evals.endpoint import Served
 from evals.voice import _default_voice
+from timbre.errors import TimbreError
 from timbre.paths import DEFAULT_VOICE
 
 
@@ -41,3 +42,12 @@ def test_the_baseline_is_judged_with_the_voice_of_the_runs_beside_it(models: str
     with click.Context(click.Command("eval")) as context:
         context.params = {"model": models}
         assert _default_voice(BASELINE).name == name
+
+
+def test_a_json_log_with_a_number_of_thousands_of_digits_is_an_unreadable_log(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"version": 2, "status": ' + "9" * 5000 + "}")
+    with click.Context(click.Command("eval-retry")) as context:
+        context.params = {"log_files": (str(path),)}
+        with pytest.raises(TimbreError, match=r"x\.json: unreadable log"):
+            _default_voice(BASELINE)

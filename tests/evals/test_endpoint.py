@@ -130,4 +130,4 @@ def test_a_base_that_changes_its_own_words_does_not_make_an_adapter_work(
 ) -> None:
     words = iter("abcdefgh")
     monkeypatch.setattr(endpoints, "_greedy", lambda *_: (next(words), {"A": -1.0}))
-    assert not endpoints.probe(connect(BASE), "base", "run").changed
+    assert not endpoints.moves_output(connect(BASE), "base", "run")

@@ -1,6 +1,7 @@
 """An eval whose server is killed goes on or ends with one error, and no sample is lost or scored twice."""
 
 import signal
+import subprocess
 import sys
 import threading
 from collections import Counter
@@ -13,15 +14,17 @@ import psutil
 import pytest
 from inspect_ai import eval as inspect_eval
 from inspect_ai import eval_retry
-from inspect_ai.log import EvalLog, read_eval_log
+from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 from tenacity import wait_none
 
 from evals import vllm_command
 from evals.provider import VoiceAPI
+from evals.server import connect, release
 from evals.server_record import living, running
 from evals.voice import MAX_RETRIES
 from tests.evals.conftest import RunningStandIn
 from timbre.paths import CHECKOUT
+from training.base import default_base, resolve_base
 
 SAMPLES = 8
 DYING = [sys.executable, "-c", "raise SystemExit('no room for the weights')"]
@@ -125,6 +128,25 @@ def test_stopping_the_server_under_an_eval_has_it_started_anew(
 
     log = evaluate(lambda: CliRunner().invoke(serve, ["--stop"], catch_exceptions=False))
     assert log.status == "success" and list(answered(log).values()) == [1] * SAMPLES
+
+
+def test_two_evals_at_once_share_a_server_and_the_end_of_one_is_not_the_others(
+    evaluate: Callable[[Callable[[], object]], EvalLog], tmp_path: Path
+) -> None:
+    endpoint = connect(resolve_base(default_base()), progress=lambda line: None)
+    release(endpoint)
+    command = [str(Path(sys.executable).parent / "inspect"), "eval", "benchmarks/serving.py@plain"]
+    options = ["--model", "baseline", "--limit", "20", "--epochs", "1", "--max-connections", "1"]
+    logs = ["--display", "none", "--log-dir", str(tmp_path / "other")]
+    with subprocess.Popen([*command, *options, *logs], cwd=CHECKOUT) as other:
+        while not endpoint.ask("GET", "/requests").json():
+            with pytest.raises(subprocess.TimeoutExpired):
+                other.wait(0.2)
+        log = evaluate(lambda: None)
+    [theirs] = [read_eval_log(info) for info in list_eval_logs(str(tmp_path / "other"))]
+    assert (log.status, theirs.status) == ("success", "success")
+    assert [*answered(log).values(), *answered(theirs).values()] == [1] * (SAMPLES + 20)
+    assert connect(resolve_base(default_base())).url == endpoint.url and len(running()) == 1
 
 
 def test_every_answer_of_a_server_that_fails_now_and_then_is_there_once(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evals.graders import Grader
 from evals.pairwise import ask_duels, open_grader
 from judges.pairwise import Duel, Outcome
 from judges.rubric import load_rubric
@@ -30,7 +31,7 @@ def the_good_one(prompt: str) -> str:
 
 
 def ask(grader: Any, duels: list[Duel] = DUELS, **options: Any) -> list[Outcome]:
-    return asyncio.run(ask_duels(grader.model, HUMOR, duels, **options))[1]
+    return asyncio.run(ask_duels(Grader.of(grader.model), HUMOR, duels, **options))[1]
 
 
 def test_the_better_text_wins_in_whatever_place_it_is_shown(make_grader: MakeGrader) -> None:

@@ -170,9 +170,8 @@ def test_an_adapter_is_loaded_once_when_many_ask_together(
 
 
 def test_an_adapter_without_effect_is_refused(endpoint: Endpoint, run: Run) -> None:
-    found = endpoints.probe(endpoint, serve_base(endpoint), endpoint.models()[0])
-    assert not found.changed
-    assert endpoints.probe(endpoint, serve_base(endpoint), run.served_name).changed
+    assert not endpoints.moves_output(endpoint, serve_base(endpoint), endpoint.models()[0])
+    assert endpoints.moves_output(endpoint, serve_base(endpoint), run.served_name)
 
 
 def test_the_base_answers_the_same_while_a_run_is_being_asked(endpoint: Endpoint, run: Run) -> None:

@@ -19,12 +19,14 @@ from evals.endpoint import Endpoint
 from evals.keeper import keep
 from evals.server import connect
 from evals.server_record import Record, folder_of, hold_as_keeper, living, read_record, running
+from evals.vllm_command import Use
 from timbre.errors import TimbreError
 from training.base import Base
 from training.runs import LoraRecord, Run
 
 pytestmark = pytest.mark.usefixtures("own_servers")
 BASE = Base("stand-in", Path("/nowhere"), "a" * 64)
+real_command = vllm_command.command
 FOREVER = [sys.executable, "-c", "import signal; signal.pause()"]
 
 
@@ -94,11 +96,10 @@ def test_an_adapter_is_loaded_for_whoever_has_the_key_and_for_nobody_else() -> N
 
 
 def test_a_server_listens_on_loopback_whatever_its_base_and_has_no_key_among_its_arguments(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.undo()
     (tmp_path / "config.json").write_text("{}")
-    command = vllm_command.command(tmp_path, "base", 8000, vllm_command.Adapters(16, ("q_proj",)))
+    command = real_command(tmp_path, "base", 8000, vllm_command.Adapters(16, ("q_proj",)))
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert not {"--api-key", "--trust-remote-code"} & set(command)
     assert vllm_command.environment("secret")["VLLM_API_KEY"] == "secret"
@@ -129,7 +130,7 @@ def test_other_arguments_start_an_idle_server_anew(monkeypatch: pytest.MonkeyPat
     assert connect(BASE).url == first.url
     monkeypatch.setenv("TIMBRE_VLLM_ARGS", "--dtype float32")
     second = connect(BASE, progress=lambda line: None)
-    assert second.url != first.url and second.dtype == "float32"
+    assert second.url != first.url and second.served.dtype == "float32"
 
 
 def test_nothing_ends_a_server_on_which_another_process_holds_a_lease(
@@ -144,6 +145,18 @@ def test_nothing_ends_a_server_on_which_another_process_holds_a_lease(
         ):
             connect(BASE, progress=lambda line: None)
     assert first.models() == ["stand-in"]
+
+
+def test_whoever_needs_the_memory_ends_idle_servers_and_hears_of_those_in_use(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    endpoint = connect(BASE, progress=lambda line: None)
+    with (endpoint.folder / "lease").open() as another:
+        fcntl.flock(another, fcntl.LOCK_SH)
+        assert [record.base for record in server.end_idle("memory is short")] == ["stand-in"]
+    server.release(endpoint)
+    assert server.end_idle("memory is short") == () and running() == []
+    assert "ending the idle server of stand-in: memory is short" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -222,6 +235,7 @@ def test_a_port_that_is_taken_is_an_error_with_the_end_of_the_log_and_the_next_s
     ("name", "value"),
     [
         *(("TIMBRE_IDLE_MINUTES", value) for value in ("abc", "0", "-1", "nan", "inf")),
+        *(("TIMBRE_KV_GIB", value) for value in ("abc", "0", "-1", "1.5")),
         ("TIMBRE_VLLM_ARGS", "--dtype 'float32"),
     ],
 )
@@ -255,7 +269,7 @@ RECORD = Record(1, "b", "a", "float32", 16, ())
 def test_an_idle_server_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(vllm_command, "use", lambda port: (0, 5.0))
+    monkeypatch.setattr(vllm_command, "use", lambda port: Use(0, 5.0))
     assert keep(tmp_path, RECORD, FOREVER, idle_s=0.05, poll_s=0.02) == 0
     assert "idle" in capsys.readouterr().out and read_record(tmp_path) is None
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -267,7 +281,7 @@ def test_a_server_in_use_is_kept_until_it_ends_itself(
 ) -> None:
     polls = iter(range(1000))
     monkeypatch.setattr(
-        vllm_command, "use", lambda port: (0, float(next(polls)) if why == "requests" else 5.0)
+        vllm_command, "use", lambda port: Use(0, float(next(polls)) if why == "requests" else 5.0)
     )
     brief = [sys.executable, "-c", "import sys; sys.stdin.close(); sys.exit(7)"]
     with (tmp_path / "lease").open("w") as user:
@@ -278,9 +292,9 @@ def test_a_server_in_use_is_kept_until_it_ends_itself(
 
 
 def test_a_keeper_that_its_notes_no_longer_name_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def rewritten(port: int) -> tuple[int, float]:
+    def rewritten(port: int) -> Use:
         (tmp_path / "server.json").write_text(json.dumps({**json.loads(read()), "pid": 1}))
-        return 1, 0.0
+        return Use(1, 0.0)
 
     def read() -> str:
         return (tmp_path / "server.json").read_text()
@@ -297,7 +311,7 @@ def test_a_keeper_that_fails_takes_its_server_along(tmp_path: Path, monkeypatch:
         children.append(popen(command))
         return children[-1]
 
-    def broken(port: int) -> tuple[int, float]:
+    def broken(port: int) -> Use:
         raise RuntimeError("no such page")
 
     popen = subprocess.Popen
@@ -315,7 +329,7 @@ def test_a_page_that_is_no_metrics_page_is_no_idleness(
     request = httpx.Request("GET", "http://127.0.0.1:1/metrics")
     page = httpx.Response(status, text=body, request=request)
     monkeypatch.setattr(httpx, "get", lambda *args, **kwargs: page)
-    assert vllm_command.use(1) == (1, 0.0)
+    assert vllm_command.use(1) is None
 
 
 def test_requests_and_room_are_read_from_the_metrics_page() -> None:
@@ -330,21 +344,70 @@ def test_requests_and_room_are_read_from_the_metrics_page() -> None:
         "# TYPE vllm:cache_config_info gauge\n"
         'vllm:cache_config_info{block_size="16",num_gpu_blocks="6400"} 1.0\n'
     )
-    assert vllm_command.requests_served(page) == (3, 7.0)
-    assert vllm_command.capacity(page) == 16 * 6400 // vllm_command.REQUEST_TOKENS
-    assert vllm_command.capacity("") is None
+    assert vllm_command.read_metrics(page) == Use(3, 7.0, 16 * 6400 // vllm_command.REQUEST_TOKENS)
+    assert vllm_command.read_metrics("") == Use(0, 0.0, None)
 
 
 @pytest.mark.parametrize(("fits", "on_cpu", "expected"), [(20, True, 20), (900, True, 64), (900, False, 900)])
 def test_a_card_is_given_what_its_cache_holds_and_a_cpu_no_more_than_pays(
     monkeypatch: pytest.MonkeyPatch, fits: int, on_cpu: bool, expected: int
 ) -> None:
-    page = httpx.Response(200, text="", request=httpx.Request("GET", "http://127.0.0.1:1/metrics"))
-    monkeypatch.setattr(httpx, "get", lambda *args, **kwargs: page)
     monkeypatch.setattr(server, "living", lambda folder: RECORD)
     monkeypatch.setattr(vllm_command, "on_cpu", lambda: on_cpu)
-    monkeypatch.setattr(vllm_command, "capacity", lambda page: fits)
+    monkeypatch.setattr(vllm_command, "use", lambda port: Use(0, 0.0, fits))
     assert server.capacity(BASE) == expected
+
+
+@pytest.mark.parametrize(
+    ("stated", "card", "share"),
+    [(None, 81_920, "0.64"), ("8", 81_920, "0.34"), (None, 24_576, "0.92"), (None, 143_771, "0.37")],
+)
+def test_a_card_is_asked_for_weights_and_a_stated_cache_and_never_for_more_than_vllm_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stated: str | None, card: int, share: str
+) -> None:
+    shape = {"num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8}
+    (tmp_path / "config.json").write_text(json.dumps({**shape, "hidden_size": 4096}))
+    with (tmp_path / "model.safetensors").open("wb") as weights:
+        weights.truncate(15 << 30)  # of an 8B, no block of which is written
+    smi = tmp_path / "nvidia-smi"
+    smi.write_text(f"#!/bin/sh\necho {card}\necho {card + 1}\n")
+    smi.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(vllm_command, "on_cpu", lambda: False)
+    if stated:
+        monkeypatch.setenv("TIMBRE_KV_GIB", stated)
+    command = real_command(tmp_path, "base", 8000, vllm_command.Adapters(16, ()))
+    assert command[command.index("--gpu-memory-utilization") + 1] == share
+
+
+def test_without_a_card_that_can_be_asked_vllm_takes_its_own_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(vllm_command, "on_cpu", lambda: False)
+    command = real_command(tmp_path, "base", 8000, vllm_command.Adapters(16, ()))
+    assert "--gpu-memory-utilization" not in command
+
+
+def test_a_cpu_server_gets_the_stated_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert vllm_command.environment("")["VLLM_CPU_KVCACHE_SPACE"] == "2"
+    monkeypatch.setenv("TIMBRE_KV_GIB", "1")
+    assert vllm_command.environment("")["VLLM_CPU_KVCACHE_SPACE"] == "1"
+
+
+def test_marks_of_killed_processes_are_removed_from_shared_memory_and_those_of_living_ones_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    monkeypatch.setattr(vllm_command, "SHARED_MEMORY", tmp_path)
+    own, other = os.getuid(), os.getuid() + 1
+    for name in (f"{os.getpid()}_{own}", f"{ended.pid}_{own}", f"{ended.pid}_{other}"):
+        (tmp_path / f"__KMP_REGISTERED_LIB_{name}").touch()
+    vllm_command.remove_openmp_marks()
+    left = {path.name.removeprefix("__KMP_REGISTERED_LIB_") for path in tmp_path.iterdir()}
+    assert left == {f"{os.getpid()}_{own}", f"{ended.pid}_{other}"}
 
 
 def test_an_endpoint_of_ones_own_can_be_given_back() -> None:
