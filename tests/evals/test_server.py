@@ -147,8 +147,14 @@ def test_nothing_ends_a_server_on_which_another_process_holds_a_lease(
     assert first.models() == ["stand-in"]
 
 
-def test_an_idle_server_makes_room_for_a_training_and_one_in_use_does_not() -> None:
+def test_an_idle_server_makes_room_for_a_training_and_one_in_use_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     first = connect(BASE, progress=lambda line: None)
+    for answering in (Use(1, 0.0), None):
+        with monkeypatch.context() as patched:
+            patched.setattr(vllm_command, "use", lambda port, answering=answering: answering)
+            assert not server.stop_if_idle(first.folder)
     with (first.folder / "lease").open() as another:
         fcntl.flock(another, fcntl.LOCK_SH)
         assert not server.stop_if_idle(first.folder) and first.models() == ["stand-in"]
