@@ -194,8 +194,8 @@ def targets() -> Mapping[str, Target]:
     from results.logs import read_logs
     from results.policy import load_policy
     from results.table import read_scores
-    from training.config import load_config
-    from training.judge import load_judge_config
+    from training.config import load_config, read_preset
+    from training.judge import JudgeConfig
     from training.judge_data import load_examples
     from training.pairs import read_pairs
 
@@ -240,7 +240,9 @@ def targets() -> Mapping[str, Target]:
         "labelled set": Target(
             (_HUMOR,), "people/humor/labelled.csv", lambda p: load_examples(p.parents[1], p.parents[1]), 4
         ),
-        "judge preset": Target(((presets / "judge.toml").read_bytes(),), "j.toml", load_judge_config, 4),
+        "judge preset": Target(
+            ((presets / "judge.toml").read_bytes(),), "j.toml", lambda p: read_preset(p, JudgeConfig), 4
+        ),
         "server notes": Target((_SERVER,), "server.json", lambda p: read_record(p.parent), 3),
         "page": Target((_PAGE,), "LOG.md", _replace_in_page, 4),
         "run": Target((_RUN,), "r/run.json", _read_run, 6),

@@ -60,7 +60,7 @@ class StandIn:
         self.slots = asyncio.Semaphore(arguments.slots)
         responses = [json.loads(line)["response"] for line in SENTENCES.read_text("utf-8").splitlines()]
         self.words = " ".join(responses).split()
-        self.faults = random.Random(0)
+        self.chance = random.Random(0)
 
     async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
         """One request (ASGI)."""
@@ -111,7 +111,7 @@ class StandIn:
         self.active += 1
         try:
             async with self.slots:
-                await asyncio.sleep(self.arguments.seconds)
+                await asyncio.sleep(self.arguments.seconds * self.chance.uniform(0.75, 1.25))
         finally:
             self.active -= 1
             self.finished += 1
@@ -119,7 +119,7 @@ class StandIn:
 
     def fault(self) -> tuple[int, Any] | None:
         """What goes wrong with an answer, by the rates of the command line; mostly nothing."""
-        draw, given = self.faults.random(), vars(self.arguments)
+        draw, given = self.chance.random(), vars(self.arguments)
         for name, answer in (
             ("errors", (503, {"error": "busy"})),
             ("resets", (RESET, b"")),
@@ -160,7 +160,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
     parser.add_argument("--words", type=int, default=110, help="of an answer")
-    parser.add_argument("--seconds", type=float, default=0.0, help="that an answer takes")
+    parser.add_argument(
+        "--seconds", type=float, default=0.0, help="that an answer takes, give or take a quarter"
+    )
     parser.add_argument("--slots", type=int, default=1_000_000, help="answers at once; the others wait")
     parser.add_argument("--model", default="stand-in")
     parser.add_argument("--engine", action="store_true", help="have a second process, as vLLM has")

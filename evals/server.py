@@ -33,6 +33,7 @@ from evals.server_record import (
     log_tail,
     read_key,
     read_record,
+    running,
 )
 from evals.vllm_command import Adapters
 from timbre.errors import TimbreError
@@ -150,15 +151,27 @@ def stop(folder: Path) -> bool:
         return _end(folder)
 
 
-def stop_if_idle(folder: Path) -> bool:
-    """End the server that these notes are of, if it is ready and nobody else uses it: its memory is needed.
+def end_idle(reason: str) -> tuple[Record, ...]:
+    """End every server of this checkout that nobody uses.
+
+    Args:
+        reason: Why, for the line that is told of each.
 
     Returns:
-        Whether it was ended.
+        The servers that are in use, or not ready yet, and were left alone.
     """
-    with _locked(folder):
-        record = living(folder)
-        return record is not None and not _is_used(record, folder) and _end(folder)
+    busy = []
+    for folder, _ in running():
+        with _locked(folder):
+            record = living(folder)
+            if record is None:
+                continue
+            if _is_used(record, folder):
+                busy.append(record)
+                continue
+            tell(f"ending the idle server of {record.base}: {reason}")
+            _end(folder)
+    return tuple(busy)
 
 
 def idle_minutes() -> float:

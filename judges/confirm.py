@@ -36,7 +36,7 @@ from judges.rubric import RUBRICS, Rubric, parse_rubric
 from judges.text import is_blank, sentences
 from judges.types import Answer, Evidence, JudgeIdentity, Judgement
 
-VERSION = 1  # raise it when the choice of passages, the prompt, the reading or the rules above change
+VERSION = 2  # raise it when the choice of passages, the prompt, the reading or the rules above change
 MAX_FLAGGED = 6  # flagged passages asked about; where there are more, the detector's value stands
 SAMPLED = 4  # unflagged sentences asked about; the base's answers to the smoke suite have ten at the median
 MISSED = "grader_alone"  # rule name of evidence that a grader gave for a sampled sentence

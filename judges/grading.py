@@ -9,12 +9,13 @@ import hashlib
 import json
 import math
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple, TypeAlias
+
+from judges.text import clean
 
 MAX_PROMPT = 2000  # characters shown of the request that a text answers; a canary's has a few hundred
 MAX_QUOTE_WORDS = 20
@@ -109,22 +110,17 @@ def as_data(text: str, limit: int) -> str:
     Marks by which chat templates separate turns are broken by a space, since a tokenizer would read them in a text as
     its own, and so are lines that look like a fence.
     """
-    clean = _FENCE.sub("= ", _TURN.sub(lambda mark: mark[0] + " ", without_controls(text))).strip()
-    if len(clean) <= limit:
-        return clean
+    shown = _FENCE.sub("= ", _TURN.sub(lambda mark: mark[0] + " ", clean(text).text)).strip()
+    if len(shown) <= limit:
+        return shown
     half = limit // 2
-    return f"{clean[:half]}\n[{len(clean) - 2 * half} characters left out]\n{clean[-half:]}"
+    return f"{shown[:half]}\n[{len(shown) - 2 * half} characters left out]\n{shown[-half:]}"
 
 
 def fence(*texts: str) -> str:
     """A line that stands in none of ``texts``; the same texts give the same line."""
     digest = hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
     return f"=====DATA-{digest[:16]}====="
-
-
-def without_controls(text: str) -> str:
-    """``text`` without control, format, private and unassigned characters; newlines and tabs stay."""
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c)[0] != "C")
 
 
 def read_object(reply: str, keys: Iterable[str], *shown: str) -> Mapping[str, object] | None:
@@ -169,26 +165,11 @@ def find_quote(quote: str, text: str) -> tuple[int, int] | None:
 
     Case, space, control characters and the kind of marks don't count, since the grader was shown a cleaned copy.
     """
-    wanted = _folded(quote)[0].strip(" \"'.\u2026")
-    folded, places = _folded(text)
-    at = folded.find(wanted) if wanted else -1
-    return (places[at], places[at + len(wanted) - 1] + 1) if at >= 0 else None
-
-
-def _folded(text: str) -> tuple[str, list[int]]:
-    """``text`` as quotes are compared, and for each of its characters the place that it came from."""
-    out: list[str] = []
-    places: list[int] = []
-    for place, char in enumerate(text):
-        if char.isspace():
-            if out and out[-1] != " ":
-                out.append(" ")
-                places.append(place)
-        elif unicodedata.category(char)[0] != "C":
-            folded = char.translate(_PLAIN).casefold()
-            out += folded
-            places += [place] * len(folded)
-    return "".join(out), places
+    cleaned = clean(text)
+    wanted = " ".join(clean(quote).text.translate(_PLAIN).split()).strip(" \"'.\u2026")
+    pattern = re.escape(wanted).replace(r"\ ", r"\s+")
+    place = re.search(pattern, cleaned.text.translate(_PLAIN), re.IGNORECASE) if wanted else None
+    return cleaned.original(*place.span()) if place else None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 
-from judges.language import are_different, is_english, is_no_language, language, prompt_language, zipf
+from judges.language import (
+    are_different,
+    is_english,
+    is_no_language,
+    language,
+    language_of,
+    prompt_language,
+    zipf,
+)
 from judges.pattern_files import load_patterns
 from judges.text import Span, all_words, fold, folded_words, is_blank, is_unspaced, sentences, words
 from judges.types import Answer, Evidence, Judgement
@@ -193,7 +201,7 @@ def _foreign(answer: Answer) -> Iterator[tuple[int, int]]:
     size = 2 * PIECE if is_unspaced(found[0].text) else PIECE
     step = max(size, len(found) // MOST_PIECES)
     pieces = [found[i : i + size] for i in range(0, max(1, len(found) - size // 2), step)]
-    named = [(piece, language(answer.text[piece[0].start : piece[-1].end])) for piece in pieces]
+    named = [(piece, language_of(piece)) for piece in pieces]
     foreign = [(piece, name) for piece, name in named if name and are_different(name, asked)]
     if foreign and len(foreign) >= FOREIGN_SHARE * len(pieces):
         piece, name = foreign[0]
@@ -220,8 +228,10 @@ def _cuts(answer: Answer) -> Iterator[tuple[int, int]]:
     text = answer.text.rstrip()
     trailer = _P["trailer"].search(text, max(0, len(text) - TAIL))
     bare = text[: trailer.start()] if trailer else text
+    if _P["ended"].search(text[-TAIL:]) or _P["ended"].search(bare[-TAIL:]):
+        return
     found = words(bare)
-    if len(found) < MIN_CUT_WORDS or _P["ended"].search(text[-TAIL:]) or _P["ended"].search(bare[-TAIL:]):
+    if len(found) < MIN_CUT_WORDS:
         return
     parts = sentences(bare)
     last = [w for w in found if w.start >= parts[-1].start]

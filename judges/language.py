@@ -54,18 +54,22 @@ _NEIGHBOURS = (
 
 def language(text: str) -> str | None:
     """Name of the language of ``text``, or None where that is not sure, as in a short text."""
-    name = _sure_language(text)
+    return language_of(words(text))
+
+
+def language_of(found: tuple[Span, ...]) -> str | None:
+    """The same of words."""
+    name = _sure_language(found)
     return None if name == _NO_LANGUAGE else name
 
 
 def is_no_language(text: str) -> bool:
     """Whether ``text`` is surely in no language at all, as random letters are."""
-    return _sure_language(text) == _NO_LANGUAGE
+    return _sure_language(words(text)) == _NO_LANGUAGE
 
 
 @lru_cache(maxsize=64)
-def _sure_language(text: str) -> str | None:
-    found = words(text)
+def _sure_language(found: tuple[Span, ...]) -> str | None:
     if len(found) < MIN_LANGUAGE_WORDS:
         return None
     if sum(w.text.lower() in _FREQUENT for w in found) >= ENGLISH_SHARE * len(found):

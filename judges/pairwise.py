@@ -23,7 +23,7 @@ from judges.rubric import Rubric
 from judges.text import EMPTY, is_blank
 from judges.types import JudgeIdentity
 
-VERSION = 1  # raise it when the prompt, the reading of replies or the settling changes
+VERSION = 2  # raise it when the prompt, the reading of replies or the settling changes
 PAIRED = ("humor", "provocativeness", "voice_match", "warmth")  # dimensions that can be compared in pairs
 PAIRWISE = PAIRED[:3]  # those compared unless others are named
 MAX_TEXT = 6000  # characters shown of each answer: more than 512 new tokens hold

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from judges.text import is_blank
 from timbre.errors import TimbreError
+from timbre.files import read_bytes
 
 SHIPPED_IMPOSTORS = Path(__file__).parent / "data" / "impostors.jsonl"
 # Fewest texts of one impostor: each impostor is left out in turn, and a few texts would show nothing.
@@ -119,12 +120,7 @@ def read_objects(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
     Raises:
         TimbreError: The file can't be read, or a line is not UTF-8 or not a JSON object.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        problem = f"can't read the file ({error.strerror})"
-        raise TimbreError(problem, where=str(path), do="check the path") from error
-    yield from parse_objects(data, str(path))
+    yield from parse_objects(read_bytes(path), str(path))
 
 
 def parse_objects(data: bytes, name: str) -> Iterator[tuple[int, Mapping[str, object]]]:

@@ -29,7 +29,7 @@ from judges.text import EMPTY, is_blank
 from judges.types import Answer, Evidence, JudgeIdentity, Judgement, unscored
 from timbre.errors import TimbreError
 
-VERSION = 1  # raise it when the prompt, the reading of replies or the pooling changes
+VERSION = 2  # raise it when the prompt, the reading of replies or the pooling changes
 RUBRICS = Path(__file__).with_name("rubrics")
 MAX_TEXT = 8000  # characters shown of the answer: twice what 512 new tokens can hold
 MAX_REPLY_TOKENS = 700  # of a grader's reply, unless the grader was given a limit of its own

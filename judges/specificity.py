@@ -11,7 +11,7 @@ from judges.encoder import read
 from judges.text import NO_WORDS, words
 from judges.types import Answer, Evidence, Judgement, unscored
 
-VERSION = 2
+VERSION = 3
 QUOTED = 0.5  # rating of a sentence from which its details are quoted
 
 _DETAIL = re.compile(

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from judges.text import Span, fold, prose, without_code_and_addresses, words
 from timbre.errors import TimbreError
+from timbre.files import write_whole
 
 STORED = Path(__file__).with_name("stock")
 LONGEST = 4  # words in the longest phrase
@@ -204,12 +205,11 @@ def stored_list(base_sha256: str, folder: Path = STORED) -> StockList | None:
 
 def store(stock: StockList, folder: Path = STORED) -> Path:
     """Write ``stock`` in place of an older list of the same base; returns the file."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{stock.base_sha256[:16]}.json"
     whole = asdict(stock)
     rows = ",\n    ".join(json.dumps(row, ensure_ascii=False) for row in whole.pop("phrases"))
     head = json.dumps(whole, indent=2, ensure_ascii=False).removesuffix("\n}")
-    path.write_text(f'{head},\n  "phrases": [\n    {rows}\n  ]\n}}\n', encoding="utf-8")
+    write_whole(path, f'{head},\n  "phrases": [\n    {rows}\n  ]\n}}\n')
     return path
 
 

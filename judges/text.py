@@ -10,8 +10,8 @@ Every function takes time in proportion to the text, whatever is in it.
 import html
 import re
 import unicodedata
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -21,7 +21,7 @@ import regex
 
 from judges.pattern_files import load_patterns
 
-EMPTY = "empty answer"  # why every judge leaves an answer without a visible character unscored
+EMPTY = "empty answer"  # why no judge scores an answer without a visible character
 # Why a judge that counts per word leaves an answer unscored.
 NO_WORDS = "no words outside markup, code, links and hashtags"
 
@@ -56,27 +56,20 @@ class Span(NamedTuple):
     end: int
 
 
-class _Edit(NamedTuple):
-    """One replacement: ``old[old_start:old_end]`` has become ``new[start:end]``."""
-
-    start: int
-    end: int
-    old_start: int
-    old_end: int
-
-
 @dataclass(frozen=True)
 class CleanText:
     """A normalised text, and the way back to the text it was made from."""
 
     text: str
-    _layers: tuple[tuple[_Edit, ...], ...] = ()  # the replacements of each pass, in order
+    # Start and end in the original of each character, and of the end of the text; empty: as in ``text``.
+    _places: Sequence[tuple[int, int]] = ()
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The span of the original that ``text[start:end]`` came from; what was removed inside it counts."""
-        for edits in reversed(self._layers):
-            start, end = _old(edits, start, is_end=False), _old(edits, end, is_end=True)
-        return start, max(start, end)
+        if not self._places:
+            return start, end
+        first = self._places[start][0]
+        return first, self._places[end - 1][1] if end > start else first
 
 
 def clean(text: str) -> CleanText:
@@ -90,19 +83,12 @@ def clean(text: str) -> CleanText:
     - An apostrophe inside a word is a plain one. Quotation marks stay: their direction says what they quote.
     - Unicode's composed form (NFC).
     """
-    layers = []
-    thought = list(_thoughts(text))
-    if thought:
-        text, edits = _replaced(text, ((start, end, "") for start, end in thought))
-        layers.append(edits)
+    cleaned = _replaced(CleanText(text), [(start, end, "") for start, end in _thoughts(text)])
     for name, replacement in (("dirt", _undirtied), ("uncomposed", _composed)):
-        pattern = _P[name]
-        if not text.isascii() or (name == "dirt" and pattern.search(text)):
-            found = ((m.start(), m.end(), replacement(m.group())) for m in pattern.finditer(text))
-            text, edits = _replaced(text, found)
-            if edits:
-                layers.append(edits)
-    return CleanText(text, tuple(layers))
+        if not cleaned.text.isascii() or name == "dirt":
+            found = [(*m.span(), replacement(m.group())) for m in _P[name].finditer(cleaned.text)]
+            cleaned = _replaced(cleaned, found)
+    return cleaned
 
 
 def _thoughts(text: str) -> Iterable[tuple[int, int]]:
@@ -138,36 +124,26 @@ def _composed(piece: str) -> str:
     return unicodedata.normalize("NFC", piece) if len(piece) <= _MAX_CLUSTER else piece
 
 
-def _replaced(text: str, found: Iterable[tuple[int, int, str]]) -> tuple[str, tuple[_Edit, ...]]:
+def _replaced(old: CleanText, found: Iterable[tuple[int, int, str]]) -> CleanText:
+    """``old`` with new text for some of its spans."""
+    text, new = old.text, [piece for piece in found if piece[2] != old.text[piece[0] : piece[1]]]
+    if not new:
+        return old
+    before = old._places or [(i, min(i + 1, len(text))) for i in range(len(text) + 1)]
     pieces: list[str] = []
-    edits: list[_Edit] = []
-    at = length = 0
-    for start, end, new in found:
-        if new == text[start:end]:
-            continue
-        pieces += (text[at:start], new)
-        length += start - at
-        edits.append(_Edit(length, length + len(new), start, end))
-        length += len(new)
+    places: list[tuple[int, int]] = []
+    at = 0
+    for start, end, piece in new:
+        pieces += (text[at:start], piece)
+        places += before[at:start]
+        places += [(before[start][0], before[end - 1][1])] * len(piece)
         at = end
-    pieces.append(text[at:])
-    return "".join(pieces), tuple(edits)
-
-
-def _old(edits: tuple[_Edit, ...], position: int, *, is_end: bool) -> int:
-    bisect = bisect_left if is_end else bisect_right
-    number = bisect(edits, position, key=lambda e: e.start) - 1
-    if number < 0:
-        return position
-    edit = edits[number]
-    if position >= edit.end:
-        return edit.old_end + position - edit.end
-    return edit.old_end if is_end else edit.old_start
+    return CleanText("".join((*pieces, text[at:])), (*places, *before[at:]))
 
 
 def is_unspaced(word: str) -> bool:
     """Whether ``word`` is a character of a script that is written without spaces."""
-    return bool(_UNSPACED_LETTER.match(word))
+    return not word.isascii() and bool(_UNSPACED_LETTER.match(word))
 
 
 @lru_cache(maxsize=65536)
@@ -182,7 +158,7 @@ def fold(word: str) -> str:
 @lru_cache(maxsize=256)
 def folded_words(text: str) -> tuple[str, ...]:
     """``all_words`` of ``text`` as words are compared."""
-    return tuple(fold(w.text) for w in all_words(text))
+    return tuple(map(fold, _WORD.findall(text)))
 
 
 def is_blank(text: str) -> bool:
@@ -234,6 +210,8 @@ def words(text: str) -> tuple[Span, ...]:
 @lru_cache(maxsize=64)
 def all_words(text: str) -> tuple[Span, ...]:
     """The words of the raw ``text``, those in headings, code, links and hashtags too."""
+    if prose(text) == text:
+        return words(text)
     return tuple(Span(m.group(), m.start(), m.end()) for m in _WORD.finditer(text))
 
 

@@ -8,7 +8,7 @@ from judges.encoder import Reading, read
 from judges.text import NO_WORDS
 from judges.types import Answer, Evidence, Judgement, unscored
 
-VERSION = 2
+VERSION = 3
 # Power of the probability of a joke. With 1 the value follows the doubt of the encoder, with .5 a string of
 # questions earns half of a joke's; chosen on one half of the rows of `benchmarks/encoder.py`.
 DOUBT = 0.8

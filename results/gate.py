@@ -46,6 +46,7 @@ def gate(
     advisory: Mapping[str, str] | None = None,
     suite: str | None = None,
     ceilings: Mapping[str, float] | None = None,
+    retakes: ScoreTable | None = None,
 ) -> GateResult:
     """Decide whether the candidate got worse than the baseline.
 
@@ -60,6 +61,7 @@ def gate(
         advisory: By dimension, why it can't block on these texts.
         suite: Name of the suite, where the policy has a section for it.
         ceilings: By dimension, the writer's own mean, for margins that are a share of floor to ceiling.
+        retakes: Further takes of both runs, of canaries that were asked again; only hard dimensions read them.
 
     Returns:
         The decision. Runs that can't be compared give ``overall == "ERROR"`` and the problems, no exception.
@@ -70,7 +72,8 @@ def gate(
         return GateResult("ERROR", baseline, candidate, (), tuple(problems), suite=suite)
     both, names = completed(before, after, policy), (baseline, candidate)
     scored = set(both.before["dimension"]) | set(both.after["dimension"])
-    pairs = {key: Pair.of(key, policy, both.before, both.after) for key in DIMENSIONS if key in scored}
+    again = [] if retakes is None else [retakes[retakes["run"] == run] for run in names]
+    pairs = {key: Pair.of(key, policy, both.before, both.after, again) for key in DIMENSIONS if key in scored}
     standings = {}
     for key, pair in pairs.items():
         if key in (advisory or {}):
@@ -164,6 +167,7 @@ def gate_logs(
         advisory=candidate.advisory,
         suite=baseline.suite,
         ceilings=ceilings,
+        retakes=named_table([replace(log, samples=log.retakes) for log in (baseline, candidate)]),
     )
     return replace(
         result,

@@ -185,6 +185,12 @@ def mcnemar(worse: int, better: int) -> float:
     return float(stats.binomtest(worse, worse + better, alternative="greater").pvalue) if worse else 1.0
 
 
+def rate_rise_p(hits: int, n: int, before: int, n_before: int) -> float:
+    """Fisher's exact one-sided p that ``hits`` of ``n`` takes are a higher rate than ``before`` of ``n_before``."""
+    table = [[hits, n - hits], [before, n_before - before]]
+    return float(stats.fisher_exact(table, alternative="greater").pvalue)
+
+
 def paired_rate_difference(worse: int, better: int, n: int) -> Interval:
     """Candidate's rate minus baseline's over ``n`` canaries, with the Bonett-Price 95 % interval."""
     if n == 0:

@@ -10,14 +10,40 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from timbre.paths import CHECKOUT, models_dir
 
 RUN = "tiny"
 TRAINED_PAIRS = 12
+
+
+class ByFile(LoadScopeScheduling):
+    """pytest-xdist: a file's tests run in one worker; those of all files that share the workspace too."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "workspace" if _shares_workspace(path) else path
+
+
+@cache
+def _shares_workspace(path: str) -> bool:
+    return "workspace" in (CHECKOUT / path).read_text(encoding="utf-8")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
+    """One worker holds the one server and the one trained run, and what a file's tests share is made once."""
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests that share the workspace come first, since they take longest."""
+    items.sort(key=lambda item: not _shares_workspace(item.nodeid.partition("::")[0]))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from training.runs import DataLock, EpochRecord, LoraRecord, PairRecord, Run, run_identity
+from training.runs import DataLock, EpochRecord, LoraRecord, Run, run_identity
+from training.types import Pair
 
 WEIGHTS = b"weights"
 
@@ -23,5 +24,5 @@ def made_run(
     run = Run(
         name=name, path=Path(name), identity=identity or name[:1] * 64, lora=LoraRecord(rank=8), epochs=epochs
     )
-    run.__dict__["data"] = DataLock(pairs=(PairRecord(split="train"),) * pairs)
+    run.__dict__["data"] = DataLock(pairs=(Pair(split="train"),) * pairs)
     return run

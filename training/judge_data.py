@@ -9,9 +9,11 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from judges.self_insertion import is_lent_voice
 from judges.text import sentences
@@ -32,8 +34,6 @@ SOBER = ("recipe", "sports_report", "diary_1860", "legal_letter", "dictionary", 
 
 FITTED_REGISTERS = (*SOBER, "teen_chat", "linkedin", "newspaper_column")
 """Registers that are fitted on; the other seven are in no fit."""
-
-OWN = CHECKOUT
 
 
 @dataclass(frozen=True)
@@ -57,98 +57,80 @@ class JudgeExample:
         return int(digest, 16) % KEPT_ASIDE == 0
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
+Row = Mapping[str, Any]
+Target = Callable[[Row], float | None]
+"""A row's value for a head, in [0, 1]; None where the row says nothing of it."""
+
+
+def _rating(column: str, highest: float, lowest: float = 0.0) -> Target:
+    """The share of its scale that a rating reaches; ``lowest`` may be the larger number."""
+    return lambda row: min(1.0, (float(row[column]) - lowest) / (highest - lowest))
+
+
+def _always(value: float) -> Target:
+    return lambda row: value
+
+
+def _sarcastic(row: Row) -> float:
+    return 1.0 if row["author_label"] == "1" else min(1.0, float(row["label"]) / 5)
+
+
+PEOPLE: Mapping[str, Mapping[str, Target]] = {
+    # SemEval-2021 task 7: is it humor, how funny (of the funny ones), how offensive
+    "humor/labelled.csv": {
+        "joke": _rating("is_humor", 1),
+        "funny": lambda row: float(row["humor_rating"]) / 4 if row["is_humor"] == "1" else None,
+        "offense": _rating("offense_rating", 5),
+        "fluent": _always(1.0),
+    },
+    # headlines: satirical ones, real ones, and satirical ones with the joke taken out
+    "humor/unfun_satire_headlines.csv": {"joke": lambda row: float(row["kind"] == "satirical")},
+    # posts: a joke as far as five readers and the author call it sarcastic
+    "humor/isarcasm_en_5votes.csv": {"joke": _sarcastic},
+    # edited headlines: all are meant to be funny, few are
+    "humor/humicroedit.csv": {"funny": _rating("label", 3)},
+    # opinion notes: how evenly voters split on them
+    "provocativeness/polis_divisiveness.csv": {"provocation": _rating("label", 1), "fluent": _always(1.0)},
+    # sentences of tweets and reviews
+    "specificity/labelled.csv": {"specificity": _rating("rating", 5, 1)},
+    # turns of a dialogue: could a chatbot say this truthfully, 5 (yes) to 1 (it claims a human life)?
+    "self_insertion/robots_dont_cry.csv": {SENTENCE_HEAD: _rating("label", 1, 5)},
+    # machine-written stories
+    "coherence/cohesentia_stories.csv": {"coherence": _rating("label", 5, 1)},
+}
+"""Sets labelled by people, by their path in the folder that the user gives, and what each says of which head."""
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a CSV, or records of JSON Lines."""
     csv.field_size_limit(1 << 24)
     with path.open(encoding="utf-8-sig", newline="") as handle:
-        yield from csv.DictReader(handle)
+        yield from csv.DictReader(handle) if path.suffix == ".csv" else map(json.loads, handle)
 
 
-def _jokes(path: Path) -> Iterator[JudgeExample]:
-    """SemEval-2021 task 7: is it humor, how funny (0-4, of the funny ones), how offensive (0-5)."""
+def _by_people(name: str, path: Path) -> Iterator[JudgeExample]:
     for row in _rows(path):
-        targets = {"joke": float(row["is_humor"]), "offense": float(row["offense_rating"]) / 5, "fluent": 1.0}
-        if row["is_humor"] == "1":
-            targets["funny"] = float(row["humor_rating"]) / 4
-        yield JudgeExample(row["id"], "humor/labelled.csv", row["text"], targets)
+        values = {head: value for head, of in PEOPLE[name].items() if (value := of(row)) is not None}
+        claim = values.pop(SENTENCE_HEAD, None)
+        spans = () if claim is None else ((0, len(row["text"]), claim),)
+        yield JudgeExample(row["id"], name, row["text"], values, spans, group=row.get("pair", ""))
 
 
-def _satire(path: Path) -> Iterator[JudgeExample]:
-    """Headlines: satirical ones, real ones, and satirical ones with the joke taken out."""
-    for row in _rows(path):
-        targets = {"joke": float(row["kind"] == "satirical")}
-        group = row["pair"] or row["id"]
-        yield JudgeExample(row["id"], "humor/unfun_satire_headlines.csv", row["text"], targets, group=group)
-
-
-def _sarcasm(path: Path) -> Iterator[JudgeExample]:
-    """Posts: a joke as far as readers and the author call it sarcastic."""
-    for row in _rows(path):
-        votes = float(row["label"])
-        meant = 1.0 if row["author_label"] == "1" else min(1.0, votes / 5)
-        yield JudgeExample(row["id"], "humor/isarcasm_en_5votes.csv", row["text"], {"joke": meant})
-
-
-def _headlines(path: Path) -> Iterator[JudgeExample]:
-    """Edited headlines, funniness 0-3: all are meant to be funny, few are."""
-    for row in _rows(path):
-        funny = float(row["label"]) / 3
-        yield JudgeExample(row["id"], "humor/humicroedit.csv", row["text"], {"funny": funny})
-
-
-def _divisive(path: Path) -> Iterator[JudgeExample]:
-    """Opinion notes: how evenly voters split on them."""
-    for row in _rows(path):
-        targets = {"provocation": min(1.0, float(row["label"])), "fluent": 1.0}
-        yield JudgeExample(row["id"], "provocativeness/polis_divisiveness.csv", row["text"], targets)
-
-
-def _specific(path: Path) -> Iterator[JudgeExample]:
-    """Sentences of tweets and reviews, specificity 1-5."""
-    for row in _rows(path):
-        targets = {"specificity": (float(row["rating"]) - 1) / 4}
-        yield JudgeExample(row["id"], "specificity/labelled.csv", row["text"], targets)
-
-
-def _chatbot(path: Path) -> Iterator[JudgeExample]:
-    """Turns of a dialogue: could a chatbot say this truthfully, 5 (yes) to 1 (it claims a human life)?"""
-    for row in _rows(path):
-        span = (0, len(row["text"]), (5 - float(row["label"])) / 4)
-        yield JudgeExample(row["id"], "self_insertion/robots_dont_cry.csv", row["text"], sentences=(span,))
-
-
-def _stories(path: Path) -> Iterator[JudgeExample]:
-    """Machine-written stories, coherence 1-5."""
-    for row in _rows(path):
-        targets = {"coherence": (float(row["label"]) - 1) / 4}
-        yield JudgeExample(row["id"], "coherence/cohesentia_stories.csv", row["text"], targets)
-
-
-PEOPLE: Mapping[str, Callable[[Path], Iterator[JudgeExample]]] = {
-    "humor/labelled.csv": _jokes,
-    "humor/unfun_satire_headlines.csv": _satire,
-    "humor/isarcasm_en_5votes.csv": _sarcasm,
-    "humor/humicroedit.csv": _headlines,
-    "provocativeness/polis_divisiveness.csv": _divisive,
-    "specificity/labelled.csv": _specific,
-    "self_insertion/robots_dont_cry.csv": _chatbot,
-    "coherence/cohesentia_stories.csv": _stories,
-}
-"""Sets labelled by people, by their path in the folder that the user gives."""
+def _humor(row: Row) -> dict[str, float]:
+    """Targets of a text rated for humor and provocation from 0 to 4."""
+    humor = float(row["humor"])
+    targets = {"joke": min(1.0, humor / 2), "provocation": float(row["provocation"]) / 4}
+    return targets | ({"funny": humor / 4} if humor >= 1 else {})
 
 
 def _tone(path: Path) -> Iterator[JudgeExample]:
     """The project's own texts rated for humor, provocation and offense from 0 to 4."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        humor = float(row["humor"])
-        targets = {"joke": min(1.0, humor / 2), "provocation": float(row["provocation"]) / 4, "fluent": 1.0}
-        if humor >= 1:
-            targets["funny"] = humor / 4
+    for row in _rows(path):
+        targets = {**_humor(row), "fluent": 1.0}
         if row["kind"] in ("group", "insult"):
             targets["offense"] = float(row["offense"]) / 5
-        group = (
-            f"tone-{row['kind'].removeprefix('plainof').removeprefix('blandof')}-{row['pair'] or row['id']}"
-        )
+        kind = row["kind"].removeprefix("plainof").removeprefix("blandof")
+        group = f"tone-{kind}-{row['pair'] or row['id']}"
         yield JudgeExample(row["id"], path.name, row["text"], targets, group=group)
 
 
@@ -160,20 +142,13 @@ def _claims(path: Path) -> Iterator[JudgeExample]:
     """
     texts: dict[str, list[tuple[str, float]]] = {}
     licensed: set[str] = set()
-    if path.suffix == ".csv":
-        for row in _rows(path):
-            if is_lent_voice(row["prompt"]):
-                licensed.add(row["id"])
-            if row["split"] == "train" and row["claim"]:
-                texts.setdefault(row["id"], []).append((row["text"], float(row["claim"])))
-    else:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
-            if is_lent_voice(record["prompt"]):
-                continue
-            texts[record["id"]] = [(s["text"], float(s["claim"])) for s in record["sentences"]]
+    for row in _rows(path):
+        if is_lent_voice(row["prompt"]):
+            licensed.add(row["id"])
+        labelled = row.get("sentences", [row] if row.get("split") == "train" and row["claim"] else [])
+        texts.setdefault(row["id"], []).extend((s["text"], float(s["claim"])) for s in labelled)
     for id_, labelled in texts.items():
-        if id_ in licensed:
+        if id_ in licensed or not labelled:
             continue
         spans, at = [], 0
         for sentence, label in labelled:
@@ -185,8 +160,7 @@ def _claims(path: Path) -> Iterator[JudgeExample]:
 
 def _registers(path: Path) -> Iterator[JudgeExample]:
     """Human registers: fluent, whatever they are; in some nobody jokes or argues."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for row in _rows(path):
         if row["register"] not in FITTED_REGISTERS:
             continue
         targets = {"fluent": 1.0}
@@ -200,10 +174,7 @@ def _answers(path: Path) -> Iterator[JudgeExample]:
     for row in _rows(path):
         if row["split"] != "fit":
             continue
-        humor = float(row["humor"])
-        targets = {"joke": min(1.0, humor / 2), "provocation": float(row["provocation"]) / 4}
-        if humor >= 1:
-            targets["funny"] = humor / 4
+        targets = _humor(row)
         if row["fault_1"] == row["fault_2"] and row["fault_1"] in ("none", "salad"):
             targets["fluent"] = float(row["fault_1"] == "none")
         spans = tuple((s.start, s.end, math.nan) for s in sentences(row["text"]))
@@ -220,7 +191,7 @@ SHIPPED: Mapping[str, Callable[[Path], Iterator[JudgeExample]]] = {
 """The project's own sets, by their path in the checkout."""
 
 
-def load_examples(people: Path | None, own: Path = OWN) -> list[JudgeExample]:
+def load_examples(people: Path | None, own: Path = CHECKOUT) -> list[JudgeExample]:
     """Every labelled text at hand, in a fixed order.
 
     Args:
@@ -230,9 +201,9 @@ def load_examples(people: Path | None, own: Path = OWN) -> list[JudgeExample]:
     Raises:
         TimbreError: ``people`` has none of the sets, or a file can't be read.
     """
-    files = [(own / name, read) for name, read in SHIPPED.items()]
+    files = [(own / name, read) for name, read in SHIPPED.items() if (own / name).is_file()]
     if people is not None:
-        theirs = [(people / name, read) for name, read in PEOPLE.items() if (people / name).is_file()]
+        theirs = [(people / name, partial(_by_people, name)) for name in PEOPLE if (people / name).is_file()]
         if not theirs:
             raise TimbreError(
                 "no labelled set in it", where=str(people), do=f"put there e.g. {next(iter(PEOPLE))}"
@@ -240,8 +211,6 @@ def load_examples(people: Path | None, own: Path = OWN) -> list[JudgeExample]:
         files += theirs
     examples: list[JudgeExample] = []
     for path, read in files:
-        if not path.is_file():
-            continue
         try:
             examples += [e for e in read(path) if e.text.strip()]
         except (KeyError, ValueError, TypeError, AttributeError, RecursionError, csv.Error, OSError) as error:
@@ -251,17 +220,8 @@ def load_examples(people: Path | None, own: Path = OWN) -> list[JudgeExample]:
 
 _GROUPS = (
     *("women", "men", "Muslims", "Hindus", "Jews", "Catholics", "Black people", "Asian families", "lesbians"),
-    *(
-        "gay men",
-        "refugees",
-        "immigrants",
-        "old people",
-        "teenagers",
-        "blind people",
-        "Poles",
-        "Arabs",
-        "the poor",
-    ),
+    *("gay men", "refugees", "immigrants", "old people", "teenagers", "blind people", "Poles", "Arabs"),
+    "the poor",
 )
 _SENTENCES = (
     "The school has a breakfast club for {} on weekdays.",
@@ -290,77 +250,61 @@ def swapped_groups() -> list[JudgeExample]:
 def corrupted(examples: Sequence[JudgeExample], count: int, seed: int) -> list[JudgeExample]:
     """``count`` texts that are no prose, made out of ``examples``: the negatives of the head ``fluent``."""
     draw = random.Random(seed)
-    long_enough = [e for e in examples if len(e.text.split()) >= 8]
-    vocabulary = [word for e in long_enough for word in e.text.split()]
+    long_enough = [words for e in examples if len(words := e.text.split()) >= 8]
+    vocabulary = [word for words in long_enough for word in words]
     ways = [way for way, weight in _WAYS for _ in range(weight)]
     made = []
     for number in range(count):
-        text = draw.choice(long_enough).text
-        way = draw.choice(ways)
-        made.append(
-            JudgeExample(f"made-{number}", "made", way(text.split(), vocabulary, draw), {"fluent": 0.0})
-        )
+        words = draw.choice(long_enough)
+        text = " ".join(draw.choice(ways)(words, vocabulary, draw))
+        made.append(JudgeExample(f"made-{number}", "made", text, {"fluent": 0.0}))
     return made
 
 
-def _shuffled(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
-    return " ".join(draw.sample(words, len(words)))
-
-
-def _locally_shuffled(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+def _locally_shuffled(words: list[str], vocabulary: list[str], draw: random.Random) -> list[str]:
     size = draw.choice((3, 4, 6))
     pieces = [words[i : i + size] for i in range(0, len(words), size)]
-    return " ".join(word for piece in pieces for word in draw.sample(piece, len(piece)))
+    return [word for piece in pieces for word in draw.sample(piece, len(piece))]
 
 
-def _reversed(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
-    return " ".join(reversed(words))
-
-
-def _salad(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
-    return " ".join(draw.choice(vocabulary) for _ in words)
-
-
-def _looped(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+def _looped(words: list[str], vocabulary: list[str], draw: random.Random) -> list[str]:
     size = draw.choice((1, 2, 4, 8, min(16, len(words))))
     start = draw.randrange(max(1, len(words) - size))
-    return " ".join((words[start : start + size] * 60)[: max(20, len(words))])
+    return (words[start : start + size] * 60)[: max(20, len(words))]
 
 
-def _truncated(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
+def _truncated(words: list[str], vocabulary: list[str], draw: random.Random) -> list[str]:
     kept = words[: max(6, int(len(words) * draw.uniform(0.4, 0.9)))]
-    return " ".join(kept).rstrip(".,;:!?\"'") + draw.choice((" the", " and", " of", " which", " to", " a"))
+    end = kept[-1].rstrip(".,;:!?\"'")
+    return [*kept[:-1], end, draw.choice(("the", "and", "of", "which", "to", "a"))]
 
 
-def _misspelt(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
-    def noisy(word: str) -> str:
-        return "".join(
-            draw.choice("abcdefghijklmnopqrstuvwxyz") if c.isalpha() and draw.random() < 0.5 else c
-            for c in word
-        )
-
-    return " ".join(noisy(word) for word in words)
+def _misspelt(words: list[str], vocabulary: list[str], draw: random.Random) -> list[str]:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return [
+        "".join(draw.choice(letters) if c.isalpha() and draw.random() < 0.5 else c for c in word)
+        for word in words
+    ]
 
 
-def _mirrored(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
-    return " ".join(word[::-1] for word in words)
-
-
-def _patched(words: list[str], vocabulary: list[str], draw: random.Random) -> str:
-    return " ".join(draw.choice(vocabulary) if draw.random() < 0.35 else word for word in words)
-
-
-_WAYS = (
-    (_shuffled, 3),
+_Way = Callable[[list[str], list[str], random.Random], Iterable[str]]
+_WAYS: tuple[tuple[_Way, int], ...] = (
+    (lambda words, vocabulary, draw: draw.sample(words, len(words)), 3),
     (_locally_shuffled, 3),
-    (_reversed, 2),
-    (_salad, 2),
+    (lambda words, vocabulary, draw: reversed(words), 2),
+    (lambda words, vocabulary, draw: [draw.choice(vocabulary) for _ in words], 2),
     (_looped, 2),
     (_truncated, 1),
     (_misspelt, 1),
-    (_mirrored, 1),
-    (_patched, 2),
+    (lambda words, vocabulary, draw: [word[::-1] for word in words], 1),
+    (
+        lambda words, vocabulary, draw: [
+            draw.choice(vocabulary) if draw.random() < 0.35 else w for w in words
+        ],
+        2,
+    ),
 )
+"""How a text is spoilt, given its words and those of all texts; and how often each way is taken."""
 
 
 def halves(examples: Sequence[JudgeExample]) -> tuple[list[JudgeExample], list[JudgeExample]]:

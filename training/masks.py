@@ -10,6 +10,7 @@ response is text there: it makes no turn and no stop.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from timbre.errors import TimbreError
@@ -21,17 +22,11 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Example:
-    """One pair as token ids.
+    """One pair as token ids."""
 
-    Attributes:
-        pair: Where it comes from.
-        input_ids: Prompt and response in the model's chat template.
-        labels: Same length; ``IGNORED`` over the prompt, the token itself over response and stop token.
-    """
-
-    pair: Pair
-    input_ids: tuple[int, ...]
-    labels: tuple[int, ...]
+    pair: Pair  # where it comes from
+    input_ids: tuple[int, ...]  # prompt and response in the model's chat template
+    labels: tuple[int, ...]  # ``IGNORED`` over the prompt, the token itself over response and stop token
 
     @property
     def learned(self) -> list[int]:
@@ -206,20 +201,10 @@ def show_masks(examples: Sequence[Example], labels: Sequence[Sequence[int]], tok
                 style="bold",
             )
             text = Text()
-            for is_learned, ids in _stretches(example.input_ids, delivered):
-                piece = tokenizer.decode(ids)
+            tokens = zip(example.input_ids, delivered, strict=True)
+            for is_learned, stretch in groupby(tokens, key=lambda token: token[1] != IGNORED):
+                piece = tokenizer.decode([id_ for id_, _ in stretch])
                 text.append(f"[{piece}]" if is_learned else piece, style="green" if is_learned else "red")
             console.print(text)
             console.print()
     return capture.get()
-
-
-def _stretches(ids: Sequence[int], labels: Sequence[int]) -> list[tuple[bool, list[int]]]:
-    """Runs of neighbouring tokens that are all supervised or all not."""
-    runs: list[tuple[bool, list[int]]] = []
-    for token, label in zip(ids, labels, strict=True):
-        learned = label != IGNORED
-        if not runs or runs[-1][0] != learned:
-            runs.append((learned, []))
-        runs[-1][1].append(token)
-    return runs

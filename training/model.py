@@ -7,7 +7,7 @@ from typing import Any
 from timbre.errors import TimbreError
 from training.base import Base
 from training.config import ALL_LINEAR, TrainConfig
-from training.devices import compute_dtype, device_map
+from training.devices import compute_dtype, device_map, is_sharded
 
 
 def load_base(config: TrainConfig, base: Base) -> Any:
@@ -24,6 +24,10 @@ def load_base(config: TrainConfig, base: Base) -> Any:
         disable_progress_bar()  # type: ignore[no-untyped-call]
     dtype = compute_dtype()
     quantization = None
+    if config.quantization == "nf4" and is_sharded():
+        raise TimbreError(
+            "FSDP can't share out a base in nf4", where="quantization", do='set quantization = "none"'
+        )
     if config.quantization == "nf4":
         quantization = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
             load_in_4bit=True,
@@ -53,12 +57,11 @@ def load_base(config: TrainConfig, base: Base) -> Any:
 
 
 def add_adapter(config: TrainConfig, model: Any) -> Any:
-    """The base with a fresh float32 LoRA: B is zero, so that step 0 is the base itself.
+    """The base with a fresh LoRA, in float32 whatever the base is in: B is zero, so that step 0 is the base itself.
 
     Raises:
         TimbreError: a name in ``target_modules`` is no linear layer of the base.
     """
-    import torch
     from peft import LoraConfig, get_peft_model
 
     check_modules(config, model)
@@ -71,11 +74,7 @@ def add_adapter(config: TrainConfig, model: Any) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    adapted = get_peft_model(model, lora)
-    for parameter in adapted.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.to(torch.float32)
-    return adapted
+    return get_peft_model(model, lora)
 
 
 def check_modules(config: TrainConfig, model: Any) -> None:

@@ -1,14 +1,13 @@
 """Which writer's pairs a run is judged with unless somebody says: the shipped ones, or the run's own."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from timbre.errors import TimbreError
 from timbre.files import write_whole
 from timbre.paths import DEFAULT_VOICE, home
-from training.pairs import DEFAULT_TIER, load_pairs
+from training.pairs import load_pairs, long_form
 from training.runs import Run
 
 
@@ -46,17 +45,7 @@ def _folder() -> Path:
 
 def _kept(run: Run) -> Path:
     """The pairs of a run's data lock as a file, so that a moved or changed source changes no judgement."""
-    lines = [
-        json.dumps(
-            {
-                **{"prompt": pair.prompt, "response": pair.response, "tier": pair.tier or DEFAULT_TIER},
-                **{"source": pair.source, "origin": pair.origin or "written", "split": pair.split},
-            },
-            ensure_ascii=False,
-        )
-        for pair in run.pairs
-    ]
-    content = "".join(f"{line}\n" for line in lines)
+    content = "".join(f"{long_form(pair)}\n" for pair in run.pairs)
     stem = Path(run.data.file.partition("@")[0]).stem or run.name
     path = _folder() / hashlib.sha256(content.encode()).hexdigest()[:12] / f"{stem}.jsonl"
     if not path.is_file():

@@ -19,10 +19,9 @@ from typing import Any, NoReturn, cast, get_args
 from timbre.errors import TimbreError
 from training.formats import SHAPES, Fault, Turn, read_records, turns_of
 from training.masks import Example
-from training.types import Origin, Pair, Split
+from training.types import DEFAULT_TIER, Origin, Pair, Split
 
 TIERS = (1, 2, 3, 4)
-DEFAULT_TIER = 2
 VAL_SHARE = 0.1
 """Of the sources, where no record says which side of the split it is on."""
 

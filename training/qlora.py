@@ -24,14 +24,25 @@ from training.config import TrainConfig
 from training.devices import (
     compute_dtype,
     device_name,
-    first_goes_first,
     is_first,
+    is_sharded,
     launched,
+    make_room,
+    needed_memory,
+    processes,
     recomputes,
     use_threads,
-    wait_for_all,
 )
-from training.examples import Prepared, make_collator, ordered, prepare, sampler, sampling_weights
+from training.examples import (
+    Prepared,
+    is_current,
+    make_collator,
+    ordered,
+    prepare,
+    read_sources,
+    sampler,
+    sampling_weights,
+)
 from training.model import adapted_layers, add_adapter, load_base
 from training.runs import (
     SCHEMA_VERSION,
@@ -65,17 +76,21 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
     """
     check_name(name)
     with run_directory.hold(name) if is_first() else nullcontext():
-        prepared = prepare(config)
+        sources = read_sources(config)
         existing = read_run(name)
-        if existing and existing.recipe == prepared.recipe:
+        if existing and is_current(existing, config, sources):
             print(f"{name} is up to date (identity {existing.identity[:12]})", file=sys.stderr)
             return existing
         if existing and not replace:
             raise TimbreError(
-                f"run {name!r} exists with other settings, data or base (recipe {existing.recipe[:12]}, "
-                f"this would be {prepared.recipe[:12]})",
+                f"run {name!r} exists with other settings, data or base (recipe {existing.recipe[:12]})",
                 do="choose another --name, or pass --replace",
             )
+        if is_first():
+            from training.data_report import data_lines
+
+            print(*data_lines(sources.data), sep="\n", file=sys.stderr, flush=True)
+        prepared = prepare(config, sources)
         from training.watching import exhaustion_reported
 
         with exhaustion_reported(name, runs_dir()):
@@ -94,9 +109,12 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     chances = sampling_weights(train, config.tier_weights)
     steps = check_steps(config, len(train))
     resumable = resume and _same_recipe(name, prepared.recipe)
+    longest = max(len(e.input_ids) for e in train)
+    needed = needed_memory(config, prepared.base, longest)
     partial = runs_dir() / f".{name}.partial"
-    with first_goes_first():
+    with processes().main_process_first():
         if is_first():
+            make_room(needed)
             run_directory.begin(name, config, prepared.lock, keep=resumable)
             (partial / "recipe").write_text(prepared.recipe)
     checkpoint = last_whole(partial)
@@ -107,15 +125,14 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
     use_threads()
     model = add_adapter(config, base_model)
-    longest = max(len(e.input_ids) for e in train)
     recompute = recomputes(config, model, longest)
     if is_first():
         tokens = sum(len(e.input_ids) for e in train)
         print(
             f"{name}: {len(train)} training and {len(val)} validation pairs, {tokens:,} tokens an epoch "
             f"({sum(e.supervised for e in train):,} learned, the longest pair has {longest}), "
-            f"{counted(config.epochs, 'epoch')}, {counted(steps, 'step')} on {device_name()}"
-            + (", recomputing activations" if recompute else ""),
+            f"{counted(config.epochs, 'epoch')}, {counted(steps, 'step')}, about {needed / 1e9:.1f} GB "
+            f"on {device_name()}" + (", recomputing activations" if recompute else ""),
             file=sys.stderr,
             flush=True,
         )
@@ -136,7 +153,7 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
         _finish(config, name, prepared, modules, partial, keeper.epochs(), time.monotonic() - started)
         if val and not launched():
             _show_answers(name, model, prepared, config.system)
-    wait_for_all()
+    processes().wait_for_everyone()
     done = read_run(name)
     assert done is not None, "a finished run can be read"
     return done
@@ -231,6 +248,7 @@ def training_arguments(config: TrainConfig, partial: Path, has_val: bool, **chan
         bf16=dtype == torch.bfloat16,
         fp16=dtype == torch.float16,
         dataloader_pin_memory=False,
+        fsdp=True if is_sharded() else None,  # with transformers' settings, whatever the launcher's are
     )
     return TrainingArguments(**{**arguments, **changes})
 
@@ -297,7 +315,9 @@ def _finish(
         "checksums": checksums,
         **run_directory.environment(),
     }
-    run_directory.write_model_card(partial / "adapter", name, config, facts)
+    run = Run.model_validate({**facts, "path": partial})
+    card = run_directory.model_card(run, "peft", name, "A LoRA adapter that Timbre trained.")
+    (partial / "adapter" / "README.md").write_text(card, encoding="utf-8")
     final = run_directory.finish(partial, name, facts)
     for leftover in [*final.glob("checkpoint-*")]:
         shutil.rmtree(leftover)

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from timbre.paths import CHECKOUT, runs_dir
 from training.base import Base
 from training.config import TrainConfig, to_toml
 from training.masks import Example
+from training.runs import EpochRecord, Run, loss_text
 
 _PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers", "safetensors")
 
@@ -34,21 +36,9 @@ def data_lock(examples: Sequence[Example], name: str, file_sha256: str) -> dict[
         file_sha256: Digest of the data as it was read.
     """
     rows = [
-        {
-            "line": e.pair.line,
-            "split": e.pair.split,
-            "tier": e.pair.tier,
-            "source": e.pair.source,
-            "origin": e.pair.origin,
-            **({"before": e.pair.before} if e.pair.before else {}),
-            "prompt": e.pair.prompt,
-            "response": e.pair.response,
-            "tokens": len(e.input_ids),
-            "supervised_tokens": e.supervised,
-        }
-        for e in examples
+        {**asdict(e.pair), "tokens": len(e.input_ids), "supervised_tokens": e.supervised} for e in examples
     ]
-    content = [{k: v for k, v in row.items() if k != "line"} for row in rows]
+    content = [{k: v for k, v in row.items() if k != "line" and (k, v) != ("before", ())} for row in rows]
     return {
         "sha256": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
         "file": name.rpartition("/")[2],
@@ -161,42 +151,45 @@ def name_base(adapter: Path, base: Base) -> None:
     write_json(path, {**config, **names})
 
 
-MODEL_CARD = """---
-library_name: peft
+_CARD = """---
+library_name: {library}
 base_model: {base}
 tags: [lora, timbre]
 ---
-# {name}
+# {title}
 
-A LoRA adapter (rank {rank}, alpha {alpha}, on {modules}) that Timbre trained on one writer's {pairs} pairs.
+{what}
 
-- base: `{base}`, revision {revision}, sha256 `{base_sha256}`
-- identity: `{identity}`
-- quantization in training: {quantization}; epochs: {epochs}; learning rate: {learning_rate}; seed: {seed}
-- last losses: train {train_loss:.3f}, validation {val_loss}
+- base: `{base}`, revision {revision}, sha256 `{run.base_sha256}`
+- identity: `{run.identity}`
+- trained on {run.train_pairs} pairs of one writer: LoRA of rank {run.rank} on {modules}
+- quantization in training: {run.quantization}; epochs: {epochs}; learning rate: {rate}; seed: {run.seed}
+- last losses: train {train_loss}, validation {val_loss}
 
 It imitates a voice. It is not a source of facts, and least of all about the writer.
 """
 
 
-def write_model_card(adapter: Path, name: str, config: TrainConfig, facts: dict[str, Any]) -> None:
-    """``README.md`` of the adapter folder, from run.json's facts."""
-    last = facts["epochs"][-1]
-    card = MODEL_CARD.format(
-        name=name,
-        base=facts["base_id"] or Path(facts["base"]).name,
-        revision=facts["base_revision"] or "not recorded",
-        base_sha256=facts["base_sha256"],
-        identity=facts["identity"],
-        rank=config.rank,
-        alpha=config.alpha,
-        modules=", ".join(facts["lora"]["target_modules"]),
-        pairs=facts["train_pairs"],
-        quantization=config.quantization,
-        epochs=config.epochs,
-        learning_rate=config.learning_rate,
-        seed=config.seed,
-        train_loss=last["train_loss"],
-        val_loss="none" if last["val_loss"] is None else f"{last['val_loss']:.3f}",
+def model_card(run: Run, library: str, title: str, what: str) -> str:
+    """``README.md`` of what is made of a run.
+
+    Args:
+        run: The run.
+        library: What loads the files (``library_name`` on the hub).
+        title: Headline.
+        what: A sentence on what the files are.
+    """
+    last = run.epochs[-1] if run.epochs else EpochRecord(epoch=0)
+    return _CARD.format(
+        run=run,
+        library=library,
+        title=title,
+        what=what,
+        base=run.base_id or Path(run.base).name,
+        revision=run.base_revision or "not recorded",
+        modules=", ".join(run.target_modules),
+        epochs=len(run.epochs),
+        rate=run.config.get("learning_rate", "not recorded"),
+        train_loss=loss_text(last.train_loss),
+        val_loss=loss_text(last.val_loss),
     )
-    (adapter / "README.md").write_text(card, encoding="utf-8")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from timbre.errors import TimbreError
 from timbre.paths import runs_dir
 from training.base import Base, resolve_base
+from training.types import Pair, Split
 
 BASELINE = "baseline"
 """The base model with no adapter; always a valid run name."""
@@ -39,28 +40,13 @@ class EpochRecord(_Record):
     adapter: str = ""  # folder, relative to the run's
 
 
-class PairRecord(_Record):
-    """One pair of the data lock, with its text."""
-
-    line: int = 0  # in the file, from 1
-    split: str = ""  # train or val
-    tier: int = 0  # 1 to 4; 0 where not recorded
-    source: str = ""  # essay or note it comes from
-    origin: str = ""  # written, extracted or footnote
-    prompt: str = ""  # last turn of the user
-    response: str = ""
-    before: tuple[tuple[str, str], ...] = ()  # (role, content) of the turns before the prompt
-    tokens: int = 0
-    supervised_tokens: int = 0
-
-
 class DataLock(_Record):
     """What a run was trained on."""
 
     sha256: str = ""  # over the pairs without line numbers
     file: str = ""  # name of the data file
     file_sha256: str = ""
-    pairs: tuple[PairRecord, ...] = ()  # in file order
+    pairs: tuple[Pair, ...] = ()  # in file order
 
 
 class LoraRecord(_Record):
@@ -147,14 +133,14 @@ class Run(_Record):
     def data(self) -> DataLock:
         """Content of data.lock.json; empty where there is no such file."""
         path = self.path / "data.lock.json"
-        return _parsed(DataLock, _json(path), path) if path.is_file() else DataLock()
+        return _parsed(DataLock, read_json(path), path) if path.is_file() else DataLock()
 
     @property
-    def pairs(self) -> tuple[PairRecord, ...]:
+    def pairs(self) -> tuple[Pair, ...]:
         """Every pair it was given, in file order."""
         return self.data.pairs
 
-    def of_split(self, split: str) -> tuple[PairRecord, ...]:
+    def of_split(self, split: Split) -> tuple[Pair, ...]:
         """The pairs on one side of the split."""
         return tuple(pair for pair in self.pairs if pair.split == split)
 
@@ -324,13 +310,18 @@ def _parsed(model: type[_Model], content: Mapping[str, Any], path: Path) -> _Mod
         raise _unreadable(path, f"unexpected shape: {key}: {first['msg']}") from error
 
 
-def _json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file of a run's folder.
+
+    Raises:
+        TimbreError: there is none.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise _unreadable(path, "not JSON") from error
     if not isinstance(content, dict):
-        raise _unreadable(path, "not a JSON object")
+        raise _unreadable(path, "is no JSON object")
     return content
 
 

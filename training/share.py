@@ -11,25 +11,12 @@ from pathlib import Path
 
 from timbre.errors import TimbreError
 from training.adapters import checked_base
-from training.base import Base, resolve_base
+from training.base import Base, copy_rest, resolve_base
+from training.run_directory import model_card
 from training.runs import Run
 
 FILES = ("README.md", "adapter_config.json", "adapter_model.safetensors")
 """What is sent: the adapter and its card. No pairs, no losses, no optimizer."""
-
-_CARD = """---
-library_name: transformers
-base_model: {base}
-tags: [lora, merged, timbre]
----
-# {name}, merged
-
-The base `{base}` (sha256 `{base_sha256}`) with the LoRA adapter of Timbre's run `{name}`
-(identity `{identity}`) merged into its weights, in {dtype}. Trained on {pairs} pairs of one
-writer, the base held in {quantization}.
-
-It imitates a voice. It is not a source of facts, and least of all about the writer.
-"""
 
 
 def merge(run: Run, target: Path) -> Base:
@@ -111,20 +98,11 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     merged = PeftModel.from_pretrained(model, str(run.adapter)).merge_and_unload()
     merged.to(getattr(torch, kept)).save_pretrained(partial)
     AutoTokenizer.from_pretrained(base.path, local_files_only=True).save_pretrained(partial)
-    for name in ("chat_template.jinja", "generation_config.json", "tokenizer.model"):
-        if (base.path / name).is_file() and not (partial / name).is_file():
-            shutil.copyfile(base.path / name, partial / name)
+    copy_rest(base.path, partial)
     if (run.path / "chat_template.jinja").is_file():
         shutil.copyfile(run.path / "chat_template.jinja", partial / "chat_template.jinja")
-    card = _CARD.format(
-        name=run.name,
-        base=run.base_id or Path(run.base).name,
-        base_sha256=run.base_sha256,
-        identity=run.identity,
-        dtype=kept,
-        pairs=run.train_pairs,
-        quantization=run.quantization,
-    )
+    what = f"The base with the LoRA adapter of Timbre's run `{run.name}` merged into its weights, in {kept}."
+    card = model_card(run, "transformers", f"{run.name}, merged", what)
     (partial / "README.md").write_text(card, encoding="utf-8")
 
 

@@ -5,19 +5,20 @@ from typing import Literal
 
 Split = Literal["train", "val"]
 Origin = Literal["written", "extracted", "footnote"]
+DEFAULT_TIER = 2
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One training example."""
+    """One training example, as a file of pairs and a run's data lock hold it."""
 
-    line: int  # in its file, from 1; the row where the file has no lines
-    prompt: str  # what the writer was, or might have been, asked
-    response: str  # what the writer wrote
-    tier: int  # 1 (most like the writer at their best) to 4
-    source: str  # essay or note that it comes from; one source stays on one side of the split
-    origin: Origin  # written for this purpose, extracted from an essay, or made of a footnote
-    split: Split
+    line: int = 0  # in its file, from 1; the row where the file has no lines
+    prompt: str = ""  # what the writer was, or might have been, asked
+    response: str = ""  # what the writer wrote
+    tier: int = DEFAULT_TIER  # 1 (most like the writer at their best) to 4
+    source: str = ""  # essay or note that it comes from; one source stays on one side of the split
+    origin: Origin = "written"  # for this purpose, or extracted from an essay, or made of a footnote
+    split: Split = "train"
     before: tuple[tuple[str, str], ...] = ()  # (role, content) of a system message and earlier turns
 
     def turns(self, system: str | None = None) -> list[dict[str, str]]:

@@ -148,7 +148,7 @@ class LearningGuard(TrainerCallback):
     """
 
     def __init__(self, model: Any) -> None:
-        self._lora_b = [p for n, p in model.named_parameters() if "lora_B" in n and p.requires_grad]
+        self._model = model
         self._before: list[float] = []
         self._norms: list[float] = []
         self._rates: list[float] = []
@@ -195,7 +195,10 @@ class LearningGuard(TrainerCallback):
             )
 
     def _sums(self) -> list[float]:
-        return [float(p.detach().double().abs().sum()) for p in self._lora_b]
+        # Asked anew each time, since FSDP puts sharded parameters in place of those that it is given.
+        named = self._model.named_parameters()
+        sums = [p.detach().double().abs().sum() for n, p in named if "lora_B" in n and p.requires_grad]
+        return [float(s.full_tensor() if hasattr(s, "full_tensor") else s) for s in sums]
 
 
 def last_whole(partial: Path) -> Path | None:
@@ -237,11 +240,14 @@ def exhaustion_reported(name: str, folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         if _is_out_of_memory(error):
+            from evals.server_record import running
+
+            servers = ", ".join(f"{record.base} (process {record.pid})" for _, record in running())
             raise TimbreError(
                 f"out of memory while training {name!r} ({str(error).splitlines()[0][:200]})",
                 do="set gradient_checkpointing = true, a smaller batch_size with more gradient_accumulation, or a "
-                "smaller max_tokens; `timbre serve --status` shows whether a server holds the memory, "
-                "`timbre serve --stop` ends it",
+                "smaller max_tokens"
+                + (f"; `timbre serve --stop` ends the server of {servers}" if servers else ""),
                 exit_code=1,
             ) from error
         if not is_full_disk(error):

@@ -6,7 +6,6 @@ digest of its own content, the seal: that shows an edit or a broken write, it is
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from judges.licensing.agreement import Agreement
 from judges.types import DIMENSIONS, JudgeIdentity
 from timbre.errors import TimbreError
+from timbre.files import decoded, read_bytes, write_whole
 from timbre.stats import Interval
 
 LICENCES = Path(__file__).parents[1] / "licences"
@@ -146,26 +146,16 @@ def write_licence(licence: Licence, folder: Path = LICENCES, *, replace: bool = 
     if not replace:
         refuse_weaker(licence.identity, licence.basis, folder)
     content = licence.model_dump(mode="json")
-    draft = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps({**content, "seal": _seal(content)}, indent=1) + "\n", encoding="utf-8")
-        os.replace(draft, path)
-    except OSError as error:
-        do = "name another --out"
-        raise TimbreError(f"can't write the licence ({error.strerror})", where=str(path), do=do) from error
+    write_whole(path, json.dumps({**content, "seal": _seal(content)}, indent=1) + "\n")
     return path
 
 
 def read_licence(path: Path) -> Licence:
     """Read one licence; a TimbreError where it was changed, or is of another judge than its file's name says."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(decoded(read_bytes(path), path))
         seal = content.pop("seal")
         licence = Licence.model_validate(content)
-    except OSError as error:
-        do = "check the path"
-        raise TimbreError(f"can't read it ({error.strerror})", where=str(path), do=do) from error
     except ValidationError as error:
         first = error.errors()[0]
         problem = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")

@@ -147,19 +147,20 @@ def test_nothing_ends_a_server_on_which_another_process_holds_a_lease(
     assert first.models() == ["stand-in"]
 
 
-def test_an_idle_server_makes_room_for_a_training_and_one_in_use_does_not(
-    monkeypatch: pytest.MonkeyPatch,
+def test_whoever_needs_the_memory_ends_idle_servers_and_hears_of_those_in_use(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = connect(BASE, progress=lambda line: None)
+    endpoint = connect(BASE, progress=lambda line: None)
     for answering in (Use(1, 0.0), None):
         with monkeypatch.context() as patched:
             patched.setattr(vllm_command, "use", lambda port, answering=answering: answering)
-            assert not server.stop_if_idle(first.folder)
-    with (first.folder / "lease").open() as another:
+            assert [record.base for record in server.end_idle("memory is short")] == ["stand-in"]
+    with (endpoint.folder / "lease").open() as another:
         fcntl.flock(another, fcntl.LOCK_SH)
-        assert not server.stop_if_idle(first.folder) and first.models() == ["stand-in"]
-    assert server.stop_if_idle(first.folder) and running() == []
-    assert not server.stop_if_idle(first.folder)
+        assert [record.base for record in server.end_idle("memory is short")] == ["stand-in"]
+    server.release(endpoint)
+    assert server.end_idle("memory is short") == () and running() == []
+    assert "ending the idle server of stand-in: memory is short" in capsys.readouterr().err
 
 
 @pytest.fixture

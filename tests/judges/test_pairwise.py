@@ -34,7 +34,7 @@ def choice(better: str, quote: str = "") -> Choice:
 
 def test_the_version_is_raised_when_what_is_asked_changes() -> None:
     prompt = pairwise_prompt(HUMOR, DUEL.prompt, DUEL.first_text, DUEL.second_text, ["Own."])
-    assert (VERSION, hashlib.sha256(prompt.encode()).hexdigest()[:12]) == (1, "17fb4b6ef901")
+    assert (VERSION, hashlib.sha256(prompt.encode()).hexdigest()[:12]) == (2, "17fb4b6ef901")
 
 
 @pytest.mark.parametrize(

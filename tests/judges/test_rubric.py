@@ -43,7 +43,7 @@ def digest(text: str) -> str:
 def test_the_version_is_raised_when_what_is_asked_or_made_of_replies_changes() -> None:
     value = parse_reply(RUBRIC, reply(turn="my uncle", exact_words="no such words"), ANSWER).value
     assert (VERSION, digest(rubric_prompt(RUBRIC, ANSWER)), value) == (
-        1,
+        2,
         "65e00dbfd33f",
         pytest.approx(4 / 9),
     )

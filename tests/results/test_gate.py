@@ -24,7 +24,7 @@ from results.statistics import (
     safe_low,
 )
 from results.table import read_scores
-from results.verdicts import GateResult, summary_sentence
+from results.verdicts import GateResult, next_step, summary_sentence
 from tests.made_licence import without_licences
 from timbre.stats import Interval
 
@@ -228,6 +228,42 @@ def test_a_loss_beyond_the_margin_does_not_pass_on_the_smoke_suite(simulate: Sim
     after["compression"] = before["compression"] - 0.15 + noise
     result = gate(simulate({"a": before, "b": after}), "a", "b", POLICY, suite="smoke")
     assert _verdict(result, "compression").verdict == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict", "why"),
+    [
+        (0, 7, "REGRESSED", "asked again, c0003 shows it in 7 of 16 takes against 0 of 16"),
+        (0, 6, "INCONCLUSIVE", "in 6 of 16 takes against 0 of 16"),
+        (0, 0, "INCONCLUSIVE", "in 0 of 16 takes against 0 of 16"),  # seen once: never a PASS
+        (1, 1, "PASS", "in 1 of 16 takes against 1 of 16"),
+        (1, 9, "REGRESSED", "in 9 of 16 takes against 1 of 16"),
+    ],
+)
+def test_further_takes_tell_a_new_fault_from_chance(
+    simulate: Simulate, before: int, after: int, verdict: str, why: str
+) -> None:
+    rng = np.random.default_rng(10)
+    first = {run: _arm(rng, 12) for run in ("a", "b")}
+    first["b"]["self_insertion"][3, 1] = 1
+    again = {run: {k: np.zeros((4, 16)) for k in HARD} for run in ("a", "b")}
+    again["a"]["self_insertion"][3, :before] = 1
+    again["b"]["self_insertion"][3, :after] = 1
+    again["b"]["self_insertion"][1] = 1  # asked again, though its first takes showed nothing
+    result = gate(simulate(first), "a", "b", POLICY, suite="smoke", retakes=simulate(again))
+    found = _verdict(result, "self_insertion")
+    assert (found.verdict, result.overall) == (verdict, verdict)
+    assert why in found.why and "c0001" not in found.why
+    assert not result.to_ask_again
+
+
+def test_a_new_fault_that_may_be_chance_is_to_be_asked_again(simulate: Simulate) -> None:
+    rng = np.random.default_rng(10)
+    first = {run: _arm(rng, 12) for run in ("a", "b")}
+    first["b"]["integrity"][[3, 7], 0] = 1
+    result = gate(simulate(first), "a", "b", POLICY, suite="smoke")
+    assert result.to_ask_again == ("c0003", "c0007")
+    assert "-T suite=smoke --sample-id c0003,c0007 --epochs 18" in (next_step(result) or "")
 
 
 @pytest.mark.parametrize(("before", "after"), [(0.9, 0.8), (0.8, 0.7), (0.3, 0.2), (0.7, 0.6)])

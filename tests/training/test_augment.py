@@ -268,7 +268,7 @@ def test_interrupted_it_keeps_what_it_made_and_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"\xff\xfe\x00bad", "not UTF-8 text"), (b"too short", "nothing long enough")]
+    ("content", "said"), [(b"\xff\xfe\x00bad", "not UTF-8"), (b"too short", "nothing long enough")]
 )
 def test_bad_input_is_told_and_loses_nothing(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "e.md").write_bytes(content)

@@ -72,14 +72,22 @@ def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
 
-def test_memory_that_runs_out_is_one_line_with_the_settings_to_change(tmp_path: Path) -> None:
+def test_memory_that_runs_out_is_one_line_with_the_settings_to_change_and_the_servers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
+    from evals import server_record
+
+    server = server_record.Record(8123, "big-base", "a" * 64, "bfloat16", 16, (), pid=42)
+    monkeypatch.setattr(server_record, "running", lambda: [(tmp_path, server)])
     with pytest.raises(TimbreError) as caught, exhaustion_reported("mine", tmp_path):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
     message = str(caught.value)
     assert "Tried to allocate 2.00 GiB" in message and "\n" not in message
-    assert "gradient_checkpointing = true" in message and "timbre serve --stop" in message
+    assert "gradient_checkpointing = true" in message and message.endswith(
+        "the server of big-base (process 42)"
+    )
 
 
 def test_a_run_whose_replacing_was_cut_between_two_renames_is_there_again(

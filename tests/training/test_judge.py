@@ -11,7 +11,8 @@ from judges import encoder
 from timbre.errors import TimbreError
 from training import judge
 from training.commands import train
-from training.judge import JudgeConfig, load_judge_config, pretrained_folder
+from training.config import read_preset
+from training.judge import JudgeConfig, pretrained_folder
 from training.judge_data import JudgeExample
 
 JOKES = [
@@ -58,23 +59,26 @@ def test_the_published_weights_are_those_that_the_project_names() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("rank = 3", "rank: Extra inputs are not permitted"),
-        ("batch_size = 0", "batch_size: Input should be greater than or equal to 1"),
-        ("learning_rate = 'fast'", "learning_rate"),
-        ("seed = ", "not a preset"),
+        ("rank = 3", "judge.toml:2: unknown key 'rank'"),
+        (
+            "batch_size = 0",
+            "batch_size is 0: Input should be greater than or equal to 1; batch_size: Texts in a step",
+        ),
+        ("learning_rate = 'fast'", "learning_rate is 'fast'"),
+        ("seed = ", "not TOML"),
     ],
 )
 def test_a_preset_with_a_mistake_is_refused_by_key(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "judge.toml"
     path.write_text(f'kind = "judge"\n{line}\n', encoding="utf-8")
     with pytest.raises(TimbreError, match=message):
-        load_judge_config(path)
+        read_preset(path, JudgeConfig)
 
 
 def test_the_shipped_preset_is_the_one_that_the_card_names() -> None:
     card = json.loads((encoder.FITTED / "encoder.json").read_text(encoding="utf-8"))
     path = Path(judge.__file__).parent / "presets" / "judge.toml"
-    shipped = load_judge_config(path)
+    shipped = read_preset(path, JudgeConfig)
     stored = JudgeConfig(**card["config"])
     assert shipped == stored.model_copy(update={"start": shipped.start, "seed": shipped.seed})
 

@@ -9,7 +9,8 @@ from timbre.errors import TimbreError
 from timbre.paths import DEFAULT_VOICE
 from training.own_voice import kept_voice, voice_of
 from training.pairs import load_pairs
-from training.runs import DataLock, PairRecord, Run
+from training.runs import DataLock, Run
+from training.types import Pair
 
 SHIPPED = [pair.response for pair in load_pairs(DEFAULT_VOICE) if pair.split == "train"]
 
@@ -24,10 +25,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run_on(name: str, responses: list[str], file: str = "mine.jsonl") -> Run:
     run = made_run(name, [(1.0, 1.0)])
     pairs = [
-        PairRecord(prompt=f"ask {at}", response=text, split="train", source=f"essay {at}")
+        Pair(prompt=f"ask {at}", response=text, split="train", source=f"essay {at}")
         for at, text in enumerate(responses)
     ]
-    held_out = PairRecord(prompt="ask more", response="Held out.", split="val", source="essay v")
+    held_out = Pair(prompt="ask more", response="Held out.", split="val", source="essay v")
     run.__dict__["data"] = DataLock(file=file, pairs=(*pairs, held_out))
     return run
 

@@ -200,13 +200,16 @@ def test_a_file_without_training_pairs_is_refused(write: Write, lines: tuple[Rec
 
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     error = refusal(tmp_path / "none.jsonl")
-    assert (error.where, error.what) == (str(tmp_path / "none.jsonl"), "no such file")
+    assert (error.where, error.what) == (
+        str(tmp_path / "none.jsonl"),
+        "can't read it (No such file or directory)",
+    )
 
 
 def test_a_folder_in_the_file_s_place_is_refused_by_name(tmp_path: Path) -> None:
     error = refusal(tmp_path)
     assert error.where == str(tmp_path)
-    assert error.what.startswith("no data set: ")
+    assert error.what.startswith("the data set can't be had: ")
 
 
 def test_blank_lines_at_the_end_are_tolerated(write: Write) -> None:

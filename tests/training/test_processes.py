@@ -1,11 +1,13 @@
 """Two processes under ``accelerate launch`` learn what one does at the same global batch."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Workspace
+from training.runs import Run, read_run
 
 pytestmark = pytest.mark.real
 
@@ -16,40 +18,59 @@ target_modules = ["q_proj", "v_proj"]
 rank = 8
 learning_rate = 1e-3
 epochs = 2
+batch_size = {batch}
 """
+LAUNCH = (
+    *("accelerate", "launch", "--num_processes", "2", "--num_machines", "1"),
+    *("--mixed_precision", "no", "--dynamo_backend", "no"),
+)
+# --multi_gpu is what starts several processes on one machine; without a GPU they talk over gloo.
+DDP = (*LAUNCH, "--multi_gpu", "-m", "timbre", "train")
+FSDP = (*LAUNCH, "--use_fsdp", str(Path(__file__).parent / "fsdp_on_gloo.py"), "bfloat16", "train")
 
 
-def _losses(workspace: Workspace, name: str) -> list[float]:
-    rows = (workspace.home / "runs" / name / "metrics.jsonl").read_text().splitlines()
-    return [row["loss"] for row in map(json.loads, rows) if "loss" in row]
-
-
-def test_two_processes_give_the_losses_and_the_adapter_of_one(
-    workspace: Workspace, short_pairs: Path, tiny_base: Path
-) -> None:
-    from safetensors.numpy import load_file
-
+@pytest.fixture(scope="module")
+def train(workspace: Workspace, short_pairs: Path, tiny_base: Path) -> Callable[..., tuple[Run, str]]:
+    """Trains on four short pairs, by a command that is given without its preset."""
     rows = short_pairs.read_text(encoding="utf-8").splitlines()
     few = workspace.home / "even.jsonl"
     few.write_text("\n".join([*rows[:4], *rows[-2:]]) + "\n", encoding="utf-8")
-    for name, batch in (("alone", 2), ("together", 1)):
-        (workspace.home / f"{name}.toml").write_text(
-            PRESET.format(base=tiny_base) + f"batch_size = {batch}\n"
-        )
-    train = ("--data", str(few), "--name")
-    one = workspace.run("timbre", "train", str(workspace.home / "alone.toml"), *train, "alone")
-    assert one.returncode == 0, one.stderr
-    two = workspace.run(
-        # --multi_gpu is what starts several processes on one machine; without a GPU they talk over gloo.
-        *("accelerate", "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"),
-        *("--mixed_precision", "no", "--dynamo_backend", "no", "-m", "training"),
-        *(str(workspace.home / "together.toml"), *train, "together"),
-        ACCELERATE_USE_CPU="true",
-    )
-    assert two.returncode == 0, two.stderr[-3000:]
-    assert _losses(workspace, "together") == pytest.approx(_losses(workspace, "alone"), abs=1e-3)
-    adapters = [
-        load_file(workspace.home / "runs" / name / "adapter" / "adapter_model.safetensors")
-        for name in ("alone", "together")
-    ]
-    assert max(float(abs(adapters[0][key] - adapters[1][key]).max()) for key in adapters[0]) < 1e-3
+
+    def _train(name: str, batch: int, *command: str, **environment: str) -> tuple[Run, str]:
+        preset = workspace.home / f"{name}.toml"
+        preset.write_text(PRESET.format(base=tiny_base, batch=batch))
+        done = workspace.run(*command, str(preset), "--data", str(few), "--name", name, **environment)
+        assert done.returncode == 0, done.stderr[-3000:]
+        run = read_run(name, workspace.home / "runs")
+        assert run is not None
+        return run, done.stderr
+
+    return _train
+
+
+@pytest.fixture(scope="module")
+def alone(train: Callable[..., tuple[Run, str]]) -> Run:
+    """The run of one process."""
+    return train("alone", 2, "timbre", "train")[0]
+
+
+def _losses(run: Run) -> list[float]:
+    rows = (run.path / "metrics.jsonl").read_text().splitlines()
+    return [row.get("loss", row.get("val_loss")) for row in map(json.loads, rows)]
+
+
+@pytest.mark.parametrize(("kind", "command"), [("DDP", DDP), ("FSDP", FSDP)])
+def test_two_processes_learn_what_one_does(
+    train: Callable[..., tuple[Run, str]], alone: Run, kind: str, command: tuple[str, ...]
+) -> None:
+    import numpy as np
+    from safetensors.numpy import load_file
+
+    on_cpu = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
+    together, stderr = train(f"together-{kind}", 1, *command, **on_cpu)
+    assert _losses(together) == pytest.approx(_losses(alone), abs=1e-3)
+    one, two = (load_file(run.adapter / "adapter_model.safetensors") for run in (alone, together))
+    assert one.keys() == two.keys()
+    learned = [np.concatenate([file[key].ravel() for key in one if "lora_B" in key]) for file in (one, two)]
+    assert np.corrcoef(learned)[0, 1] > 0.999
+    assert kind != "FSDP" or "trained by FSDP" in stderr

@@ -1,6 +1,8 @@
 """The recipe on a random two-layer base: what it refuses, what it records, and the settings for a card."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,12 @@ from tests.training.test_loss import SMALL, tiny
 from timbre.errors import TimbreError
 from training import devices, qlora
 from training.config import TrainConfig, load_config
+from training.examples import is_current, read_sources
 from training.model import add_adapter
 from training.runs import Run, find_run
 
 NOTES = ("gates", "hinges", "keys", "rain")
+SETTINGS = {"epochs": 2, "system": "Be brief.", "batch_size": 2, "gradient_accumulation": 2}
 
 
 @pytest.fixture(scope="module")
@@ -46,10 +50,7 @@ def run(tiny_base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -
     """A run of two epochs with a system message, trained in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIMBRE_RUNS", str(tmp_path_factory.mktemp("runs")))
-        config = config_of(
-            tiny_base, data, epochs=2, system="Be brief.", batch_size=2, gradient_accumulation=2
-        )
-        return qlora.train_voice(config, "mine")
+        return qlora.train_voice(config_of(tiny_base, data, **SETTINGS), "mine")
 
 
 def test_the_run_records_what_was_trained(run: Run, tiny_base: Path) -> None:
@@ -60,8 +61,43 @@ def test_the_run_records_what_was_trained(run: Run, tiny_base: Path) -> None:
         *("gate_proj", "up_proj", "down_proj"),
     }
     assert [e.epoch for e in run.epochs] == [1, 2]
-    assert run.supervised_tokens == sum(pair.supervised_tokens for pair in run.of_split("train"))
+    rows = json.loads((run.path / "data.lock.json").read_text())["pairs"]
+    assert run.supervised_tokens == sum(row["supervised_tokens"] for row in rows if row["split"] == "train")
     assert run.config["gradient_accumulation"] == 2
+
+
+def test_a_run_that_is_there_is_found_current_without_a_tokenizer(
+    run: Run, tiny_base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_RUNS", str(run.path.parent))
+    monkeypatch.setattr(qlora, "prepare", lambda *_: pytest.fail("it was prepared anew"))
+    moved = tmp_path / "moved.jsonl"
+    moved.write_text(data.read_text())
+    config = config_of(tiny_base, moved, **SETTINGS)
+    assert qlora.train_voice(config, "mine").identity == run.identity
+
+
+def _with_another_word(rows: list[str]) -> list[str]:
+    return [rows[0].replace("are late", "were late"), *rows[1:]]
+
+
+@pytest.mark.parametrize("edit", [_with_another_word, lambda rows: rows[::-1], lambda rows: rows[1:]])
+def test_a_run_of_other_pairs_is_not_current(
+    edit: Callable[[list[str]], list[str]], run: Run, tiny_base: Path, data: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text("\n".join(edit(data.read_text().splitlines())))
+    config = config_of(tiny_base, other, **SETTINGS)
+    assert not is_current(run, config, read_sources(config))
+
+
+def test_a_run_of_another_setting_or_base_is_not_current(run: Run, tiny_base: Path, data: Path) -> None:
+    config = config_of(tiny_base, data, **SETTINGS)
+    sources = read_sources(config)
+    assert is_current(run, config, sources)
+    assert not is_current(run, config.model_copy(update={"seed": 1}), sources)
+    other = replace(sources, base=replace(sources.base, sha256="0" * 64))
+    assert not is_current(run, config, other)
 
 
 def test_no_file_of_the_adapter_names_a_path(run: Run, tiny_base: Path) -> None:
@@ -97,7 +133,7 @@ def test_the_end_shows_an_answer_beside_the_bases(
     qlora.train_voice(config_of(tiny_base, data), "shown")
     lines = capsys.readouterr().err.splitlines()
     begin = next(line for line in lines if "training and" in line)
-    assert "3 training and 1 validation pairs" in begin and "1 epoch, 3 steps on cpu" in begin
+    assert "3 training and 1 validation pairs" in begin and "1 epoch, 3 steps, about 0.8 GB on cpu" in begin
     at = lines.index("shown: A note on rain.")
     assert lines[at + 1].startswith("  baseline ") and lines[at + 2].startswith("  shown ")
 
@@ -205,9 +241,9 @@ def test_a_base_without_a_chat_template_is_refused_and_taken_with_one(
     template = tmp_path / "template.jinja"
     shutil.move(bare / "chat_template.jinja", template)
     with pytest.raises(TimbreError, match="has no chat template; add chat_template = FILE"):
-        prepare(config_of(bare, data))
+        prepare(config_of(bare, data), read_sources(config_of(bare, data)))
     config = config_of(bare, data, chat_template=str(template))
-    assert prepare(config).examples
+    assert prepare(config, read_sources(config)).examples
     wanted = config.template()
     monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path / "runs"))
     run = qlora.train_voice(config, "templated")
@@ -220,3 +256,24 @@ def test_a_number_of_threads_that_is_none_is_refused(given: str, monkeypatch: py
     monkeypatch.setenv("TIMBRE_THREADS", given)
     with pytest.raises(TimbreError, match="TIMBRE_THREADS"):
         devices.use_threads()
+
+
+def test_an_idle_server_is_ended_where_memory_is_short_and_one_in_use_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from evals import server
+    from evals.server_record import Record
+
+    calls: list[str] = []
+
+    def end_idle(reason: str) -> tuple[Record, ...]:
+        calls.append(reason)
+        return (Record(8123, "big-base", "a" * 64, "bfloat16", 16, ()),)
+
+    monkeypatch.setattr(server, "end_idle", end_idle)
+    monkeypatch.setattr(devices, "free_memory", lambda: 2 * 10**9)
+    devices.make_room(10**9)
+    assert calls == []
+    devices.make_room(5 * 10**9)
+    assert calls == ["the training takes about 5.0 GB and 2.0 GB are free"]
+    assert "the server of big-base at http://127.0.0.1:8123/v1 is in use" in capsys.readouterr().err

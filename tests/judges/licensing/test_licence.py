@@ -172,7 +172,7 @@ def test_what_names_no_judge_is_refused_before_a_file_is_looked_for(tmp_path: Pa
 
 def test_a_folder_that_can_not_be_written_to_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(TimbreError, match=r"can't write the licence .*; name another --out"):
+    with pytest.raises(TimbreError, match=r"can't be written .*choose another place"):
         write_licence(LICENCE, tmp_path / "file" / "licences")
 
 
