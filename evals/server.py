@@ -264,7 +264,7 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
     """
     minutes, args, key = idle_minutes(), vllm_command.extra_arguments(), secrets.token_urlsafe(32)
     environment = dict(vllm_command.environment(key))
-    vllm_command.remove_openmp_marks()
+    vllm_command.make_room_in_shared_memory()
     for old in [*folder.glob("probed-*"), folder / "server.json", folder / "key"]:
         old.unlink(missing_ok=True)
     handle = os.open(folder / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
