@@ -55,7 +55,8 @@ ENGINE_GIB = 4
 MOST_OF_CARD = 0.92
 """vLLM's own share of a card, whatever the model."""
 
-SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY, LEAST_SHARED_MEMORY = Path("/dev/shm"), 2**20
+"""Where it is full, libiomp is ended by SIGBUS and says nothing."""
 
 
 def on_cpu() -> bool:
@@ -196,11 +197,21 @@ def memory_share(model: Path, config: Mapping[str, Any]) -> float | None:
     return min(MOST_OF_CARD, math.ceil(needed * 100) / 100)
 
 
-def remove_openmp_marks() -> None:
-    """Remove what libiomp left in shared memory for processes of this user that were killed."""
+def make_room_in_shared_memory() -> None:
+    """Remove what libiomp left there for processes of this user that were killed.
+
+    Raises:
+        TimbreError: It is full.
+    """
     for mark in SHARED_MEMORY.glob(f"__KMP_REGISTERED_LIB_*_{os.getuid()}"):
         if not psutil.pid_exists(int(mark.name.split("_")[-2])):
             mark.unlink(missing_ok=True)
+    if SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free < LEAST_SHARED_MEMORY:
+        raise TimbreError(
+            "is full, and vLLM needs some of it",
+            where=str(SHARED_MEMORY),
+            do="remove what is left there, or give the container more (--shm-size)",
+        )
 
 
 def environment(key: str) -> Mapping[str, str]:

@@ -49,7 +49,7 @@ def test_an_arms_name_says_its_model_and_its_shots(arm: str, model: str, shots: 
     [
         (
             3,
-            [(["baseline", "run2"], ("c03",), 18)],
+            [(["baseline", "run2"], ("c03",), 34)],
         ),
         (None, []),
     ],
