@@ -100,11 +100,6 @@ def side_by_side(table: ScoreTable, runs: Sequence[str], policy: Policy) -> tupl
     return tuple(scores)
 
 
-def by_kind(table: ScoreTable, runs: Sequence[str], policy: Policy) -> dict[str, tuple[RunScore, ...]]:
-    """``side_by_side`` within every kind of canary; nothing is corrected for looking at many kinds."""
-    return {str(kind): side_by_side(rows, runs, policy) for kind, rows in table.groupby("kind", sort=True)}
-
-
 def compare_dimension(
     pair: Pair,
     policy: Policy,

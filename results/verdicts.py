@@ -1,5 +1,6 @@
 """The gate's decision as plain records, and the sentences that sum it up."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +13,7 @@ Overall = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ERROR"]
 EXIT_CODES: Mapping[Overall, int] = {"PASS": 0, "REGRESSED": 1, "INCONCLUSIVE": 2, "ERROR": 3}
 """Exit status of ``timbre gate`` (C3)."""
 
-RETAKES = 16
+RETAKES = 32
 """Further takes that tell a new fault from chance: seven of them against none are proof (benchmarks/gate.py)."""
 
 
@@ -144,8 +145,11 @@ def gain_sentence(verdict: DimensionVerdict) -> str:
     return f"{figure}: {'a gain is proven' if verdict.gain_is_proven else 'no gain is proven'}."
 
 
-def next_step(result: GateResult) -> str | None:
-    """What would settle an INCONCLUSIVE, as one sentence with its command; None for any other verdict."""
+def next_command(result: GateResult) -> str | None:
+    """What to do next, as one sentence with its command; None after a PASS, or where the problems say it."""
+    if result.overall == "REGRESSED":
+        runs = shlex.join((result.baseline, result.candidate))
+        return f"Read the answers side by side: timbre report {runs}"
     open_ones = result.having("INCONCLUSIVE")
     if result.overall != "INCONCLUSIVE" or not open_ones:
         return None

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,19 +49,21 @@ def test_an_arms_name_says_its_model_and_its_shots(arm: str, model: str, shots: 
     [
         (
             3,
-            [("baseline", "run2", "--canaries", "c03", "--takes", "18")],
+            [(["baseline", "run2"], ("c03",), 34)],
         ),
         (None, []),
     ],
 )
 def test_canaries_with_a_new_fault_are_asked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int | None, asked: list[tuple[str, ...]]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int | None, asked: list[Any]
 ) -> None:
     write = log_writer(tmp_path)
     write("baseline")
     write("run2", scores=lambda canary, take: {"integrity": float((canary, take) == (fault, 2))})
-    made: list[tuple[str, ...]] = []
-    monkeypatch.setattr("timbre.voice.evaluate", lambda arms, logs, *more: made.append((*arms, *more)))
+    made: list[Any] = []
+    monkeypatch.setattr(
+        "timbre.voice.evaluate", lambda arms, logs, canaries, epochs: made.append((arms, canaries, epochs))
+    )
     ask_again(["baseline", "run1", "run2"], tmp_path / "logs")
     assert made == asked
 

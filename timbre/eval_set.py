@@ -146,7 +146,7 @@ def _say_progress() -> None:
     @hooks(name="timbre_progress", description="A line at each quarter of an arm's answers.")
     class Progress(Hooks):
         async def on_task_start(self, data: TaskStart) -> None:
-            total = (data.spec.dataset.samples or 0) * (data.spec.config.epochs or 1)
+            total = len(data.spec.dataset.sample_ids or ()) * (data.spec.config.epochs or 1)
             arms[data.eval_id] = arm_name((data.spec.metadata or {})["timbre"]), total
 
         async def on_sample_end(self, data: SampleEnd) -> None:

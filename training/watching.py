@@ -17,7 +17,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from timbre.errors import TimbreError
-from timbre.files import is_full_disk
+from timbre.files import is_full_disk, write_whole
 from training.devices import is_first
 
 PROGRESS_SECONDS = 60
@@ -52,9 +52,7 @@ class KeepEpochs(TrainerCallback):
         if not is_first():
             return
         kept = [row for row in self._rows() if row["step"] <= state.global_step]
-        fresh = self._metrics.with_name("metrics.jsonl.tmp")
-        fresh.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
-        fresh.replace(self._metrics)
+        write_whole(self._metrics, "".join(json.dumps(row) + "\n" for row in kept))
         if state.global_step:
             keep_adapter(self._folder, state.global_step, round(state.epoch))
 

@@ -10,8 +10,8 @@ from training.runs import read_run
 
 pytestmark = pytest.mark.real
 
-THINGS = ("ladder", "kettle", "gate", "spoon", "bench", "drain")
-SHORT = ("--limit", "2", "-T", "max_tokens=24", "-T", "epochs=1", "--display", "plain")
+THINGS = ("ladder", "kettle", "gate", "spoon", "bench", "drain", "shelf", "lamp", "stair", "bell")
+SHORT = ("--limit", "2", "-T", "max_tokens=16", "-T", "epochs=1", "--display", "plain")
 
 
 def test_essays_become_a_run_that_is_asked_evaluated_and_gated(workspace: Workspace, tmp_path: Path) -> None:
@@ -26,14 +26,14 @@ def test_essays_become_a_run_that_is_asked_evaluated_and_gated(workspace: Worksp
         text = f"The {thing} is older than the house by {n} years, and it has never once said so in company."
         (essays / f"{thing}.txt").write_text(text)
     step("timbre", "init", str(mine))
-    step("timbre", "augment", str(essays), "-o", str(mine / "mine.jsonl"), "--val-share", "0.4")
+    step("timbre", "augment", str(essays), "-o", str(mine / "mine.jsonl"))
     preset = mine / "preset.toml"
     preset.write_text(preset.read_text().replace("epochs = 6", "epochs = 1"))
     trained = step("timbre", "train", str(preset), "--name", "mine", "--data", str(mine / "mine.jsonl"))
     assert "next: inspect eval evals/voice.py --model baseline,mine" in trained
     run = read_run("mine", workspace.home / "runs")
     assert run and run.train_pairs and run.val_pairs and run.train_pairs + run.val_pairs == len(THINGS)
-    asked = step("timbre", "ask", "mine,baseline", "What is a ladder for?", "--max-tokens", "12", "--json")
+    asked = step("timbre", "ask", "mine,baseline", "What is a ladder for?", "--max-tokens", "6", "--json")
     assert [reply["run"] for reply in json.loads(asked)["replies"]] == ["mine", "baseline"]
     step("inspect", "eval", "evals/voice.py", "--model", "baseline,mine", "--log-dir", logs, *SHORT)
     arms = ("--baseline", "baseline", "--candidate", "mine", "--logs", logs, "--json")

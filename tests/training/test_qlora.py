@@ -12,9 +12,10 @@ import torch
 from tests.training.test_loss import SMALL, tiny
 from timbre.errors import TimbreError
 from training import devices, qlora
+from training.base import Base
 from training.config import TrainConfig, load_config
 from training.examples import is_current, read_sources
-from training.model import add_adapter
+from training.model import add_adapter, load_base
 from training.runs import Run, find_run
 
 NOTES = ("gates", "hinges", "keys", "rain")
@@ -205,6 +206,15 @@ def test_each_process_holds_the_model_on_its_own_card(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setenv("LOCAL_RANK", rank)
     assert devices.device_map() == {"": place}
+
+
+def test_fsdp_takes_its_shards_from_the_cpu_and_no_base_in_nf4(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    for name, value in (("ACCELERATE_USE_FSDP", "true"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    assert devices.device_map() == {"": "cpu"}
+    with pytest.raises(TimbreError, match="quantization: FSDP can't share out a base in nf4"):
+        load_base(TrainConfig(quantization="nf4"), Base("tiny", Path("/nowhere"), "a" * 64))
 
 
 @pytest.mark.parametrize(("has_it", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
