@@ -5,6 +5,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help voice test audit lint setup clean distclean
 SHELL := /bin/bash
+# Compiled modules are kept in .venv whatever the shell asks for: every command starts in half the time.
+unexport PYTHONDONTWRITEBYTECODE
 
 ACCELERATOR ?= auto
 FOLDERS := timbre training canaries evals judges results

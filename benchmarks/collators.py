@@ -14,7 +14,7 @@ from typing import Any
 
 from timbre.paths import CHECKOUT
 from training.config import load_config
-from training.examples import pairs_as_delivered, prepare
+from training.examples import pairs_as_delivered, prepare, read_sources
 from training.masks import IGNORED, Example, show_masks
 from training.model import load_base
 from training.runs import find_run
@@ -41,7 +41,7 @@ def main() -> None:
     from peft import PeftModel
 
     configs = {run: load_config(CHECKOUT / "training" / "presets" / file) for run, file in PRESETS.items()}
-    prepared = prepare(configs["run2"])
+    prepared = prepare(configs["run2"], read_sources(configs["run2"]))
     one = [e for e in prepared.examples if e.pair.split == "train"][:1]
     as_delivered = {run: pairs_as_delivered(config, prepared) for run, config in configs.items()}
     for run, labels in as_delivered.items():

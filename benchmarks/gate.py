@@ -25,6 +25,7 @@ import pandas as pd
 
 from results.comparison import side_by_side, soft_verdict
 from results.gate import gate
+from results.licences import Basis
 from results.policy import load_policy
 from results.power import power
 from results.statistics import (
@@ -35,6 +36,7 @@ from results.statistics import (
     safe_low,
 )
 from results.table import COLUMNS
+from results.verdicts import RETAKES
 
 SOFT = ("compression", "specificity", "voice_match", "hashtag_slop")
 HARD = ("self_insertion", "memorization")
@@ -131,7 +133,7 @@ def arms(rng: np.random.Generator, shape: Shape, n: int) -> Runs:
 def blocks(rng: np.random.Generator, simulations: int, make: Callable[[np.random.Generator], Runs]) -> int:
     """How many of the simulated gates end REGRESSED."""
     return sum(
-        gate(table(make(rng)), "a", "b", POLICY, scores_given=True).overall == "REGRESSED"
+        gate(table(make(rng)), "a", "b", POLICY, Basis(licences=None)).overall == "REGRESSED"
         for _ in range(simulations)
     )
 
@@ -156,11 +158,60 @@ def faulty(rng: np.random.Generator, n: int) -> Runs:
     return made
 
 
+USUAL = {
+    "integrity": np.full(12, 0.05),
+    "self_insertion": np.full(12, 0.03),
+    "memorization": np.zeros(12),
+}
+"""How often each canary of the smoke suite shows a hard fault, by dimension."""
+_BROKEN = np.array([0.9, 0.5, 0.05, 0.5, 0.9, 0.05, 0.05, 0.5, 0.05, 0.5, 0.05, 0.5])
+"""``integrity`` of a base of 135M parameters, about as it was seen."""
+_ONE = np.append(0.7, np.zeros(11))
+_THIRD = np.append(np.ones(4), USUAL["self_insertion"][4:])
+
+FAULT_RATES: dict[str, tuple[dict[str, "np.ndarray"], dict[str, "np.ndarray"]]] = {
+    "nothing changed": ({}, {}),
+    "nothing changed, half of the canaries break": ({"integrity": _BROKEN}, {"integrity": _BROKEN}),
+    "one canary from never to 7 in 10 takes": ({"self_insertion": np.zeros(12)}, {"self_insertion": _ONE}),
+    "35 in 100 more takes of every canary": ({}, {"self_insertion": USUAL["self_insertion"] + 0.35}),
+    "a third of the canaries to always": ({}, {"self_insertion": _THIRD}),
+}
+"""Fault rates by canary of two runs where they aren't the usual ones, by hard dimension."""
+
+
+def asked_again(simulations: int) -> None:
+    """Hard dimensions on twelve canaries by the smoke suite's policy, before and after new faults are asked again."""
+    policy = SHIPPED.model_copy(update={"dimensions": {k: SHIPPED.dimensions[k] for k in USUAL}})
+    for name, rates in FAULT_RATES.items():
+        rng = np.random.default_rng(4)
+        first: list[str] = []
+        last: list[str] = []
+        for _ in range(simulations):
+            takes = {
+                run: {
+                    key: (rng.random((12, EPOCHS + RETAKES)) < own.get(key, usual)[:, None]).astype(float)
+                    for key, usual in USUAL.items()
+                }
+                for run, own in zip("ab", rates, strict=True)
+            }
+            rows = table(takes)
+            early = rows[rows["epoch"] <= EPOCHS]
+            result = gate(early, "a", "b", policy, Basis(suite="smoke"))
+            first.append(result.overall)
+            late = rows[(rows["epoch"] > EPOCHS) & rows["canary"].isin(result.to_ask_again)]
+            if len(late):
+                result = gate(early, "a", "b", policy, Basis(suite="smoke", retakes=late))
+            last.append(result.overall)
+        for verdict in ("PASS", "REGRESSED", "INCONCLUSIVE"):
+            line(f"{name}: {verdict} at first", 12, first.count(verdict), simulations)
+            line(f"{name}: {verdict} in the end", 12, last.count(verdict), simulations)
+
+
 def line(what: str, n: int, hits: int, simulations: int) -> None:
     """One row of the table."""
     rate = rate_interval(hits, simulations)
     told = f"{100 * rate.estimate:5.1f} %  [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
-    print(f"{what:44} n {n:4}  {told}  of {simulations}", flush=True)
+    print(f"{what:72} n {n:4}  {told}  of {simulations}", flush=True)
 
 
 def speed() -> None:
@@ -187,6 +238,8 @@ def main() -> None:
     false_passes(4 * simulations)
     print("\nSound passes: nothing lost, at the n that `timbre power` names")
     sound_passes(simulations)
+    print("\nNew faults asked again: hard dimensions of the smoke suite")
+    asked_again(simulations)
     print("\nFalse blocks: nothing changed")
     for name, shape in SHAPES.items():
         for n in (12, 30):
@@ -197,7 +250,7 @@ def main() -> None:
         rng = np.random.default_rng(1)
         spread = 0.2
         pilot = table(lost(rng, 400, spread, key))
-        named = {d.dimension: d for d in power(pilot, ["a", "b"], POLICY, scores_given=True)}[key].to_block
+        named = {d.dimension: d for d in power(pilot, ["a", "b"], POLICY, Basis(licences=None))}[key].to_block
         assert named is not None
         hits = blocks(rng, simulations, partial(lost, n=named, spread=spread, key=key))
         line(f"{key}, paired spread {spread}", named, hits, simulations)

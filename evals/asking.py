@@ -107,10 +107,7 @@ def eval_facts(
         "suite_sha256": suite.sha256,
         **judged_by,
         "decoding": {
-            "temperature": decoding.temperature,
-            "top_p": decoding.top_p,
-            "seed": decoding.seed,
-            "max_tokens": decoding.max_tokens,
+            **{key: getattr(decoding, key) for key in ("temperature", "top_p", "seed", "max_tokens")},
             "epochs": epochs,
             "served_dtype": arm.served.dtype,
         },

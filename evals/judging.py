@@ -44,35 +44,48 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 
 
 @dataclass(frozen=True)
+class TextFile:
+    """A file of texts, read anew when it changes."""
+
+    path: str
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> "TextFile":
+        """The file as it is now.
+
+        Raises:
+            TimbreError: It can't be read.
+        """
+        try:
+            return cls(str(path), hashlib.sha256(path.read_bytes()).hexdigest())
+        except OSError as error:
+            raise TimbreError(
+                f"can't be read ({error.strerror})", where=str(path), do="name another file"
+            ) from None
+
+    def __str__(self) -> str:
+        """For logs."""
+        return f"{Path(self.path).name} {self.sha256[:12]}"
+
+
+@dataclass(frozen=True)
 class JudgedAgainst:
-    """What answers are judged against; the same for all answers of one run to one suite.
+    """What answers are judged against; the same for all answers of one run to one suite."""
 
-    Attributes:
-        voice: The writer's pairs.
-        voice_sha256: Of that file, so that a changed one is read anew.
-        suite: The suite's YAML file, or a shipped suite's name.
-        base_sha256: Identity of the base, whose learned phrases count as slop.
-        impostors: JSON Lines of further writers for ``voice_match``; empty for the shipped ones alone.
-        impostors_sha256: Of that file.
-        run: What answered; the training responses of a run may not be copied. Empty where it is no run.
-    """
-
-    voice: str
-    voice_sha256: str
-    suite: str
-    base_sha256: str
-    impostors: str
-    impostors_sha256: str
-    run: str
+    voice: TextFile  # the writer's pairs
+    suite: str  # its YAML file, or a shipped suite's name
+    base_sha256: str  # identity of the base, whose learned phrases count as slop
+    impostors: TextFile | None  # JSON Lines of further writers for voice_match, beside the shipped ones
+    run: str  # what answered; its training responses may not be copied. Empty where it is no run
 
     @cached_property
     def judged_by(self) -> dict[str, str | None]:
         """For logs: which judges, and against whose texts."""
-        impostors = _named(self.impostors, self.impostors_sha256) if self.impostors else None
         return {
             "judges": judges_version(),
-            "voice": _named(self.voice, self.voice_sha256),
-            "impostors": impostors,
+            "voice": str(self.voice),
+            "impostors": str(self.impostors) if self.impostors else None,
         }
 
 
@@ -88,34 +101,9 @@ class Judged:
 def judged_against(
     voice: Path, suite: str, base_sha256: str, impostors: Path | None, run: str
 ) -> JudgedAgainst:
-    """The same with the files' digests."""
-    return JudgedAgainst(
-        str(voice),
-        file_sha256(voice),
-        suite,
-        base_sha256,
-        str(impostors or ""),
-        file_sha256(impostors) if impostors else "",
-        run,
-    )
-
-
-def file_sha256(path: Path) -> str:
-    """Sha256 of a file.
-
-    Raises:
-        TimbreError: It can't be read.
-    """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise TimbreError(
-            f"can't be read ({error.strerror})", where=str(path), do="name another file"
-        ) from None
-
-
-def _named(path: str, sha256: str) -> str:
-    return f"{Path(path).name} {sha256[:12]}"
+    """The same with the files as they are now."""
+    further = TextFile.of(impostors) if impostors else None
+    return JudgedAgainst(TextFile.of(voice), suite, base_sha256, further, run)
 
 
 _limiter: anyio.lowlevel.RunVar[anyio.CapacityLimiter] = anyio.lowlevel.RunVar("judging")
@@ -184,7 +172,7 @@ def panel(against: JudgedAgainst) -> Panel:
     """The judges for one run: what it was trained on may not be copied, beside the writer's own pairs."""
     trained = read_run(against.run.partition("@")[0])  # an epoch was trained on what its run was
     return Panel(
-        _reference(against.voice, against.voice_sha256, against.impostors, against.impostors_sha256),
+        _reference(against.voice, against.impostors),
         [response for _, response in trained.training_pairs()] if trained else [],
         {canary.prompt: canary.facts for canary in load_suite(against.suite).canaries},
         against.base_sha256,
@@ -192,8 +180,8 @@ def panel(against: JudgedAgainst) -> Panel:
 
 
 @lru_cache(maxsize=8)
-def _reference(voice: str, voice_sha256: str, impostors: str, impostors_sha256: str) -> VoiceReference:
-    return load_reference(Path(voice), DEFAULT_FLOOR, Path(impostors) if impostors else None)
+def _reference(voice: TextFile, impostors: TextFile | None) -> VoiceReference:
+    return load_reference(Path(voice.path), DEFAULT_FLOOR, Path(impostors.path) if impostors else None)
 
 
 def _judged(answer: Answer, against: JudgedAgainst) -> Judged:

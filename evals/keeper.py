@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,10 +76,11 @@ def _watch(
 ) -> int:
     last_use, finished, leases = time.monotonic(), -1.0, Leases()
     while True:
-        try:
-            return child.wait(timeout=poll_s)
-        except subprocess.TimeoutExpired:
-            pass
+        with suppress(subprocess.TimeoutExpired):
+            status = child.wait(timeout=poll_s)
+            if status < 0:
+                print(f"keeper: vLLM was ended by {signal.Signals(-status).name}", flush=True)
+            return status
         if not _is_kept_by(folder, record):
             print("keeper: the notes name another server or none, stopping", flush=True)
             return 0

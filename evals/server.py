@@ -226,11 +226,6 @@ def _missing(record: Record, run: Run | None) -> str:
     return ""
 
 
-def _is_used(record: Record, folder: Path) -> bool:
-    """Whether another process holds a lease on a server, a request is under way, or it is not ready yet."""
-    return bool(vllm_command.use(record.port)[0]) or _leases.others(folder)
-
-
 def _end_unused(record: Record, folder: Path, missing: str, progress: Progress) -> None:
     """End a server that lacks something, if nobody is using it."""
     if _is_used(record, folder):
@@ -269,7 +264,7 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
     """
     minutes, args, key = idle_minutes(), vllm_command.extra_arguments(), secrets.token_urlsafe(32)
     environment = dict(vllm_command.environment(key))
-    vllm_command.remove_openmp_marks()
+    vllm_command.make_room_in_shared_memory()
     for old in [*folder.glob("probed-*"), folder / "server.json", folder / "key"]:
         old.unlink(missing_ok=True)
     handle = os.open(folder / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

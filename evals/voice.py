@@ -6,6 +6,8 @@ inspect eval evals/voice.py --model run2 -T shots=4 --model-role grader=openai/g
 inspect eval evals/voice.py --model openai/gpt-5,run2,baseline
 """
 
+import atexit
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,9 @@ from training.runs import Run, read_run
 
 MAX_RETRIES = 5
 """Of a request that a server refuses for now; after these the sample is an error, and a CI job ends."""
+
+# Python's last look for garbage takes a second among Inspect's objects, after a Ctrl-C as well.
+atexit.register(gc.freeze)
 
 VIEWER = ViewerConfig(
     task_samples_view=TaskSamplesView(

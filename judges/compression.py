@@ -1,6 +1,6 @@
 """Did the answer keep to the length that was asked for, and does it say something new as it goes?"""
 
-from judges.text import EMPTY, NO_WORDS, Span, fold, is_blank, words
+from judges.text import NO_WORDS, Span, fold, words
 from judges.types import Answer, Evidence, Judgement, unscored
 
 VERSION = 2
@@ -26,8 +26,6 @@ def compression(answer: Answer) -> Judgement:
         The words beyond the band and the most repetitive window as evidence; unscored without a band or without
         words. Details: ``words``, ``low``, ``high``, ``band``, ``distinct_share``, ``density``.
     """
-    if is_blank(answer.text):
-        return unscored("compression", EMPTY)
     if answer.target_words is None:
         return unscored("compression", "no word band given")
     found = words(answer.text)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from judges.text import EMPTY, Span, all_words, clean, folded_words, is_blank, is_unspaced
+from judges.text import Span, all_words, clean, folded_words, is_unspaced
 from judges.types import Answer, Evidence, Judgement, unscored
 
 VERSION = 2
@@ -95,8 +95,6 @@ def memorization(answer: Answer, index: MemorizationIndex | None) -> Judgement:
         The longest passage as evidence, or all where together they count more, with the response's number in ``why``;
         unscored without training responses. Details: ``passage_words``, ``coverage``, ``answer_words``.
     """
-    if is_blank(answer.text):
-        return unscored("memorization", EMPTY)
     if index is None or not index.weights:
         return unscored("memorization", "no training responses to compare with")
     spans = all_words(answer.text)

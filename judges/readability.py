@@ -7,7 +7,7 @@ ARI, Coleman-Liau, LIX and RIX are textstat 0.7.13's figures on the project's ow
 import re
 import statistics
 
-from judges.text import EMPTY, NO_WORDS, Span, is_blank, sentence_lengths, sentences, words
+from judges.text import NO_WORDS, Span, sentence_lengths, sentences, words
 from judges.types import Answer, Judgement, unscored
 
 VERSION = 2
@@ -32,8 +32,7 @@ def readability(answer: Answer) -> dict[str, Judgement]:
     """
     found = words(answer.text)
     if not found:
-        why = EMPTY if is_blank(answer.text) else NO_WORDS
-        return {key: unscored(key, why) for key in (*COUNTS, *INDICES)}
+        return {key: unscored(key, NO_WORDS) for key in (*COUNTS, *INDICES)}
     lengths = sentence_lengths(answer.text)
     return {
         "words": Judgement("words", float(len(found))),

@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 
 from judges.encoder import embedding
-from judges.text import NO_WORDS, is_blank
 from judges.types import Answer, Judgement, unscored
 
 VERSION = 3
@@ -53,8 +52,6 @@ def relevance(answer: Answer, topics: Topics | None) -> Judgement:
     Returns:
         Unscored with fewer than ``MIN_PROMPTS`` other prompts. Details: ``similarity`` and ``rank`` (1 is best).
     """
-    if is_blank(answer.text):
-        return unscored("relevance", NO_WORDS)
     if not answer.prompt.strip():
         return unscored("relevance", "no prompt to belong to")
     own, others = topics.similarities(answer.text, answer.prompt) if topics else (0.0, np.zeros(0))

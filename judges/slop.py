@@ -10,8 +10,8 @@ from pathlib import Path
 
 from judges.pattern_files import load_patterns
 from judges.stock_learning import spans
-from judges.text import EMPTY, HASHTAG, is_blank, sentence_lengths, titles, without_code_and_addresses, words
-from judges.types import Answer, Evidence, Judgement, unscored
+from judges.text import HASHTAG, sentence_lengths, titles, without_code_and_addresses, words
+from judges.types import Answer, Evidence, Judgement
 
 VERSION = 3
 
@@ -55,8 +55,6 @@ def hashtag_slop(answer: Answer, stock: Collection[str] = frozenset()) -> Judgem
     Returns:
         Every mark as evidence. Details: ``marks``, ``rate`` (r), ``evenness`` and the count of each kind.
     """
-    if is_blank(answer.text):
-        return unscored("hashtag_slop", EMPTY)
     length = len(words(answer.text))
     marks = _marks(answer.text, stock, length)
     counts = {kind: float(sum(m.why == kind for m in marks)) for kind in WEIGHTS}

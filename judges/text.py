@@ -21,7 +21,7 @@ import regex
 
 from judges.pattern_files import load_patterns
 
-EMPTY = "empty answer"  # why every judge leaves an answer without a visible character unscored
+EMPTY = "empty answer"  # why no judge scores an answer without a visible character
 # Why a judge that counts per word leaves an answer unscored.
 NO_WORDS = "no words outside markup, code, links and hashtags"
 
@@ -158,7 +158,7 @@ def fold(word: str) -> str:
 @lru_cache(maxsize=256)
 def folded_words(text: str) -> tuple[str, ...]:
     """``all_words`` of ``text`` as words are compared."""
-    return tuple(fold(w.text) for w in all_words(text))
+    return tuple(map(fold, _WORD.findall(text)))
 
 
 def is_blank(text: str) -> bool:

@@ -56,12 +56,9 @@ class GateCommand(click.Command):
 @click.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...")
 @click.option("--log", "page", type=FILE, help="Write the tables into this experiment log too.")
-@click.option("--by-kind", is_flag=True, help="Tables for each kind of canary beside those of all.")
 @click.option("--all", "counted", is_flag=True, help="Show words, sentences and readability too.")
 @reading("policy", "licences")
-def compare(
-    runs: tuple[str, ...], by_kind: bool, counted: bool, page: Path | None, sources: Sources, as_json: bool
-) -> None:
+def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: Sources, as_json: bool) -> None:
     """Show runs side by side: n, mean and interval of each, and each paired gain over the first.
 
     Runs on other bases are just further names; the base of a second one is called baseline@BASE.
@@ -70,7 +67,6 @@ def compare(
     timbre compare baseline run1 run2
     timbre compare baseline run2 baseline@merged run3 --log LOG.md
     """
-    from results.comparison import by_kind as scores_by_kind
     from results.comparison import side_by_side
     from results.conditions import differences
     from results.grid import say, stdout_console
@@ -84,12 +80,11 @@ def compare(
     names, table = [log.run for log in logs], named_table(logs)
     scores, warnings = side_by_side(table, names, policy), differences(logs)
     corrected = corrected_rates(table, names, policy, read_licences(table, sources.licences()))
-    kinds = scores_by_kind(table, names, policy) if by_kind else {}
     if page is not None:
         put_section(page, arms_name(names), arms_section(logs, scores, warnings))
     if as_json:
         shown = {"runs": names, "suite": logs[0].suite, "warnings": warnings, "scores": scores}
-        print_json({**shown, "by_kind": kinds, "corrected": corrected})
+        print_json({**shown, "corrected": corrected})
         return
     show_runs(names, scores if counted else without_counted(scores), warnings)
     console = stdout_console()
@@ -102,9 +97,6 @@ def compare(
     for log in logs:
         if recall := recall_of(log):
             say(console, recall_sentence(log.run, recall))
-    for kind, of_kind in kinds.items():
-        say(console, f"Only canaries of kind {kind or '(none)'}:")
-        show_runs(names, of_kind if counted else without_counted(of_kind))
     if len(names) > 1:
         say(console, f"next: timbre gate --baseline {names[0]} --candidate {names[-1]}")
 
@@ -150,9 +142,9 @@ def gate(
     timbre gate --baseline a --candidate b --scores table.csv
     """
     from results.gate import gate_logs, gate_scores
-    from results.gate_pages import gate_markdown, next_command, write_junit, write_step_summary
+    from results.gate_pages import gate_markdown, write_junit, write_step_summary
     from results.terminal import show_gate
-    from results.verdicts import GateResult, summary_sentence
+    from results.verdicts import GateResult, next_command, summary_sentence
     from timbre.files import write_whole
 
     if scores is not None and allowed:
@@ -208,18 +200,16 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     timbre power baseline run2
     timbre power --scores table.csv
     """
-    from results.gate import writers_means
     from results.grid import say, stdout_console
-    from results.licences import named_table, read_licences
+    from results.licences import Basis, named_table, read_licences
     from results.power import power as measure
     from results.report_tables import power_table
     from results.table import WRITER
 
-    policy, advisory = sources.policy(), None
-    ceilings: dict[str, float] | None
+    policy = sources.policy()
     if scores is not None:
         table = sources.table(scores)
-        ceilings = writers_means(table)
+        basis = Basis.of_table(table, sources.licences())
         known = [run for run in dict.fromkeys(table["run"]) if run != WRITER]
         names = list(runs or known)
         if unknown := sorted(set(names) - set(known)):
@@ -228,15 +218,12 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     else:
         logs = sources.logs(runs)
         table, names = named_table(logs), [log.run for log in logs]
-        advisory, ceilings = logs[-1].advisory, sources.ceilings(policy, logs[-1])
+        ceilings = sources.ceilings(policy, logs[-1]) or {}
+        basis = Basis(read_licences(table, sources.licences()), logs[-1].advisory, ceilings=ceilings)
     if len(names) < 2:
         do = "name two runs that were evaluated"
         raise TimbreError("one run has no paired differences", where="timbre power", do=do)
-    are_named = bool((table["judge"] != "").any())
-    licences = read_licences(table, sources.licences()) if are_named else None
-    powers = measure(
-        table, names, policy, licences, scores_given=not are_named, advisory=advisory, ceilings=ceilings
-    )
+    powers = measure(table, names, policy, basis)
     if as_json:
         print_json({"runs": names, "power": 0.8, "dimensions": powers})
         return

@@ -9,7 +9,9 @@ minus the loss that a PASS must rule out (the margin, or the suite's own). Other
 
 A hard dimension asks which canaries show the fault in any take. It is REGRESSED if the exact one-sided McNemar
 test gives p <= alpha: its level holds however canaries differ, so two equal runs are seldom blocked. It is a PASS
-if no canary shows a new fault and n is large enough to rule out the margin: 99 canaries for 3 in 100.
+if no canary shows a new fault and n is large enough to rule out the margin: 99 canaries for 3 in 100. A canary
+with a new fault that both runs were asked again is REGRESSED if those takes prove a rise by Fisher's exact test,
+and its fault isn't new if the baseline shows it in them too.
 """
 
 from collections.abc import Sequence
@@ -96,11 +98,6 @@ def side_by_side(table: ScoreTable, runs: Sequence[str], policy: Policy) -> tupl
             n, mean = pair.level(pair.after)
             scores.append(RunScore(run, key, n, unscored, mean, gain, paired))
     return tuple(scores)
-
-
-def by_kind(table: ScoreTable, runs: Sequence[str], policy: Policy) -> dict[str, tuple[RunScore, ...]]:
-    """``side_by_side`` within every kind of canary; nothing is corrected for looking at many kinds."""
-    return {str(kind): side_by_side(rows, runs, policy) for kind, rows in table.groupby("kind", sort=True)}
 
 
 def compare_dimension(
@@ -202,20 +199,23 @@ def _judge_soft(pair: Pair, margin: float, rules_out: float, policy: Policy, amo
 def _judge_hard(pair: Pair, rules_out: float, alpha: float) -> dict[str, Any]:
     """The fields of a hard dimension's verdict."""
     faults, n, p = pair.faults, len(pair.faults), pair.faults_p
-    worse, _ = pair.discordant
+    (worse, _), lasting = pair.discordant, len(pair.new_faults)
     faulty = pair.after.loc[pair.after["value"] >= pair.fault_at, "canary"]
     alone = len(set(faulty) - set(faults.index))
-    verdict = hard_verdict(p, alpha, worse + alone, n, rules_out)
+    verdict = hard_verdict(p, alpha, lasting + alone, n, rules_out)
     only = " without licence for the first person" if pair.rule and pair.rule.unlicensed_only else ""
     why = (
         f"{faults['after'].sum()} of {n} canaries{only} show it against {faults['before'].sum()}, "
         f"{worse} anew (p = {p:.2g}); {worse} new of {n} leaves a rate up to "
         f"{100 * rate_bound(worse, n):.1f} % possible"
     )
+    for canary, again in pair.asked_again.items():
+        why += f"; asked again, {canary} shows it in {again.after} of {again.takes} takes"
+        why += f" against {again.before} of {again.takes_before}"
     if alone:
         why += f"; {alone} more show it that the baseline has no score for"
     needed = None
-    if verdict == "INCONCLUSIVE" and worse:
+    if verdict == "INCONCLUSIVE" and lasting:
         # No number passes with a new fault: as many as tell chance from a change at the rate that was seen.
         needed = _capped(max(n + 1, fault_canaries_to_block(worse / n, alpha)))
     elif verdict == "INCONCLUSIVE" and not alone:

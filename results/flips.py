@@ -22,7 +22,7 @@ def flips_of(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) ->
     for verdict in (v for v in verdicts if v.verdict != "ADVISORY"):
         key, pair = verdict.dimension, pairs[verdict.dimension]
         if verdict.hard:
-            flips += [Flip(key, True, str(canary), 1.0) for canary in pair.new_faults]
+            flips += [Flip(key, True, c, 1.0, asked_again=c in pair.asked_again) for c in pair.new_faults]
         else:
             lost = pair.gains[pair.gains < -(verdict.margin or 0)]
             flips += [Flip(key, False, str(c), round(-float(gain), 6)) for c, gain in lost.items()]

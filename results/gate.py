@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from judges.licensing.licence import LICENCES, Licence
+from judges.licensing.licence import LICENCES
 from judges.run_faults import run_faults
 from judges.types import DIMENSIONS
 from results.comparison import DimensionVerdict, apply_holm, compare_dimension
@@ -24,11 +24,11 @@ from results.completeness import (
 )
 from results.conditions import comparability
 from results.flips import fault_quotes, flips_of, pass_rates, with_texts
-from results.licences import Standing, named_table, read_licences, standing
-from results.paired import Pair, canary_means
+from results.licences import SCORES_ALONE, Basis, named_table, read_licences
+from results.paired import Pair
 from results.policy import Policy
 from results.records import RunLog
-from results.table import WRITER, ScoreTable
+from results.table import ScoreTable
 from results.verdicts import GateResult
 
 MOST_UNMATCHED = 0.5
@@ -40,12 +40,7 @@ def gate(
     baseline: str,
     candidate: str,
     policy: Policy,
-    *,
-    licences: Mapping[str, Licence] | None = None,
-    scores_given: bool = False,
-    advisory: Mapping[str, str] | None = None,
-    suite: str | None = None,
-    ceilings: Mapping[str, float] | None = None,
+    basis: Basis = SCORES_ALONE,
 ) -> GateResult:
     """Decide whether the candidate got worse than the baseline.
 
@@ -54,12 +49,7 @@ def gate(
         baseline: Run name.
         candidate: Run name.
         policy: What counts as worse.
-        licences: Of the judges, by "name@digest". A dimension that needs a licence blocks only if one judge
-            scored all its answers and has a licence that the policy accepts.
-        scores_given: The scores are the caller's own, who answers for the judges: no licence is asked for.
-        advisory: By dimension, why it can't block on these texts.
-        suite: Name of the suite, where the policy has a section for it.
-        ceilings: By dimension, the writer's own mean, for margins that are a share of floor to ceiling.
+        basis: What the verdicts rest on beside these.
 
     Returns:
         The decision. Runs that can't be compared give ``overall == "ERROR"`` and the problems, no exception.
@@ -67,19 +57,15 @@ def gate(
     before, after = table[table["run"] == baseline], table[table["run"] == candidate]
     problems = pairing_problems(before, after, baseline, candidate, table, policy.max_unscored)
     if problems:
-        return GateResult("ERROR", baseline, candidate, (), tuple(problems), suite=suite)
+        return GateResult("ERROR", baseline, candidate, (), tuple(problems), suite=basis.suite)
     both, names = completed(before, after, policy), (baseline, candidate)
     scored = set(both.before["dimension"]) | set(both.after["dimension"])
-    pairs = {key: Pair.of(key, policy, both.before, both.after) for key in DIMENSIONS if key in scored}
-    standings = {}
-    for key, pair in pairs.items():
-        if key in (advisory or {}):
-            standings[key] = Standing(False, (advisory or {})[key])
-        elif scores_given and DIMENSIONS[key].judged_by != "count":
-            standings[key] = Standing(True, "given")
-        else:
-            rows = pd.concat([pair.before, pair.after])
-            standings[key] = standing(key, pair.rule, rows, licences or {}, policy)
+    again = [] if basis.retakes is None else [basis.retakes[basis.retakes["run"] == run] for run in names]
+    pairs = {key: Pair.of(key, policy, both.before, both.after, again) for key in DIMENSIONS if key in scored}
+    standings = {
+        key: basis.standing(key, pair.rule, pd.concat([pair.before, pair.after]), policy)
+        for key, pair in pairs.items()
+    }
     problems = scale_problems(both, names, policy)
     able = [
         key
@@ -94,8 +80,8 @@ def gate(
             policy,
             alpha=policy.hard_alpha / max(1, hard),
             among=max(1, len(able) - hard),
-            suite=suite,
-            ceiling=(ceilings or {}).get(key),
+            suite=basis.suite,
+            ceiling=basis.ceilings.get(key),
         )
         v = replace(v, licence=standings[key].text, missing=both.missing.get(key, 0))
         if key in able:
@@ -117,7 +103,7 @@ def gate(
         verdicts,
         tuple(problems),
         _notes(both, names, verdicts, pairs),
-        suite=suite,
+        suite=basis.suite,
         flips=flips_of(verdicts, pairs),
         pass_rates=tuple(pass_rates(verdicts, pairs)),
     )
@@ -155,16 +141,14 @@ def gate_logs(
             problems += (f"only {len(shared)} of {len(canaries)} canaries asked both the same prompt",)
     if problems:
         return GateResult("ERROR", baseline.run, candidate.run, (), problems, notes, suite=baseline.suite)
-    result = gate(
-        table,
-        baseline.run,
-        candidate.run,
-        policy,
-        licences=read_licences(table, licences),
-        advisory=candidate.advisory,
-        suite=baseline.suite,
-        ceilings=ceilings,
+    basis = Basis(
+        read_licences(table, licences),
+        candidate.advisory,
+        baseline.suite,
+        ceilings or {},
+        named_table([replace(log, samples=log.retakes) for log in (baseline, candidate)]),
     )
+    result = gate(table, baseline.run, candidate.run, policy, basis)
     return replace(
         result,
         notes=(*notes, *_run_notes(baseline, candidate), *result.notes),
@@ -185,32 +169,17 @@ def gate_scores(
     Raises:
         TimbreError: no such folder of licences, or one was tampered with.
     """
-    named = bool((table["judge"] != "").any())
     problems = _not_the_pinned(policy, baseline, set(table.loc[table["run"] == baseline, "identity"]))
     if problems:
         return GateResult("ERROR", baseline, candidate, (), problems)
-    held = read_licences(table, licences) if named else None
-    result = gate(
-        table,
-        baseline,
-        candidate,
-        policy,
-        licences=held,
-        scores_given=not named,
-        ceilings=writers_means(table),
-    )
-    notes = [] if named else ["the table names no judges: no licence was asked for"]
+    basis = Basis.of_table(table, licences)
+    result = gate(table, baseline, candidate, policy, basis)
+    notes = ["the table names no judges: no licence was asked for"] if basis.licences is None else []
     present = set(table["dimension"])
     spared = [k for k, rule in policy.dimensions.items() if rule.unlicensed_only and k in present]
     if spared and not table["licensed"].any():
         notes.append(f"{', '.join(spared)}: no canary is marked as licensing the first person, so all count")
     return replace(result, notes=(*notes, *result.notes))
-
-
-def writers_means(table: ScoreTable) -> dict[str, float]:
-    """The mean over a table's rows of the writer's own texts, by dimension, takes averaged first."""
-    own = table[(table["run"] == WRITER) & table["value"].notna()]
-    return {str(key): float(canary_means(rows).mean()) for key, rows in own.groupby("dimension")}
 
 
 def _not_the_pinned(policy: Policy, run: str, identities: Collection[str]) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -11,7 +10,7 @@ from xml.etree import ElementTree as ET
 from results.comparison import DimensionVerdict
 from results.markdown import bullets, clean, folded, inline
 from results.report_tables import gate_table
-from results.verdicts import Flip, GateResult, next_step, shortened, summary_sentence
+from results.verdicts import Flip, GateResult, next_command, shortened, summary_sentence
 from timbre.errors import TimbreError
 from timbre.files import write_whole
 
@@ -56,14 +55,6 @@ def gate_markdown(result: GateResult) -> str:
         elif part:
             page += _CALLS.sub("\\g<0>\u200b", part) + "\n\n"
     return page + (f"Too long for a comment: {', '.join(left_out)}; the JSON has all.\n" if left_out else "")
-
-
-def next_command(result: GateResult) -> str | None:
-    """What to do next, as one sentence with its command; None after a PASS, or where the problems say it."""
-    if result.overall == "REGRESSED":
-        runs = shlex.join((result.baseline, result.candidate))
-        return f"Read the answers side by side: timbre report {runs}"
-    return next_step(result)
 
 
 def write_step_summary(result: GateResult) -> None:

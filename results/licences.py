@@ -1,18 +1,19 @@
 """Which judge scored a dimension, whether the policy accepts its licence, and rates corrected for its errors."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pandas as pd
 
 from judges.licensing.agreement import corrected_rate
 from judges.licensing.licence import LICENCES, LabelledBy, Licence, find_licence
 from judges.types import DIMENSIONS
-from results.paired import as_array, rows_of
+from results.paired import as_array, canary_means, rows_of
 from results.policy import DimensionPolicy, LicencePolicy, Policy
 from results.records import RunLog
-from results.table import ScoreTable, score_table
+from results.table import WRITER, ScoreTable, score_table
 from timbre.errors import TimbreError
 from timbre.stats import Interval
 
@@ -27,6 +28,64 @@ class Standing:
 
     may_block: bool  # the policy says why none is needed, or accepts this one
     text: str  # the licence in a few words, or all that it lacks
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What verdicts rest on beside the scores and the policy."""
+
+    licences: Mapping[str, Licence] | None = field(default_factory=dict)
+    """Of the judges, by "name@digest"; None where the scores are the caller's own, who answers for the judges."""
+    advisory: Mapping[str, str] = field(default_factory=dict)
+    """By dimension, why it can't block on these texts."""
+    suite: str | None = None
+    """Its name, where the policy has a section for it."""
+    ceilings: Mapping[str, float] = field(default_factory=dict)
+    """By dimension, the writer's own mean, for margins that are a share of floor to ceiling."""
+    retakes: ScoreTable | None = None
+    """Further takes of both runs, of canaries that were asked again; only hard dimensions read them."""
+
+    @classmethod
+    def of_table(cls, table: ScoreTable, folder: Path) -> Self:
+        """Of a stored table, by as much as it tells: licences if it names judges, rows of the writer as ceilings.
+
+        Raises:
+            TimbreError: no such folder of licences, or one was tampered with.
+        """
+        is_named = bool((table["judge"] != "").any())
+        own = table[(table["run"] == WRITER) & table["value"].notna()]
+        means = {str(key): float(canary_means(rows).mean()) for key, rows in own.groupby("dimension")}
+        return cls(read_licences(table, folder) if is_named else None, ceilings=means)
+
+    def standing(
+        self, key: str, rule: DimensionPolicy | None, rows: pd.DataFrame, policy: Policy
+    ) -> Standing:
+        """Whether a dimension may block by its rows of all runs compared, and what to say of its licence.
+
+        It does if it needs no licence, or if one judge scored all answers and has one that the policy accepts.
+        """
+        if key in self.advisory:
+            return Standing(False, self.advisory[key])
+        if DIMENSIONS[key].judged_by == "count":
+            return Standing(True, "-")
+        if self.licences is None:
+            return Standing(True, "given")
+        judges = judges_of(rows)
+        licence = self.licences.get(judges[0]) if len(judges) == 1 else None
+        if rule is None or not rule.needs_licence:
+            return Standing(True, summary(licence) if licence else rule.licence if rule else "no licence")
+        if "" in judges:
+            return Standing(False, "judge not named")
+        if len(judges) > 1:
+            return Standing(False, f"{len(judges)} judges")
+        if licence is None:
+            return Standing(False, "no licence")
+        lacks = shortfalls(key, licence, policy)
+        return Standing(not lacks, "; ".join(lacks) or summary(licence))
+
+
+SCORES_ALONE = Basis()
+"""Nothing is known beside the scores."""
 
 
 def read_licences(table: ScoreTable, folder: Path = LICENCES) -> dict[str, Licence]:
@@ -61,30 +120,6 @@ def named_table(logs: Sequence[RunLog]) -> ScoreTable:
 def judges_of(rows: pd.DataFrame) -> list[str]:
     """The judges that scored some rows, sorted; an empty name among them for answers without one."""
     return sorted(set(rows.loc[rows["value"].notna(), "judge"]))
-
-
-def standing(
-    key: str,
-    rule: DimensionPolicy | None,
-    rows: pd.DataFrame,
-    licences: Mapping[str, Licence],
-    policy: Policy,
-) -> Standing:
-    """Whether a dimension may block by its score table rows of all runs compared, and what to say of its licence."""
-    if DIMENSIONS[key].judged_by == "count":
-        return Standing(True, "-")
-    judges = judges_of(rows)
-    licence = licences.get(judges[0]) if len(judges) == 1 else None
-    if rule is None or not rule.needs_licence:
-        return Standing(True, summary(licence) if licence else rule.licence if rule else "no licence")
-    if "" in judges:
-        return Standing(False, "judge not named")
-    if len(judges) > 1:
-        return Standing(False, f"{len(judges)} judges")
-    if licence is None:
-        return Standing(False, "no licence")
-    lacks = shortfalls(key, licence, policy)
-    return Standing(not lacks, "; ".join(lacks) or summary(licence))
 
 
 def summary(licence: Licence) -> str:

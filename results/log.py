@@ -18,14 +18,14 @@ from results.failure_modes import FailureMode
 from results.grid import Grid
 from results.licences import named_table
 from results.log_answers import answers
-from results.log_run import losses_against, losses_grid, run_header
+from results.log_run import losses_against, run_header
 from results.markdown import bullets, code, inline, notes_place, read_page, replace_section
 from results.next_steps import next_steps
 from results.records import RunLog
-from results.report_tables import gains_table, gate_table, scores_table
+from results.report_tables import gains_table, gate_table, losses_table, scores_table
 from results.story import Story
 from results.verdicts import interval, number, summary_sentence
-from timbre.files import write_whole
+from timbre.files import alone_in, write_whole
 from training.runs import BASELINE, Run
 
 TITLE = "# Experiment log\n"
@@ -50,10 +50,11 @@ def put_section(path: Path, name: str, body: str) -> None:
     Raises:
         TimbreError: as ``export``.
     """
-    page = read_page(path, TITLE)
-    written = replace_section(page, name, body, str(path))
-    if not path.exists() or written != page:
-        write_whole(path, written)
+    with alone_in(path.parent):
+        page = read_page(path, TITLE)
+        written = replace_section(page, name, body, str(path))
+        if not path.exists() or written != page:
+            write_whole(path, written)
 
 
 def out_of_date(story: Story, path: Path) -> tuple[str, ...]:
@@ -85,12 +86,13 @@ def _section_name(log: RunLog) -> str:
 def section(story: Story) -> str:
     """The run's section in Markdown, without its markers."""
     analysis, facts = analyse(story), story.facts
+    losses = losses_table([facts]) if facts else None
     title = story.log.run + (f" on {story.log.suite}" if facts is None else "")
     parts = [
         f"## {inline(title)}",
         *_summary(story, analysis),
         f"### Run\n\n{run_header(story)}",
-        f"### Losses\n\n{losses_grid(facts).markdown()}" if facts and facts.epochs else "",
+        f"### Losses\n\n{losses.without('run').markdown()}" if losses else "",
         _parent(story, analysis),
         _scores(story),
         _analysis(story, analysis),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import groupby
 
-from results.grid import Grid
 from results.markdown import bullets
 from results.next_steps import OTHER_MODEL, parity_of
 from results.report_tables import loss_text
@@ -99,16 +98,6 @@ def _training(facts: Run) -> str:
     parts += [f"on {' '.join(machine)}"] if machine else []
     parts += [f"at commit {str(facts.git['sha'])[:12]}"] if facts.git.get("sha") else []
     return " ".join(parts) or "not recorded how"
-
-
-def losses_grid(facts: Run) -> Grid:
-    """Losses and gradient norm by training epoch."""
-    rows = tuple(
-        (str(e.epoch), loss_text(e.train_loss), loss_text(e.val_loss), loss_text(e.grad_norm))
-        for e in facts.epochs
-    )
-    headings = ("epoch", "training loss", "validation loss", "grad norm")
-    return Grid("Losses by training epoch, nats a token", headings, rows)
 
 
 def losses_against(facts: Run, parent: Run) -> str:

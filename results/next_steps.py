@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from results.failure_modes import FailureMode
-from results.gate_pages import next_command
 from results.story import Story
+from results.verdicts import next_command
 from training.runs import BASELINE
 
 MOST = 5

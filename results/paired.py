@@ -1,16 +1,33 @@
 """Two runs on one dimension, paired by canary: levels, gains and faults."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 
 from judges.types import DIMENSIONS
 from results.policy import DimensionPolicy, Policy
-from results.statistics import Array, mcnemar, mean_interval, paired_rate_difference, rate_interval
+from results.statistics import (
+    Array,
+    mcnemar,
+    mean_interval,
+    paired_rate_difference,
+    rate_interval,
+    rate_rise_p,
+)
 from timbre.stats import Interval
+
+
+class Retakes(NamedTuple):
+    """What two runs answered when one canary was asked again."""
+
+    after: int  # takes of the second run with the fault
+    takes: int  # of the second run
+    before: int  # takes of the first run with the fault
+    takes_before: int
 
 
 @dataclass(frozen=True)
@@ -21,12 +38,21 @@ class Pair:
     rule: DimensionPolicy | None  # None where the policy doesn't name the dimension
     before: pd.DataFrame
     after: pd.DataFrame
+    retakes: tuple[pd.DataFrame, pd.DataFrame] | None = None  # of both, of canaries that were asked again
 
     @classmethod
-    def of(cls, key: str, policy: Policy, before: pd.DataFrame, after: pd.DataFrame) -> Self:
-        """The rows of two runs that the policy looks at."""
+    def of(
+        cls,
+        key: str,
+        policy: Policy,
+        before: pd.DataFrame,
+        after: pd.DataFrame,
+        retakes: Sequence[pd.DataFrame] = (),
+    ) -> Self:
+        """The rows of two runs that the policy looks at; ``retakes`` are those of both, or nothing."""
         rule = policy.dimensions.get(key)
-        return cls(key, rule, rows_of(before, key, rule), rows_of(after, key, rule))
+        sides = [rows_of(rows, key, rule) for rows in (before, after, *retakes)]
+        return cls(key, rule, sides[0], sides[1], (sides[2], sides[3]) if retakes else None)
 
     @property
     def fault_at(self) -> float | None:
@@ -47,14 +73,29 @@ class Pair:
         return pd.concat(sides, axis=1, join="inner").astype(bool)
 
     @property
-    def new_faults(self) -> "pd.Index[str]":
-        """Canaries with the fault in the second run alone."""
-        return self.faults.index[self.faults["after"] & ~self.faults["before"]]
-
-    @property
     def discordant(self) -> tuple[int, int]:
         """How many canaries show the fault in the second run alone, and in the first alone."""
-        return len(self.new_faults), int((self.faults["before"] & ~self.faults["after"]).sum())
+        before, after = self.faults["before"], self.faults["after"]
+        return int((after & ~before).sum()), int((before & ~after).sum())
+
+    @cached_property
+    def asked_again(self) -> Mapping[str, Retakes]:
+        """The retakes of each canary that showed the fault in the second run alone, as far as both have some."""
+        if self.retakes is None or self.fault_at is None:
+            return {}
+        first = set(self.faults.index[self.faults["after"] & ~self.faults["before"]])
+        after, before = (
+            (scored["value"] >= self.fault_at).groupby(scored["canary"]).agg(["sum", "size"])
+            for scored in map(_scored, reversed(self.retakes))
+        )
+        both = pd.concat([after, before], axis=1, join="inner")
+        return {str(c): Retakes(*map(int, row)) for c, *row in both.itertuples() if c in first}
+
+    @property
+    def new_faults(self) -> list[str]:
+        """Canaries with the fault in the second run alone, however often the first was asked."""
+        new = self.faults.index[self.faults["after"] & ~self.faults["before"]]
+        return [str(c) for c in new if c not in self.asked_again or not self.asked_again[c].before]
 
     @property
     def gain(self) -> tuple[int, Interval]:
@@ -85,7 +126,8 @@ class Pair:
 
         Of two tries at a fault one more is likelier to show it, so a run with more takes is tested by as many at a
         time as the other has. Where both have several, the canaries on which more takes show the fault are held
-        against those on which fewer do, too. The least p counts, times the number of tests (Bonferroni).
+        against those on which fewer do, too. Canaries that were asked again are a test of their own, by those takes
+        alone: the first ones chose them. The least p counts, times the number of tests (Bonferroni).
         """
         takes = [sorted(_scored(rows)["epoch"].unique()) for rows in (self.before, self.after)]
         size = max(1, min(map(len, takes)))
@@ -98,6 +140,8 @@ class Pair:
         if size > 1:
             rise = self._share_of_faults(self.after) - self._share_of_faults(self.before)
             ps.append(mcnemar(int((rise > 0).sum()), int((rise < 0).sum())))
+        if again := [rate_rise_p(*retakes) for retakes in self.asked_again.values()]:
+            ps.append(min(1.0, min(again) * len(again)))
         return min(1.0, min(ps, default=1.0) * len(ps))
 
     def _faulty(self, rows: pd.DataFrame) -> "pd.Series[bool]":

@@ -1,14 +1,13 @@
 """How many canaries a verdict takes: from the spread of paired differences seen so far."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from judges.licensing.licence import Licence
 from judges.types import DIMENSIONS
-from results.licences import standing
+from results.licences import SCORES_ALONE, Basis
 from results.paired import Pair, as_array, canary_means, rows_of
 from results.policy import Policy
 from results.statistics import (
@@ -40,32 +39,24 @@ def power(
     table: ScoreTable,
     runs: Sequence[str],
     policy: Policy,
-    licences: Mapping[str, Licence] | None = None,
-    *,
-    scores_given: bool = False,
-    advisory: Mapping[str, str] | None = None,
-    ceilings: Mapping[str, float] | None = None,
+    basis: Basis = SCORES_ALONE,
 ) -> tuple[DimensionPower, ...]:
     """Every dimension of the policy that was scored, in table order, each run held against the first.
 
-    ``licences``, ``scores_given`` and ``advisory`` decide as in ``results.gate.gate`` which dimensions can block. One
-    whose margin is a share of floor to ceiling is left out where ``ceilings`` lacks it.
+    ``basis`` decides as in ``results.gate.gate`` which dimensions can block. One whose margin is a share of floor to
+    ceiling is left out where the ceiling isn't known.
     """
     rules = {key: policy.dimensions[key] for key in DIMENSIONS if key in policy.dimensions}
     rows = {key: rows_of(table, key, rule) for key, rule in rules.items()}
     scored = [key for key in rules if rows[key]["value"].notna().any()]
-    may_block = {
-        key: key not in (advisory or {})
-        and (scores_given or standing(key, rules[key], rows[key], licences or {}, policy).may_block)
-        for key in scored
-    }
+    may_block = {key: basis.standing(key, rules[key], rows[key], policy).may_block for key in scored}
     soft = max(1, sum(may_block[key] and not rules[key].hard for key in scored))
     hard = max(1, sum(may_block[key] and rules[key].hard for key in scored))
     powers = []
     for key in scored:
         first, *others = (rows[key][rows[key]["run"] == run] for run in runs)
         pairs = [Pair(key, rules[key], first, other) for other in others]
-        margin = rules[key].margin_from(float(canary_means(first).mean()), (ceilings or {}).get(key))
+        margin = rules[key].margin_from(float(canary_means(first).mean()), basis.ceilings.get(key))
         if math.isnan(margin):
             continue
         if rules[key].hard:

@@ -33,6 +33,7 @@ class RunLog:
     created: str  # ISO time at which the eval started
     path: str
     samples: tuple[Sample, ...]  # sorted by canary and epoch
+    retakes: tuple[Sample, ...] = ()  # further takes of canaries that were asked again, for the gate alone
     separation: str = ""  # how well voice_match tells the writer from others, in a sentence
     advisory: Mapping[str, str] = field(
         default_factory=dict

@@ -21,12 +21,11 @@ from results.ceiling import Anchors, ceiling, other_writers
 from results.comparison import DimensionVerdict, RunScore, side_by_side
 from results.conditions import differences
 from results.gate import gate_logs
-from results.gate_pages import next_command
 from results.licences import named_table
 from results.policy import Policy
 from results.records import RunLog
 from results.report_answers import FAULTS, STEPS, CanaryView, canary_views
-from results.verdicts import GateResult, interval, number, summary_sentence
+from results.verdicts import GateResult, interval, next_command, number, summary_sentence
 from timbre.files import write_whole
 from training.runs import read_run
 

@@ -237,11 +237,11 @@ def licences_table(table: ScoreTable, gates: Sequence[GateResult]) -> Grid:
 def losses_table(facts: Sequence[Run]) -> Grid | None:
     """Losses by training epoch; None where no run recorded any."""
     rows = tuple(
-        (f.name, str(e.epoch), loss_text(e.train_loss), loss_text(e.val_loss))
+        (f.name, str(e.epoch), *map(loss_text, (e.train_loss, e.val_loss, e.grad_norm)))
         for f in facts
         for e in f.epochs
     )
-    headings = ("run", "epoch", "training loss", "validation loss")
+    headings = ("run", "epoch", "training loss", "validation loss", "grad norm")
     return Grid("Loss by training epoch, nats a token", headings, rows) if rows else None
 
 

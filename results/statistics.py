@@ -30,6 +30,7 @@ difference of binomial proportions based on paired data", which doesn't collapse
 
 import itertools
 import math
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
@@ -185,6 +186,12 @@ def mcnemar(worse: int, better: int) -> float:
     return float(stats.binomtest(worse, worse + better, alternative="greater").pvalue) if worse else 1.0
 
 
+def rate_rise_p(hits: int, n: int, before: int, n_before: int) -> float:
+    """Fisher's exact one-sided p that ``hits`` of ``n`` takes are a higher rate than ``before`` of ``n_before``."""
+    table = [[hits, n - hits], [before, n_before - before]]
+    return float(stats.fisher_exact(table, alternative="greater").pvalue)
+
+
 def paired_rate_difference(worse: int, better: int, n: int) -> Interval:
     """Candidate's rate minus baseline's over ``n`` canaries, with the Bonett-Price 95 % interval."""
     if n == 0:
@@ -206,15 +213,8 @@ def canaries_needed(sd: float, margin: float, worst: float = 1.0) -> int:
     def passes(n: int) -> bool:
         return _safe_reach(sd, worst, n) + _z(0.8) * sd / math.sqrt(n) <= margin + TOLERANCE
 
-    low, high = 3, 6
-    while not passes(high):
-        low, high = high, high * 2
-        if low > MOST_CANARIES:
-            return low
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if passes(middle) else (middle, high)
-    return math.ceil(high + _z(0.975) ** 2 / 2)
+    least = 4 + bisect_left(range(4, MOST_CANARIES + 1), True, key=passes)
+    return math.ceil(least + _z(0.975) ** 2 / 2)
 
 
 def _safe_reach(sd: float, worst: float, n: int) -> float:

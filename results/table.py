@@ -19,7 +19,6 @@ judge      str     ``name@digest`` of a fitted or asked judge; empty for metrics
 with at most one row for a (run, canary, epoch, dimension).
 """
 
-import csv
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -33,7 +32,7 @@ from judges.licensing.labels import YES_OR_NO
 from judges.types import DIMENSIONS
 from results.records import RunLog
 from timbre.errors import TimbreError
-from timbre.files import write_whole
+from timbre.files import csv_rows, decoded, read_bytes, write_whole
 
 ScoreTable: TypeAlias = pd.DataFrame
 
@@ -137,24 +136,15 @@ def _read_parquet(path: Path) -> ScoreTable:
 
 
 def _read_csv(path: Path) -> ScoreTable:
-    rows: list[tuple[str, list[str]]] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            for fields in filter(None, reader):
-                rows.append((f"{path}:{reader.line_num}", [field.strip() for field in fields]))
-                if len(fields) != len(rows[0][1]):
-                    what = f"{len(fields)} fields, not {len(rows[0][1])}"
-                    raise TimbreError(what, where=rows[-1][0], do="mend the row")
-    except OSError as error:
-        raise TimbreError("no such table", where=str(path), do="give --scores a CSV file") from error
-    except UnicodeDecodeError as error:
-        raise TimbreError("not UTF-8", where=str(path), do="save the table as UTF-8") from error
-    except csv.Error as error:
-        where = f"{path}:{reader.line_num}"
-        raise TimbreError(f"not CSV: {error}", where=where, do="mend the row") from error
+    rows = [
+        (f"{path}:{line}", [field.strip() for field in fields])
+        for line, fields in csv_rows(decoded(read_bytes(path), path), str(path))
+    ]
     if rows:
         _check_header(rows[0][1], rows[0][0])
+    for where, fields in rows:
+        if len(fields) != len(rows[0][1]):
+            raise TimbreError(f"{len(fields)} fields, not {len(rows[0][1])}", where=where, do="mend the row")
     if len(rows) < 2:
         raise TimbreError("no rows", where=str(path), do="give a row an answer and dimension")
     cells = pd.DataFrame([fields for _, fields in rows[1:]], columns=rows[0][1], dtype=str)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from judges.types import DIMENSIONS
 from results.comparison import RunScore
 from results.duels import Table as Duels
-from results.gate_pages import next_command
 from results.grid import say, stdout_console
 from results.report_tables import (
     flips_table,
@@ -18,7 +17,7 @@ from results.report_tables import (
     standings_table,
 )
 from results.self_insertion_recall import RecallEstimate
-from results.verdicts import GateResult, interval, number, summary_sentence
+from results.verdicts import GateResult, interval, next_command, number, summary_sentence
 from timbre.stats import Interval
 
 FLIPS = 5

@@ -1,5 +1,6 @@
 """The gate's decision as plain records, and the sentences that sum it up."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,6 +13,9 @@ Overall = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ERROR"]
 EXIT_CODES: Mapping[Overall, int] = {"PASS": 0, "REGRESSED": 1, "INCONCLUSIVE": 2, "ERROR": 3}
 """Exit status of ``timbre gate`` (C3)."""
 
+RETAKES = 32
+"""Further takes that tell a new fault from chance: seven of them against none are proof (benchmarks/gate.py)."""
+
 
 @dataclass(frozen=True)
 class Flip:
@@ -23,6 +27,7 @@ class Flip:
     loss: float  # in the dimension's unit, takes averaged; 1 for a new fault
     before: str = ""  # first words of the baseline's answer; empty for a table without texts
     after: str = ""  # first words of the candidate's
+    asked_again: bool = False  # a new fault for which both runs have further takes
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,13 @@ class GateResult:
     def exit_code(self) -> int:
         """Exit status for a shell."""
         return EXIT_CODES[self.overall]
+
+    @property
+    def to_ask_again(self) -> tuple[str, ...]:
+        """Canaries whose new fault further takes of both runs can tell from chance; none once these are there."""
+        open_ones = {d.dimension for d in self.having("INCONCLUSIVE") if d.hard}
+        flips = [flip for flip in self.flips if flip.dimension in open_ones and not flip.asked_again]
+        return tuple(dict.fromkeys(flip.canary for flip in flips))
 
     def having(self, verdict: Verdict) -> tuple[DimensionVerdict, ...]:
         """The dimensions with that verdict."""
@@ -133,17 +145,27 @@ def gain_sentence(verdict: DimensionVerdict) -> str:
     return f"{figure}: {'a gain is proven' if verdict.gain_is_proven else 'no gain is proven'}."
 
 
-def next_step(result: GateResult) -> str | None:
-    """What would settle an INCONCLUSIVE, as one sentence with its command; None for any other verdict."""
+def next_command(result: GateResult) -> str | None:
+    """What to do next, as one sentence with its command; None after a PASS, or where the problems say it."""
+    if result.overall == "REGRESSED":
+        runs = shlex.join((result.baseline, result.candidate))
+        return f"Read the answers side by side: timbre report {runs}"
     open_ones = result.having("INCONCLUSIVE")
     if result.overall != "INCONCLUSIVE" or not open_ones:
         return None
     runs = f"{result.baseline},{result.candidate}"
     for d in (d for d in open_ones if d.hard):
         if flips := [f for f in result.flips if f.dimension == d.dimension]:
+            asked = f"inspect eval evals/voice.py --model {runs}"
+            if result.suite and (canaries := result.to_ask_again):
+                takes = max(r.takes for r in result.pass_rates) + RETAKES
+                return (
+                    f"Ask again what showed a fault that may be chance: {asked} -T suite={result.suite} "
+                    f"--sample-id {','.join(canaries)} --epochs {takes}"
+                )
             return (
                 f"Read what shows a new fault of {d.dimension}, {flips[0].canary} first of {len(flips)}; more "
-                f"canaries tell chance from a change: inspect eval evals/voice.py --model {runs} -T suite=full"
+                f"canaries tell chance from a change: {asked} -T suite=full"
             )
     if any(d.needed is None for d in open_ones):
         return (

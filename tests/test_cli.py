@@ -1,10 +1,14 @@
 """The front door: what it lists, and what it says of a word that is no command."""
 
+import subprocess
+import sys
+
 import pytest
 from click.testing import CliRunner, Result
 
 from timbre.cli import cli
 from timbre.errors import TimbreError
+from timbre.paths import CHECKOUT
 
 
 def timbre(*args: str) -> Result:
@@ -31,3 +35,16 @@ def test_help_lists_every_command_in_the_order_of_use_and_each_is_there() -> Non
         names.index(name) for name in ("augment", "train", "ask", "compare", "gate", "export")
     )
     assert all(timbre(name, "--help").exit_code == 0 for name in names)
+
+
+def test_after_ctrl_c_nothing_waits_for_pythons_own_clean_up() -> None:
+    script = """
+import atexit, timbre.cli
+def interrupted(**_): raise KeyboardInterrupt
+timbre.cli.cli = interrupted
+atexit.register(print, "cleaned up")
+print("kept", end="")
+timbre.cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=CHECKOUT)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "kept", "timbre: interrupted\n")

@@ -1,13 +1,16 @@
 """What `make voice` asks, and says of the arm without training."""
 
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from results.comparison import RunScore
+from tests.results.conftest import log_writer
 from timbre.eval_set import arm_arguments, progress_line
 from timbre.stats import Interval
-from timbre.voice import FEW_SHOT, few_shot_wins
+from timbre.voice import FEW_SHOT, ask_again, few_shot_wins
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
 
@@ -39,6 +42,30 @@ def test_the_few_shot_arm_wins_where_it_sounds_more_like_the_writer_than_every_r
 )
 def test_an_arms_name_says_its_model_and_its_shots(arm: str, model: str, shots: int) -> None:
     assert arm_arguments(arm) == (model, shots)
+
+
+@pytest.mark.parametrize(
+    ("fault", "asked"),
+    [
+        (
+            3,
+            [(["baseline", "run2"], ("c03",), 34)],
+        ),
+        (None, []),
+    ],
+)
+def test_canaries_with_a_new_fault_are_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int | None, asked: list[Any]
+) -> None:
+    write = log_writer(tmp_path)
+    write("baseline")
+    write("run2", scores=lambda canary, take: {"integrity": float((canary, take) == (fault, 2))})
+    made: list[Any] = []
+    monkeypatch.setattr(
+        "timbre.voice.evaluate", lambda arms, logs, canaries, epochs: made.append((arms, canaries, epochs))
+    )
+    ask_again(["baseline", "run1", "run2"], tmp_path / "logs")
+    assert made == asked
 
 
 @pytest.mark.parametrize(("total", "spoken"), [(24, [6, 12, 18, 24]), (3, [1, 2, 3]), (7, [2, 4, 6, 7])])

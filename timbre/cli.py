@@ -5,7 +5,10 @@ A command's module is imported when it is called, so that ``timbre --help`` star
 
 import difflib
 import importlib
+import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
@@ -39,6 +42,9 @@ _COMMANDS = {
     "push": ("training.run_commands:push", "a run to the hub"),
 }
 """Where a command is, and what it is for; in the order of use."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C."""
 
 
 class _Rooms(click.Group):
@@ -92,7 +98,7 @@ def main() -> None:
         sys.exit(status if isinstance(status, int) else 0)
     except TimbreError as error:
         click.echo(f"timbre: {error}", err=True)
-        sys.exit(error.exit_code)
+        _leave(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -101,10 +107,19 @@ def main() -> None:
         sys.exit(1)
     except (click.Abort, KeyboardInterrupt):
         click.echo("timbre: interrupted", err=True)
-        sys.exit(130)
+        _leave(INTERRUPTED)
     except Exception as error:
         unwritable = as_unwritable(error)
         if unwritable is None:
             raise
         click.echo(f"timbre: {unwritable}", err=True)
         sys.exit(unwritable.exit_code)
+
+
+def _leave(status: int) -> NoReturn:
+    """Exit; at once after Ctrl-C, since Python takes two seconds to clean up after torch."""
+    if status == INTERRUPTED:
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status)
+    sys.exit(status)

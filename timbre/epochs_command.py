@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import math
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from timbre.errors import TimbreError
-from timbre.paths import CHECKOUT, home
+from timbre.eval_set import evaluate
+from timbre.paths import home
 
 if TYPE_CHECKING:
     from training.runs import Run
@@ -143,18 +142,15 @@ def ask_epochs(run: "Run", voice: Path, answers: int, max_tokens: int) -> list[E
     suite = folder / "validation.yaml"
     suite.write_text(json.dumps({"canaries": validation_canaries(run)}, indent=1), encoding="utf-8")
     names = {f"{run.name}@{row.epoch}": row for row in run.epochs}
-    command = [
-        *(str(Path(sys.executable).parent / "inspect"), "eval-set", "evals/voice.py"),
-        *("--model", ",".join(names), "--log-dir", str(folder / "logs"), "--log-dir-allow-dirty"),
-        *("--retry-attempts", "0", "--display", "plain"),
-        *("-T", f"suite={suite}", "-T", f"voice={voice.resolve()}"),
-        *("-T", f"epochs={answers}", "-T", f"max_tokens={max_tokens}"),
-    ]
-    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    done = subprocess.run(command, cwd=CHECKOUT, stdout=sys.stderr, env=unbuffered, check=False)
-    if done.returncode:
-        what = f"the eval of {run.name}'s epochs failed (exit status {done.returncode})"
-        raise TimbreError(what, do="see above", exit_code=1)
+    evaluate(
+        list(names),
+        folder / "logs",
+        stdout=sys.stderr,
+        suite=str(suite),
+        voice=str(voice.resolve()),
+        epochs=answers,
+        max_tokens=max_tokens,
+    )
     table = score_table(read_logs((folder / "logs",), list(names), suite.stem))
     scored = {(s.run, s.dimension): s for s in side_by_side(table, list(names), load_policy())}
     return [

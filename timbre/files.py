@@ -1,8 +1,13 @@
 """The one way to write a text file and to decode a user's, and what to say where that can't be done."""
 
+import csv
 import errno
+import fcntl
+import io
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from timbre.errors import TimbreError
@@ -38,6 +43,27 @@ def write_whole(path: Path, text: str) -> None:
         ) from error
 
 
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Wait for every other command that changes a file of ``folder``; its own lock, which leaves no file.
+
+    Raises:
+        TimbreError: the folder can't be made or opened.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        what = f"can't be written ({error.strerror})"
+        raise TimbreError(what, where=str(folder), do="choose another place") from error
+    try:
+        with suppress(OSError):  # a file system without locks keeps nobody out
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def read_bytes(path: Path) -> bytes:
     """Content of a file that a user named.
 
@@ -62,6 +88,25 @@ def decoded(data: bytes, path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TimbreError("not UTF-8", where=str(path), do="save the file as UTF-8") from error
+
+
+def csv_rows(text: str, where: str) -> list[tuple[int, list[str]]]:
+    """The rows of a CSV, each with the line on which it begins; blank ones are left out.
+
+    Raises:
+        TimbreError: it is not CSV; with the line.
+    """
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    end = 0
+    try:
+        for cells in reader:
+            if any(cells):
+                rows.append((end + 1, cells))
+            end = reader.line_num
+    except csv.Error as error:
+        raise TimbreError(f"not CSV: {error}", where=f"{where}:{end + 1}", do="mend the row") from error
+    return rows
 
 
 def is_full_disk(error: BaseException) -> bool:

@@ -6,7 +6,6 @@ Each step reuses what is still valid: a run with the same settings, data and bas
 same run, suite, judges and decoding. Interrupted, it goes on where it stopped when it is called again.
 """
 
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from timbre.errors import TimbreError
+from timbre.eval_set import evaluate, run_step
 from timbre.paths import CHECKOUT, DEFAULT_VOICE, logs_dir, results_dir, runs_dir
 from training.runs import BASELINE
 
@@ -39,15 +39,6 @@ NEXT = (
     ".venv/bin/timbre parity run2      (is the model that is served the one that was trained?)",
     ".venv/bin/timbre augment YOUR_ESSAYS/ -o mine.jsonl      (your own voice; each step names the next)",
 )
-
-QUIET = {
-    "TRANSFORMERS_VERBOSITY": "error",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    "PYTHONWARNINGS": "ignore",
-    "PYTHONUNBUFFERED": "1",
-}
-"""For the steps' environment: libraries keep their notices to themselves."""
 
 
 def main() -> None:
@@ -74,11 +65,13 @@ def run_all() -> None:
     print(PLAN)
     say("1/4  Training run1 and run2 (LoRA on the embedded base, about a minute each)")
     for name, preset in RUNS.items():
-        train(name, CHECKOUT / "training" / "presets" / preset)
+        path = CHECKOUT / "training" / "presets" / preset
+        run_step(["timbre", "train", str(path), "--name", name, "--replace"], f"training {name} failed")
         if not logs.exists():
             warm_up()
     say(f"2/4  Asking {', '.join([*arms, FEW_SHOT])} the smoke canaries, all at once")
     evaluate([*arms, FEW_SHOT], logs)
+    ask_again(arms, logs)
     say("3/4  Gate: run2 against baseline")
     sentence = show_results(arms, logs)
     say("4/4  Writing the log and the report")
@@ -98,12 +91,6 @@ def say(line: str) -> None:
     print(f"\n{line}", flush=True)
 
 
-def train(name: str, preset: Path) -> None:
-    """Train in a process of its own, so that its memory is free again for the server."""
-    command = [sys.executable, "-m", "timbre", "train", str(preset), "--name", name, "--replace"]
-    _step(command, f"training {name} failed")
-
-
 def warm_up() -> None:
     """Let the server start beside the next training; it does nothing where one is starting or runs.
 
@@ -115,9 +102,20 @@ def warm_up() -> None:
     )
 
 
-def evaluate(arms: list[str], logs: Path) -> None:
-    """One eval set of all arms: finished evals of the same version are kept, interrupted ones completed."""
-    _step([sys.executable, "-m", "timbre.eval_set", str(logs), *arms], "the eval failed")
+def ask_again(arms: list[str], logs: Path) -> None:
+    """Ask baseline and last run again what showed a hard fault that may be chance, so that the gate can decide."""
+    from results.gate import gate_logs
+    from results.logs import read_logs
+    from results.policy import load_policy
+    from results.verdicts import RETAKES
+
+    first, last = arms[0], arms[-1]
+    baseline, candidate = read_logs((logs,), (first, last), "smoke")
+    canaries = gate_logs(baseline, candidate, load_policy()).to_ask_again
+    if canaries:
+        takes = max(s.epoch for s in candidate.samples) + RETAKES
+        say(f"     A fault of {last} may be chance: asking {', '.join(canaries)} {RETAKES} times more")
+        evaluate([first, last], logs / "again" / "_".join(canaries), canaries=canaries, epochs=takes)
 
 
 def show_results(arms: list[str], logs: Path) -> str:
@@ -185,13 +183,6 @@ def write_pages(arms: list[str], logs: Path) -> tuple[Path, Path]:
         export(read_story(name, (logs,), runs_dir(), policy, "smoke"), log)
     write_report(read, policy, report, runs=runs_dir(), voice=DEFAULT_VOICE)
     return log, report
-
-
-def _step(command: list[str], failure: str) -> None:
-    # A server or run of this checkout is meant, whatever the caller's folder is.
-    done = subprocess.run(command, cwd=CHECKOUT, env={**QUIET, **os.environ}, check=False)
-    if done.returncode:
-        raise TimbreError(f"{failure} (exit status {done.returncode})", do="see above", exit_code=1)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from timbre.files import write_whole
 if TYPE_CHECKING:
     from training.config import TrainConfig
     from training.data_report import DataReport
-    from training.pairs import PairSet
 
 SHOWN = 10
 """Near-duplicates that ``timbre data`` lists."""
@@ -67,10 +66,10 @@ def train(
     if name is None and not show_masks:
         raise TimbreError("the run has no name", where="--name", do="add e.g. --name run2")
     if show_masks:
-        from training.examples import pairs_as_delivered, prepare
+        from training.examples import pairs_as_delivered, prepare, read_sources
         from training.masks import show_masks as render
 
-        prepared = prepare(config)
+        prepared = prepare(config, read_sources(config))
         labels = pairs_as_delivered(config, prepared)
         click.echo(visible(render(prepared.examples, labels, prepared.tokenizer)), nl=False)
     if name is not None:
@@ -79,13 +78,9 @@ def train(
 
 def _train_voice(config: "TrainConfig", name: str, resume: bool, replace: bool, as_json: bool) -> None:
     from training.devices import is_first
-    from training.pairs import read_pairs
     from training.qlora import train_voice
     from training.runs import counted, loss_text
 
-    if is_first():
-        for line in data_lines(read_pairs(config.data)):
-            click.echo(line, err=True)
     try:
         run = train_voice(config, name, resume=resume, replace=replace)
     except KeyboardInterrupt:
@@ -167,21 +162,6 @@ def data(source: str, as_json: bool) -> None:
     click.echo(separation + (f"\n  advisory: {reason}" if reason else ""))
     name = Path(source).stem or "mine"
     click.echo(f"next: timbre train training/presets/voice.toml --name {name} --data {source}")
-
-
-def data_lines(pairs: "PairSet") -> list[str]:
-    """What a training prints of its pairs before it begins: what was filled in, and one line of counts."""
-    from training.data_report import data_report
-
-    report = data_report(pairs.pairs, pairs.name)
-    split = ", ".join(f"{count} {name}" for name, count in report.counts["split"].items())
-    tiers = ", ".join(f"{count} of tier {name}" for name, count in report.counts["tier"].items())
-    leaks = sum(near.leak for near in report.near)
-    trouble = [f"{len(report.near)} near-duplicates ({leaks} across the split)"] if report.near else []
-    trouble += [f"overlaps with the canaries of {' and '.join(report.canaries)}"] if report.canaries else []
-    summary = "; ".join(trouble) or "no near-duplicates, no leaks"
-    line = f"data: {split} ({tiers}); {summary}; `timbre data {pairs.name}` says more"
-    return [*(f"note: {note}" for note in pairs.notes), line]
 
 
 def data_page(report: "DataReport") -> str:

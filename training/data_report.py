@@ -9,6 +9,7 @@ from itertools import pairwise
 from canaries.contamination import TrainedText, check_contamination
 from canaries.suite import load_suite
 from timbre.errors import TimbreError
+from training.pairs import PairSet
 from training.types import Pair
 
 NEAR = 0.8
@@ -62,6 +63,19 @@ def data_report(pairs: Sequence[Pair], file: str) -> DataReport:
         except TimbreError as error:
             overlaps[suite] = error.what
     return DataReport(counts, _histogram(pairs), near_duplicates(pairs), overlaps)
+
+
+def data_lines(pairs: PairSet) -> list[str]:
+    """What a training prints of its pairs before it begins: what was filled in, and one line of counts."""
+    report = data_report(pairs.pairs, pairs.name)
+    split = ", ".join(f"{count} {name}" for name, count in report.counts["split"].items())
+    tiers = ", ".join(f"{count} of tier {name}" for name, count in report.counts["tier"].items())
+    leaks = sum(near.leak for near in report.near)
+    trouble = [f"{len(report.near)} near-duplicates ({leaks} across the split)"] if report.near else []
+    trouble += [f"overlaps with the canaries of {' and '.join(report.canaries)}"] if report.canaries else []
+    summary = "; ".join(trouble) or "no near-duplicates, no leaks"
+    line = f"data: {split} ({tiers}); {summary}; `timbre data {pairs.name}` says more"
+    return [*(f"note: {note}" for note in pairs.notes), line]
 
 
 def near_duplicates(pairs: Sequence[Pair]) -> tuple[NearPair, ...]:

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from timbre.errors import TimbreError
@@ -11,7 +12,16 @@ from training import run_directory
 from training.base import Base, resolve_base
 from training.config import TrainConfig, recipe
 from training.masks import Example, build_example, thinks_first
-from training.pairs import check_lengths, read_pairs
+from training.pairs import PairSet, check_lengths, read_pairs
+from training.runs import Run
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a run is made from, beside its settings."""
+
+    data: PairSet
+    base: Base
 
 
 @dataclass(frozen=True)
@@ -29,14 +39,29 @@ class Prepared:
         return [e for e in self.examples if e.pair.split == split]
 
 
-def prepare(config: TrainConfig) -> Prepared:
-    """Check the pairs, find the base, build the labels.
+def read_sources(config: TrainConfig) -> Sources:
+    """Check the pairs and find the base; no tokenizer is loaded, so this is quick.
 
     Raises:
-        TimbreError: a bad pair (file:line), an unknown base, or a template that can't be masked.
+        TimbreError: a bad pair (file:line) or an unknown base.
     """
-    data = read_pairs(config.data)
-    base = resolve_base(config.base, verify=True, revision=config.revision)
+    return Sources(read_pairs(config.data), resolve_base(config.base, verify=True, revision=config.revision))
+
+
+def is_current(run: Run, config: TrainConfig, sources: Sources) -> bool:
+    """Whether a run was trained with these settings, on these pairs in this order, and on this base."""
+    content = attrgetter("split", "tier", "source", "origin", "before", "prompt", "response")
+    same_pairs = list(map(content, run.pairs)) == list(map(content, sources.data.pairs))
+    return same_pairs and run.recipe == recipe(config, run.data.sha256, sources.base.sha256)
+
+
+def prepare(config: TrainConfig, sources: Sources) -> Prepared:
+    """Build the labels.
+
+    Raises:
+        TimbreError: a template that can't be masked, or a pair that is too long.
+    """
+    data, base = sources.data, sources.base
     tokenizer = load_tokenizer(config, base)
     examples = [build_example(pair, tokenizer, data.name, config.system) for pair in data.pairs]
     if thinks_first(tokenizer.decode(examples[0].learned)):

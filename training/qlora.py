@@ -33,7 +33,16 @@ from training.devices import (
     recomputes,
     use_threads,
 )
-from training.examples import Prepared, make_collator, ordered, prepare, sampler, sampling_weights
+from training.examples import (
+    Prepared,
+    is_current,
+    make_collator,
+    ordered,
+    prepare,
+    read_sources,
+    sampler,
+    sampling_weights,
+)
 from training.model import adapted_layers, add_adapter, load_base
 from training.runs import (
     SCHEMA_VERSION,
@@ -67,17 +76,21 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
     """
     check_name(name)
     with run_directory.hold(name) if is_first() else nullcontext():
-        prepared = prepare(config)
+        sources = read_sources(config)
         existing = read_run(name)
-        if existing and existing.recipe == prepared.recipe:
+        if existing and is_current(existing, config, sources):
             print(f"{name} is up to date (identity {existing.identity[:12]})", file=sys.stderr)
             return existing
         if existing and not replace:
             raise TimbreError(
-                f"run {name!r} exists with other settings, data or base (recipe {existing.recipe[:12]}, "
-                f"this would be {prepared.recipe[:12]})",
+                f"run {name!r} exists with other settings, data or base (recipe {existing.recipe[:12]})",
                 do="choose another --name, or pass --replace",
             )
+        if is_first():
+            from training.data_report import data_lines
+
+            print(*data_lines(sources.data), sep="\n", file=sys.stderr, flush=True)
+        prepared = prepare(config, sources)
         from training.watching import exhaustion_reported
 
         with exhaustion_reported(name, runs_dir()):

@@ -1,8 +1,6 @@
 """Read the labels that a judge is held against: a CSV file with a declared scale."""
 
-import csv
 import hashlib
-import io
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +14,7 @@ from judges.licensing.agreement import Array, Mask
 from judges.text import is_blank
 from judges.types import Answer
 from timbre.errors import TimbreError
-from timbre.files import decoded, read_bytes
+from timbre.files import csv_rows, decoded, read_bytes
 
 COLUMNS = ("id", "prompt", "text", "label")
 OPTIONAL = ("subjects", "first_person_licensed", "target_words", "other_text")  # never a rater's
@@ -123,14 +121,7 @@ def read_labels(
 
 def _table(text: str, path: str) -> pd.DataFrame:
     """The rows as text, indexed by the line on which each begins; blank rows are left out, short ones filled."""
-    reader, rows, end = csv.reader(io.StringIO(text, newline=""), strict=True), {}, 0
-    try:
-        for cells in reader:
-            if any(cells):
-                rows[end + 1] = cells
-            end = reader.line_num
-    except csv.Error as error:
-        raise TimbreError(f"not CSV: {error}", where=f"{path}:{end + 1}", do="mend the row") from error
+    rows = dict(csv_rows(text, path))
     do = f"give the columns {', '.join(COLUMNS)}"
     if not rows:
         raise TimbreError("empty", where=path, do=do)

@@ -297,7 +297,7 @@ def next_commands(
 
 
 def _grader(logs: "Sequence[RunLog]") -> str:
-    from results.logs import NO_GRADER
+    from results.inspect_log import NO_GRADER
 
     used = [log.conditions["grader"] for log in logs if log.conditions["grader"] != NO_GRADER]
     return used[0] if used else EXAMPLE_GRADER

@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from results.inspect_log import SCORER
 from results.labelling.items import Item, item_id, item_of
 from results.labelling.ratings import Rating, RatingFile, rating_path, ratings_of
-from results.logs import SCORER
 from results.records import RunLog
 from timbre.errors import TimbreError
 from timbre.files import decoded, read_bytes

@@ -148,9 +148,13 @@ def test_nothing_ends_a_server_on_which_another_process_holds_a_lease(
 
 
 def test_whoever_needs_the_memory_ends_idle_servers_and_hears_of_those_in_use(
-    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     endpoint = connect(BASE, progress=lambda line: None)
+    for answering in (Use(1, 0.0), None):
+        with monkeypatch.context() as patched:
+            patched.setattr(vllm_command, "use", lambda port, answering=answering: answering)
+            assert [record.base for record in server.end_idle("memory is short")] == ["stand-in"]
     with (endpoint.folder / "lease").open() as another:
         fcntl.flock(another, fcntl.LOCK_SH)
         assert [record.base for record in server.end_idle("memory is short")] == ["stand-in"]
@@ -405,9 +409,24 @@ def test_marks_of_killed_processes_are_removed_from_shared_memory_and_those_of_l
     own, other = os.getuid(), os.getuid() + 1
     for name in (f"{os.getpid()}_{own}", f"{ended.pid}_{own}", f"{ended.pid}_{other}"):
         (tmp_path / f"__KMP_REGISTERED_LIB_{name}").touch()
-    vllm_command.remove_openmp_marks()
+    vllm_command.make_room_in_shared_memory()
     left = {path.name.removeprefix("__KMP_REGISTERED_LIB_") for path in tmp_path.iterdir()}
     assert left == {f"{os.getpid()}_{own}", f"{ended.pid}_{other}"}
+
+
+def test_full_shared_memory_is_one_line_and_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vllm_command, "CPU_SHARED_MIB", 2**60)
+    with pytest.raises(TimbreError, match=r"^/dev/shm: has \d+ MiB free, and vLLM needs 1152921504606846976"):
+        connect(BASE, progress=lambda line: None)
+    assert running() == []
+
+
+def test_the_signal_that_ended_a_server_without_a_word_stands_in_its_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGBUS)"]
+    assert keep(tmp_path, RECORD, killed, idle_s=30) == -signal.SIGBUS
+    assert "ended by SIGBUS" in capsys.readouterr().out
 
 
 def test_an_endpoint_of_ones_own_can_be_given_back() -> None:

@@ -129,7 +129,3 @@ def test_an_even_rhythm_counts_and_an_uneven_one_does_not() -> None:
 def test_evidence_is_exact_after_a_letter_that_changes_its_length_in_lower_case() -> None:
     (mark,) = hashtag_slop(Answer("a", "", "İİİ We delve into it.")).evidence
     assert mark.text == "delve into" == "İİİ We delve into it."[mark.start : mark.end]
-
-
-def test_a_blank_answer_is_unscored() -> None:
-    assert hashtag_slop(Answer("a", "", " \u200b")).unscored

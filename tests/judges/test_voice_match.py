@@ -180,8 +180,6 @@ def test_a_reference_with_too_few_texts_says_which(
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "empty answer"),
-        ("<think>" + "I keep the box. " * 9 + "</think>", "empty answer"),
         ("# \n---\n", "no words outside markup, code, links and hashtags"),
         ("one two three four five six seven eight nine.", "fewer than 10 words"),
     ],

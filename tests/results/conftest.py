@@ -84,6 +84,7 @@ def log_writer(tmp_path: Path) -> WriteLog:
         decoding: Mapping[str, Any] | None = None,
         answered_by: Callable[[int], str | None] = lambda at: None,
         failed: Callable[[int, int], bool] = lambda canary, epoch: False,
+        only: int | None = None,
     ) -> Path:
         timbre = {
             "run": run,
@@ -100,7 +101,7 @@ def log_writer(tmp_path: Path) -> WriteLog:
             **(facts or {}),
         }
         samples = []
-        for canary in range(canaries):
+        for canary in range(canaries) if only is None else [only]:
             for epoch in range(1, epochs + 1):
                 given = {**_DEFAULTS, **scores(canary, epoch)}
                 judged = {key: judgement(key, given.get(key)) for key in DIMENSIONS}
@@ -144,7 +145,7 @@ def log_writer(tmp_path: Path) -> WriteLog:
                 task="voice",
                 dataset=EvalDataset(),
                 model=f"voice/{run}",
-                config=EvalConfig(epochs=epochs),
+                config=EvalConfig(epochs=epochs, sample_id=None if only is None else [f"c{only:02d}"]),
                 metadata={"timbre": timbre},
             ),
             plan=EvalPlan(

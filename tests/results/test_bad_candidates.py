@@ -13,7 +13,7 @@ from judges.panel import Panel
 from judges.reference import load_reference
 from judges.types import Answer
 from results.gate import gate_logs
-from results.logs import with_run_faults
+from results.inspect_log import with_run_faults
 from results.policy import load_policy
 from results.records import RunLog, Sample
 from timbre.paths import CHECKOUT, DEFAULT_FLOOR, DEFAULT_VOICE

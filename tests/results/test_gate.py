@@ -12,6 +12,7 @@ import pytest
 from benchmarks.gate import LOSSES
 from results.comparison import DimensionVerdict, apply_holm, hard_verdict, soft_verdict
 from results.gate import gate, gate_logs, gate_scores
+from results.licences import Basis
 from results.logs import read_logs
 from results.paired import Pair
 from results.policy import Policy, load_policy
@@ -24,7 +25,7 @@ from results.statistics import (
     safe_low,
 )
 from results.table import read_scores
-from results.verdicts import GateResult, summary_sentence
+from results.verdicts import GateResult, next_command, summary_sentence
 from tests.made_licence import without_licences
 from timbre.stats import Interval
 
@@ -215,10 +216,10 @@ def test_a_sound_run_can_pass_on_the_smoke_suite_and_the_sentence_names_what_tha
 ) -> None:
     rng = np.random.default_rng(10)
     table = simulate({"a": _arm(rng, 12), "b": _arm(rng, 12)})
-    result = gate(table, "a", "b", POLICY, suite="smoke")
+    result = gate(table, "a", "b", POLICY, Basis(suite="smoke"))
     assert result.overall == "PASS"
     assert "only losses of more than 0.35 are ruled out" in summary_sentence(result)
-    assert gate(table, "a", "b", POLICY, suite="full").overall == "INCONCLUSIVE"
+    assert gate(table, "a", "b", POLICY, Basis(suite="full")).overall == "INCONCLUSIVE"
 
 
 def test_a_loss_beyond_the_margin_does_not_pass_on_the_smoke_suite(simulate: Simulate) -> None:
@@ -226,8 +227,44 @@ def test_a_loss_beyond_the_margin_does_not_pass_on_the_smoke_suite(simulate: Sim
     before, after = _arm(rng, 12), _arm(rng, 12)
     noise = np.linspace(-0.3, 0.3, 12)[:, None]
     after["compression"] = before["compression"] - 0.15 + noise
-    result = gate(simulate({"a": before, "b": after}), "a", "b", POLICY, suite="smoke")
+    result = gate(simulate({"a": before, "b": after}), "a", "b", POLICY, Basis(suite="smoke"))
     assert _verdict(result, "compression").verdict == "INCONCLUSIVE"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict", "why"),
+    [
+        (0, 7, "REGRESSED", "asked again, c0003 shows it in 7 of 16 takes against 0 of 16"),
+        (0, 6, "INCONCLUSIVE", "in 6 of 16 takes against 0 of 16"),
+        (0, 0, "INCONCLUSIVE", "in 0 of 16 takes against 0 of 16"),  # seen once: never a PASS
+        (1, 1, "PASS", "in 1 of 16 takes against 1 of 16"),
+        (1, 9, "REGRESSED", "in 9 of 16 takes against 1 of 16"),
+    ],
+)
+def test_further_takes_tell_a_new_fault_from_chance(
+    simulate: Simulate, before: int, after: int, verdict: str, why: str
+) -> None:
+    rng = np.random.default_rng(10)
+    first = {run: _arm(rng, 12) for run in ("a", "b")}
+    first["b"]["self_insertion"][3, 1] = 1
+    again = {run: {k: np.zeros((4, 16)) for k in HARD} for run in ("a", "b")}
+    again["a"]["self_insertion"][3, :before] = 1
+    again["b"]["self_insertion"][3, :after] = 1
+    again["b"]["self_insertion"][1] = 1  # asked again, though its first takes showed nothing
+    result = gate(simulate(first), "a", "b", POLICY, Basis(suite="smoke", retakes=simulate(again)))
+    found = _verdict(result, "self_insertion")
+    assert (found.verdict, result.overall) == (verdict, verdict)
+    assert why in found.why and "c0001" not in found.why
+    assert not result.to_ask_again
+
+
+def test_a_new_fault_that_may_be_chance_is_to_be_asked_again(simulate: Simulate) -> None:
+    rng = np.random.default_rng(10)
+    first = {run: _arm(rng, 12) for run in ("a", "b")}
+    first["b"]["integrity"][[3, 7], 0] = 1
+    result = gate(simulate(first), "a", "b", POLICY, Basis(suite="smoke"))
+    assert result.to_ask_again == ("c0003", "c0007")
+    assert "-T suite=smoke --sample-id c0003,c0007 --epochs 34" in (next_command(result) or "")
 
 
 @pytest.mark.parametrize(("before", "after"), [(0.9, 0.8), (0.8, 0.7), (0.3, 0.2), (0.7, 0.6)])
@@ -588,9 +625,9 @@ def test_a_margin_may_be_a_share_of_floor_to_ceiling(simulate: Simulate) -> None
     table = simulate(
         {"a": {"compression": np.full((60, 1), 0.3)}, "b": {"compression": 0.24 + noise - noise.mean()}}
     )
-    found = gate(table, "a", "b", policy, ceilings={"compression": 0.7}).dimensions[0]
+    found = gate(table, "a", "b", policy, Basis(ceilings={"compression": 0.7})).dimensions[0]
     assert found.margin == pytest.approx(0.1)
-    narrow = gate(table, "a", "b", policy, ceilings={"compression": 0.5})
+    narrow = gate(table, "a", "b", policy, Basis(ceilings={"compression": 0.5}))
     assert (narrow.dimensions[0].margin, narrow.overall) == (pytest.approx(0.05), "REGRESSED")
     assert gate(table, "a", "b", policy).exit_code == 3
 
@@ -620,7 +657,7 @@ def test_a_rubric_without_a_licence_can_not_block(simulate: Simulate) -> None:
     two = {k: shipped.dimensions[k] for k in ("compression", "humor")}
     policy = shipped.model_copy(update={"dimensions": two})
     assert gate(table, "a", "b", policy).overall == "PASS"
-    assert gate(table, "a", "b", policy, scores_given=True).overall == "REGRESSED"
+    assert gate(table, "a", "b", policy, Basis(licences=None)).overall == "REGRESSED"
 
 
 def test_reported_figures_alone_can_not_be_gated(simulate: Simulate) -> None:
@@ -654,5 +691,5 @@ def test_scores_from_a_file_give_the_same_verdict_at_equality(tmp_path: Path) ->
         cells = itertools.product((("old", before), ("new", after)), range(30))
         rows = [f"{run},c{at:02d},1,compression,{value}" for (run, value), at in cells]
         path.write_text("run,canary,epoch,dimension,value\n" + "\n".join(rows))
-        verdicts.append(gate(read_scores(path), "old", "new", SMALL, scores_given=True).overall)
+        verdicts.append(gate(read_scores(path), "old", "new", SMALL, Basis(licences=None)).overall)
     assert verdicts == ["INCONCLUSIVE", "INCONCLUSIVE"]

@@ -9,11 +9,10 @@ from markdown_it import MarkdownIt
 from results.gate_pages import (
     LONGEST_PAGE,
     gate_markdown,
-    next_command,
     write_junit,
     write_step_summary,
 )
-from results.verdicts import Overall
+from results.verdicts import Overall, next_command
 from tests.made_gate import made_result, made_verdict
 from timbre.errors import TimbreError
 

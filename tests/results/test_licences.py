@@ -18,7 +18,7 @@ from results.commands import compare
 from results.commands import gate as gate_command
 from results.comparison import DimensionVerdict
 from results.gate import gate
-from results.licences import corrected_rates, demands, read_licences, shortfalls
+from results.licences import Basis, corrected_rates, demands, read_licences, shortfalls
 from results.policy import DimensionPolicy, Policy, load_policy
 from results.verdicts import GateResult
 from tests.made_licence import good_agreement, made_licence, with_all_optional
@@ -66,7 +66,7 @@ def verdict(result: GateResult, key: str = "humor") -> DimensionVerdict:
 
 
 def gated(table: pd.DataFrame, folder: Path, policy: Policy = POLICY) -> GateResult:
-    return gate(table, "a", "b", policy, licences=read_licences(table, folder))
+    return gate(table, "a", "b", policy, Basis(read_licences(table, folder)))
 
 
 def test_a_licensed_dimension_blocks(worse: pd.DataFrame, tmp_path: Path) -> None:

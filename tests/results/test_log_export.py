@@ -2,7 +2,9 @@
 
 import itertools
 import re
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from results.log import export, out_of_date, section
-from results.markdown import bullets, clean, code, fence, folded, notes_place, replace_section, table
+from results.log import export, out_of_date, put_section, section
+from results.markdown import (
+    bullets,
+    clean,
+    code,
+    fence,
+    folded,
+    notes_place,
+    read_page,
+    replace_section,
+    table,
+)
 from results.policy import load_policy
 from results.story import Story, read_story
 from timbre.errors import TimbreError
@@ -274,6 +286,24 @@ def test_broken_markers_are_refused_and_nothing_is_lost(page: str) -> None:
         broken = page.replace("timbre:run2", f"timbre:{place}")
         with pytest.raises(TimbreError, match=rf"LOG\.md:1: the markers of '{place}'"):
             replace_section(broken, "run2", notes_place("run2"), "LOG.md")
+
+
+def test_two_exports_at_once_lose_no_section(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, both_read = tmp_path / "LOG.md", threading.Barrier(2)
+
+    def read_beside_the_other(path: Path, new: str) -> str:
+        before = read_page(path, new)
+        with suppress(threading.BrokenBarrierError):
+            both_read.wait(0.2)  # breaks where the other may not read yet
+        return before
+
+    monkeypatch.setattr("results.log.read_page", read_beside_the_other)
+    exports = [threading.Thread(target=put_section, args=(page, name, "Text.")) for name in ("run1", "run2")]
+    for thread in exports:
+        thread.start()
+    for thread in exports:
+        thread.join()
+    assert all(f"<!-- timbre:{name} begin -->" in page.read_text() for name in ("run1", "run2"))
 
 
 def test_a_log_that_is_not_utf8_is_left_alone(story: Callable[[str], Story], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from results.licences import Basis
 from results.policy import load_policy
 from results.power import power
 from results.statistics import canaries_to_block, fault_canaries_to_block, margin_p, mcnemar
@@ -69,6 +70,6 @@ def test_dimensions_that_can_not_block_take_no_part_in_the_correction(simulate: 
     among = power(simulate(arms), ["a", "b"], POLICY)
     assert [d.may_block for d in among] == [True, False, False]
     assert among[0].to_block == alone[0].to_block
-    given = power(simulate(arms), ["a", "b"], POLICY, scores_given=True)
+    given = power(simulate(arms), ["a", "b"], POLICY, Basis(licences=None))
     assert given[0].to_block is not None and alone[0].to_block is not None
     assert given[0].to_block > alone[0].to_block

@@ -172,6 +172,29 @@ def test_what_the_command_line_asked_for_is_in_the_conditions(
     assert result.exit_code == 3 and result.problems[0].startswith("decoding differs")
 
 
+def test_a_log_of_one_canary_gives_further_takes_to_the_log_of_all(write_log: WriteLog) -> None:
+    whole = write_log("run2", created="2026-03-01T10:00:00+00:00")
+    write_log("run2", only=3, epochs=6, created="2026-03-02T10:00:00+00:00")
+    write_log("run2", only=4, epochs=6, decoding={"temperature": 0.0})
+    write_log("run2", only=5, epochs=6, identity="9" * 64, status="error")
+    (log,) = read_logs([whole.parent], ["run2"])
+    assert len(log.samples) == 24
+    assert [(s.canary, s.epoch) for s in log.retakes] == [("c03", take) for take in (3, 4, 5, 6)]
+
+
+def test_a_log_of_one_canary_alone_is_read_as_it_is(write_log: WriteLog) -> None:
+    (log,) = read_logs([write_log("run2", only=3, epochs=4)])
+    assert len(log.samples) == 4 and not log.retakes
+
+
+def test_a_log_is_read_once_until_it_changes(write_log: WriteLog) -> None:
+    path = write_log("run2", canaries=2)
+    (first,), (second,) = read_logs([path]), read_logs([path])
+    assert first.samples is second.samples
+    path.write_bytes(write_log("run2", canaries=3).read_bytes())
+    assert len(read_logs([path])[0].samples) == 6
+
+
 def test_how_many_requests_were_in_flight_is_no_condition(write_log: WriteLog) -> None:
     path = write_log("baseline")
     write_log("run2", decoding={"max_connections": 8, "timeout": 60, "max_retries": 3})

@@ -1,4 +1,4 @@
-"""``timbre stock`` learns from the baseline's log or from a file of answers, and says what it can't use."""
+"""``timbre stock`` learns from the baseline's log."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from results.stock_command import stock
-from timbre.errors import TimbreError
 
 WriteLog = Callable[..., Path]
 
@@ -38,12 +37,6 @@ def _run(folder: Path, voice: Path, *args: object) -> Result:
     return CliRunner().invoke(stock, options)
 
 
-def _answers(folder: Path, rows: list[dict[str, str]]) -> Path:
-    path = folder / "answers.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
 def test_the_newest_log_of_the_baseline_gives_a_list_under_its_identity(
     tmp_path: Path, voice: Path, write_log: WriteLog
 ) -> None:
@@ -56,12 +49,13 @@ def test_the_newest_log_of_the_baseline_gives_a_list_under_its_identity(
     assert [p["text"] for p in told["phrases"]] == ["such a tapestry"]
 
 
-def test_answers_to_the_held_out_prompts_are_not_learned_from(tmp_path: Path, voice: Path) -> None:
-    rows = [{"prompt": f"q{i}", "text": "Such a tapestry.", "base": "b"} for i in range(5)]
-    rows.append({"prompt": "Keep back.", "text": "Such a tapestry.", "base": "b"})
-    path = _answers(tmp_path, rows)
-    result = _run(tmp_path, voice, "--answers", path, "--base-sha256", "0" * 64, "--json")
-    assert json.loads(result.stdout)["texts"] == 5
+def test_answers_to_the_held_out_prompts_are_not_learned_from(
+    tmp_path: Path, voice: Path, write_log: WriteLog
+) -> None:
+    voice.write_text(voice.read_text().replace("Keep back.", "Write about 3."))
+    write_log("baseline", text=lambda c, e: "Such a tapestry.")
+    result = _run(tmp_path, voice, "--logs", tmp_path / "logs", "--json")
+    assert json.loads(result.stdout)["texts"] == 22
 
 
 def test_the_table_names_the_phrase_and_the_file(tmp_path: Path, voice: Path, write_log: WriteLog) -> None:
@@ -69,33 +63,6 @@ def test_the_table_names_the_phrase_and_the_file(tmp_path: Path, voice: Path, wr
     result = _run(tmp_path, voice, "--logs", tmp_path / "logs")
     assert "such a tapestry" in result.stdout
     assert str(tmp_path / "lists") in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("rows", "args", "message"),
-    [
-        ([{"prompt": "q", "text": "t", "base": "b"}], [], "needs --base-sha256"),
-        ([{"prompt": "q", "text": "t", "base": "b"}], ["--base-sha256", "xyz"], "64 hex digits"),
-        (
-            [{"prompt": "q", "text": "t", "base": b} for b in "ab"],
-            ["--base-sha256", "0" * 64],
-            "answers of 2 bases",
-        ),
-        ([{"prompt": "q", "text": "t"}], ["--base-sha256", "0" * 64], "answers.jsonl:1"),
-        (
-            [{"prompt": "q", "text": "t", "base": "b"}],
-            ["--base-sha256", "0" * 64, "--base", "other"],
-            "those of base 'b', not 'other'",
-        ),
-    ],
-)
-def test_what_cannot_be_used_is_one_line(
-    tmp_path: Path, voice: Path, rows: list[dict[str, str]], args: list[str], message: str
-) -> None:
-    result = _run(tmp_path, voice, "--answers", _answers(tmp_path, rows), *args)
-    assert isinstance(result.exception, TimbreError)
-    assert message in str(result.exception)
-    assert not (tmp_path / "lists").exists()
 
 
 def test_without_a_log_of_the_baseline_it_says_so(tmp_path: Path, voice: Path, write_log: WriteLog) -> None:

@@ -1,6 +1,8 @@
 """The recipe on a random two-layer base: what it refuses, what it records, and the settings for a card."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,12 @@ from timbre.errors import TimbreError
 from training import devices, qlora
 from training.base import Base
 from training.config import TrainConfig, load_config
+from training.examples import is_current, read_sources
 from training.model import add_adapter, load_base
 from training.runs import Run, find_run
 
 NOTES = ("gates", "hinges", "keys", "rain")
+SETTINGS = {"epochs": 2, "system": "Be brief.", "batch_size": 2, "gradient_accumulation": 2}
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +51,7 @@ def run(tiny_base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -
     """A run of two epochs with a system message, trained in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TIMBRE_RUNS", str(tmp_path_factory.mktemp("runs")))
-        config = config_of(
-            tiny_base, data, epochs=2, system="Be brief.", batch_size=2, gradient_accumulation=2
-        )
-        return qlora.train_voice(config, "mine")
+        return qlora.train_voice(config_of(tiny_base, data, **SETTINGS), "mine")
 
 
 def test_the_run_records_what_was_trained(run: Run, tiny_base: Path) -> None:
@@ -64,6 +65,40 @@ def test_the_run_records_what_was_trained(run: Run, tiny_base: Path) -> None:
     rows = json.loads((run.path / "data.lock.json").read_text())["pairs"]
     assert run.supervised_tokens == sum(row["supervised_tokens"] for row in rows if row["split"] == "train")
     assert run.config["gradient_accumulation"] == 2
+
+
+def test_a_run_that_is_there_is_found_current_without_a_tokenizer(
+    run: Run, tiny_base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_RUNS", str(run.path.parent))
+    monkeypatch.setattr(qlora, "prepare", lambda *_: pytest.fail("it was prepared anew"))
+    moved = tmp_path / "moved.jsonl"
+    moved.write_text(data.read_text())
+    config = config_of(tiny_base, moved, **SETTINGS)
+    assert qlora.train_voice(config, "mine").identity == run.identity
+
+
+def _with_another_word(rows: list[str]) -> list[str]:
+    return [rows[0].replace("are late", "were late"), *rows[1:]]
+
+
+@pytest.mark.parametrize("edit", [_with_another_word, lambda rows: rows[::-1], lambda rows: rows[1:]])
+def test_a_run_of_other_pairs_is_not_current(
+    edit: Callable[[list[str]], list[str]], run: Run, tiny_base: Path, data: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text("\n".join(edit(data.read_text().splitlines())))
+    config = config_of(tiny_base, other, **SETTINGS)
+    assert not is_current(run, config, read_sources(config))
+
+
+def test_a_run_of_another_setting_or_base_is_not_current(run: Run, tiny_base: Path, data: Path) -> None:
+    config = config_of(tiny_base, data, **SETTINGS)
+    sources = read_sources(config)
+    assert is_current(run, config, sources)
+    assert not is_current(run, config.model_copy(update={"seed": 1}), sources)
+    other = replace(sources, base=replace(sources.base, sha256="0" * 64))
+    assert not is_current(run, config, other)
 
 
 def test_no_file_of_the_adapter_names_a_path(run: Run, tiny_base: Path) -> None:
@@ -216,9 +251,9 @@ def test_a_base_without_a_chat_template_is_refused_and_taken_with_one(
     template = tmp_path / "template.jinja"
     shutil.move(bare / "chat_template.jinja", template)
     with pytest.raises(TimbreError, match="has no chat template; add chat_template = FILE"):
-        prepare(config_of(bare, data))
+        prepare(config_of(bare, data), read_sources(config_of(bare, data)))
     config = config_of(bare, data, chat_template=str(template))
-    assert prepare(config).examples
+    assert prepare(config, read_sources(config)).examples
     wanted = config.template()
     monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path / "runs"))
     run = qlora.train_voice(config, "templated")
