@@ -55,8 +55,9 @@ ENGINE_GIB = 4
 MOST_OF_CARD = 0.92
 """vLLM's own share of a card, whatever the model."""
 
-SHARED_MEMORY, LEAST_SHARED_MEMORY = Path("/dev/shm"), 2**20
-"""Where it is full, libiomp is ended by SIGBUS and says nothing."""
+SHARED_MEMORY = Path("/dev/shm")
+CPU_SHARED_MIB, GPU_SHARED_MIB = 240, 1
+"""Where it is full, libiomp is ended by SIGBUS and says nothing; on a CPU vLLM's largest queue reserves 240 MiB."""
 
 
 def on_cpu() -> bool:
@@ -201,14 +202,16 @@ def make_room_in_shared_memory() -> None:
     """Remove what libiomp left there for processes of this user that were killed.
 
     Raises:
-        TimbreError: It is full.
+        TimbreError: It is too full for vLLM.
     """
     for mark in SHARED_MEMORY.glob(f"__KMP_REGISTERED_LIB_*_{os.getuid()}"):
         if not psutil.pid_exists(int(mark.name.split("_")[-2])):
             mark.unlink(missing_ok=True)
-    if SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free < LEAST_SHARED_MEMORY:
+    needed = CPU_SHARED_MIB if on_cpu() else GPU_SHARED_MIB
+    free = shutil.disk_usage(SHARED_MEMORY).free >> 20 if SHARED_MEMORY.is_dir() else needed
+    if free < needed:
         raise TimbreError(
-            "is full, and vLLM needs some of it",
+            f"has {free} MiB free, and vLLM needs {needed}",
             where=str(SHARED_MEMORY),
             do="remove what is left there, or give the container more (--shm-size)",
         )

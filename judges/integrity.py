@@ -10,7 +10,7 @@ from judges.language import (
     is_english,
     is_no_language,
     language,
-    language_of,
+    language_of_words,
     prompt_language,
     zipf,
 )
@@ -201,7 +201,7 @@ def _foreign(answer: Answer) -> Iterator[tuple[int, int]]:
     size = 2 * PIECE if is_unspaced(found[0].text) else PIECE
     step = max(size, len(found) // MOST_PIECES)
     pieces = [found[i : i + size] for i in range(0, max(1, len(found) - size // 2), step)]
-    named = [(piece, language_of(piece)) for piece in pieces]
+    named = [(piece, language_of_words(piece)) for piece in pieces]
     foreign = [(piece, name) for piece, name in named if name and are_different(name, asked)]
     if foreign and len(foreign) >= FOREIGN_SHARE * len(pieces):
         piece, name = foreign[0]

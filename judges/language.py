@@ -54,10 +54,10 @@ _NEIGHBOURS = (
 
 def language(text: str) -> str | None:
     """Name of the language of ``text``, or None where that is not sure, as in a short text."""
-    return language_of(words(text))
+    return language_of_words(words(text))
 
 
-def language_of(found: tuple[Span, ...]) -> str | None:
+def language_of_words(found: tuple[Span, ...]) -> str | None:
     """The same of words."""
     name = _sure_language(found)
     return None if name == _NO_LANGUAGE else name

@@ -164,7 +164,7 @@ class VoiceModel:
         return float(np.mean(windows) + fit.intercept_[0])
 
     def _window_log_odds(self, weights: NDArray[np.float64], tokens: Sequence[str]) -> float:
-        """``weights`` of one window's features, as ``_features.transform`` has them but ten times as fast."""
+        """A window's TF-IDF row times ``weights``; ``_features.transform`` gives the row at many times the cost."""
         counts = Counter(i for n in _ngrams(tokens) if (i := self._features.vocabulary_.get(n)) is not None)
         if not counts:
             return 0.0

@@ -161,7 +161,7 @@ def next_command(result: GateResult) -> str | None:
                 takes = max(r.takes for r in result.pass_rates) + RETAKES
                 return (
                     f"Ask again what showed a fault that may be chance: {asked} -T suite={result.suite} "
-                    f"--sample-id {','.join(canaries)} --epochs {takes}"
+                    f"--sample-id {shlex.quote(','.join(canaries))} --epochs {takes}"
                 )
             return (
                 f"Read what shows a new fault of {d.dimension}, {flips[0].canary} first of {len(flips)}; more "

@@ -7,7 +7,7 @@ import io
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from timbre.errors import TimbreError
@@ -57,7 +57,8 @@ def alone_in(folder: Path) -> Iterator[None]:
         what = f"can't be written ({error.strerror})"
         raise TimbreError(what, where=str(folder), do="choose another place") from error
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        with suppress(OSError):  # a file system without locks keeps nobody out
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
     finally:
         os.close(handle)

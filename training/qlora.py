@@ -248,7 +248,9 @@ def training_arguments(config: TrainConfig, partial: Path, has_val: bool, **chan
         bf16=dtype == torch.bfloat16,
         fp16=dtype == torch.float16,
         dataloader_pin_memory=False,
-        fsdp=True if is_sharded() else None,  # with transformers' settings, whatever the launcher's are
+        fsdp=True if is_sharded() else None,
+        # The first process's weights are shared out: what the others hold depends on the launcher's settings.
+        fsdp_config={"cpu_ram_efficient_loading": True} if is_sharded() else None,
     )
     return TrainingArguments(**{**arguments, **changes})
 

@@ -115,6 +115,7 @@ def own_servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
         return [sys.executable, script, str(port), "--model", name, "--engine"]
 
     monkeypatch.setattr(vllm_command, "command", command)
+    monkeypatch.setattr(vllm_command, "CPU_SHARED_MIB", 0)  # the stand-in needs none
     monkeypatch.setattr(server, "_leases", Leases())
     yield
     for folder, _ in running():

@@ -415,8 +415,8 @@ def test_marks_of_killed_processes_are_removed_from_shared_memory_and_those_of_l
 
 
 def test_full_shared_memory_is_one_line_and_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vllm_command, "LEAST_SHARED_MEMORY", 2**80)
-    with pytest.raises(TimbreError, match=r"^/dev/shm: is full"):
+    monkeypatch.setattr(vllm_command, "CPU_SHARED_MIB", 2**60)
+    with pytest.raises(TimbreError, match=r"^/dev/shm: has \d+ MiB free, and vLLM needs 1152921504606846976"):
         connect(BASE, progress=lambda line: None)
     assert running() == []
 

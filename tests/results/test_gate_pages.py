@@ -113,7 +113,10 @@ def test_a_comment_is_short_enough_for_a_forge_and_names_the_decision(result: ob
     [
         ("PASS", None),
         ("REGRESSED", "timbre report baseline run2"),
-        ("INCONCLUSIVE", "inspect eval evals/voice.py --model baseline,run2 -T suite=full"),
+        (
+            "INCONCLUSIVE",
+            "inspect eval evals/voice.py --model baseline,run2 -T suite=smoke --sample-id c00 --epochs 34",
+        ),
         ("ERROR", None),
     ],
 )
