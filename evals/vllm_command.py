@@ -189,11 +189,10 @@ def memory_share(model: Path, config: Mapping[str, Any]) -> float | None:
         head_size = config.get("head_dim") or config["hidden_size"] // heads
     except (OSError, subprocess.SubprocessError, ValueError, LookupError):
         return None
-    token = (
-        2 * 2 * layers * config.get("num_key_value_heads", heads) * head_size
-    )  # keys and values, 2 bytes each
-    kv = kv_gib() or 0
-    cache = kv << 30 if kv else GPU_IN_FLIGHT * REQUEST_TOKENS * token
+    # Keys and values of a token, two bytes each.
+    token = 2 * 2 * layers * config.get("num_key_value_heads", heads) * head_size
+    stated = kv_gib()
+    cache = stated << 30 if stated else GPU_IN_FLIGHT * REQUEST_TOKENS * token
     needed = (weights + cache + (ENGINE_GIB << 30)) / card
     return min(MOST_OF_CARD, math.ceil(needed * 100) / 100)
 
