@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.optimize import brentq
 
-from timbre.stats import Interval
+from timbre.stats import NO_INTERVAL, Interval
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -55,8 +55,6 @@ _CHUNK = 4_000_000
 _KEPT = 50_000_000
 """Counts that are kept, a byte each: those of 5,000 canaries."""
 
-
-NO_INTERVAL = Interval(math.nan, math.nan, math.nan)
 TOLERANCE = 1e-9
 """What two floats may differ by and be the same figure: a loss of .9 to .8 is one of .8 to .7."""
 
@@ -160,14 +158,6 @@ def mean_interval(values: Array) -> Interval:
         return NO_INTERVAL
     estimate, low, high = mean_intervals(kept[:, None])[:, 0]
     return Interval(float(estimate), float(low), float(high))
-
-
-def rate_interval(hits: int, n: int) -> Interval:
-    """A rate with its Wilson 95 % interval."""
-    if n == 0:
-        return NO_INTERVAL
-    found = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    return Interval(hits / n, float(found.low), float(found.high))
 
 
 def rate_bound(hits: int, n: int) -> float:
