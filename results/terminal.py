@@ -8,6 +8,7 @@ from judges.types import DIMENSIONS
 from results.comparison import RunScore
 from results.duels import Table as Duels
 from results.grid import say, stdout_console
+from results.records import RunLog
 from results.report_tables import (
     flips_table,
     gains_table,
@@ -16,9 +17,8 @@ from results.report_tables import (
     scores_table,
     standings_table,
 )
-from results.self_insertion_recall import RecallEstimate
 from results.verdicts import GateResult, interval, next_command, number, summary_sentence
-from timbre.stats import Interval
+from timbre.stats import rate_interval
 
 FLIPS = 5
 """Flips shown; the JSON has all."""
@@ -89,14 +89,15 @@ def show_runs(runs: Sequence[str], scores: Sequence[RunScore], warnings: Sequenc
         say(console, f"- not like with like: {warning}")
 
 
-def recall_sentence(run: str, estimate: RecallEstimate) -> str:
-    """How many claims of a past the detector saw in a run's answers, as the graders of stage 2 found."""
-    recall = "nobody found a claim"
-    if estimate.recall is not None:
-        recall = interval(Interval(estimate.recall, estimate.low, estimate.high))
+def missed_claims(log: RunLog) -> str:
+    """What graders found in sentences that the self-insertion detector hadn't flagged; empty without any."""
+    details = [s.judgements["self_insertion"].details for s in log.samples]
+    sampled, missed = (int(sum(d.get(name, 0) for d in details)) for name in ("sampled", "sampled_faults"))
+    if not sampled:
+        return ""
     return (
-        f"Estimated recall of self_insertion in {run}: {recall} "
-        f"({estimate.missed} missed among {estimate.sampled} sampled sentences)."
+        f"self_insertion in {log.run}: graders found {missed} claims of a past in {sampled} sampled sentences that "
+        f"the detector had not flagged, a rate of {interval(rate_interval(missed, sampled))}"
     )
 
 

@@ -270,6 +270,21 @@ def test_compare_shows_means_and_gains_of_any_number_of_runs(write_log: WriteLog
     assert "Gain over baseline" in page and "+0.30 [0.30, 0.30]" in page
 
 
+def test_compare_gives_the_rate_of_claims_that_graders_found_beside_the_detector(write_log: WriteLog) -> None:
+    asked = {"value": 0.0, "details": {"sampled": 2, "sampled_faults": 0}}
+    folder = write_log("baseline").parent
+    write_log(
+        "run2",
+        scores=lambda c, e: {
+            "self_insertion": asked if c else {**asked, "details": {"sampled": 2, "sampled_faults": 1}}
+        },
+    )
+    page = CliRunner().invoke(compare, ["baseline", "run2", "--logs", str(folder)]).stdout
+    (line,) = [line for line in page.splitlines() if "graders found" in line]
+    assert line.startswith("self_insertion in run2: graders found 2 claims of a past in 48 sampled sentences")
+    assert line.endswith("a rate of 0.04 [0.01, 0.14]")
+
+
 def test_compare_names_conditions_that_differ(write_log: WriteLog) -> None:
     folder = write_log("baseline").parent
     write_log("run2", facts={"base": "other"})
