@@ -18,7 +18,7 @@ from results.report_tables import (
     standings_table,
 )
 from results.verdicts import GateResult, interval, next_command, number, summary_sentence
-from timbre.stats import rate_interval
+from timbre.stats import Interval, rate_interval
 
 FLIPS = 5
 """Flips shown; the JSON has all."""
@@ -89,16 +89,25 @@ def show_runs(runs: Sequence[str], scores: Sequence[RunScore], warnings: Sequenc
         say(console, f"- not like with like: {warning}")
 
 
-def missed_claims(log: RunLog) -> str:
-    """What graders found in sentences that the self-insertion detector hadn't flagged; empty without any."""
-    details = [s.judgements["self_insertion"].details for s in log.samples]
-    sampled, missed = (int(sum(d.get(name, 0) for d in details)) for name in ("sampled", "sampled_faults"))
+def recall_sentence(log: RunLog) -> str:
+    """The self-insertion detector's recall over a run's answers, as graders see it; empty where none was asked.
+
+    The rate of claims among the sampled sentences is taken for that of all that the detector hadn't flagged; the
+    interval is that rate's. A claim that detector and grader both overlook is in no figure.
+    """
+    asked = [d for s in log.samples if "sampled" in (d := s.judgements["self_insertion"].details)]
+    sampled, missed = (int(sum(d[name] for d in asked)) for name in ("sampled", "sampled_faults"))
+    seen = sum(d["confirmed"] * d["flagged"] / d["flagged_asked"] for d in asked if d["flagged_asked"])
     if not sampled:
         return ""
-    return (
-        f"self_insertion in {log.run}: graders found {missed} claims of a past in {sampled} sampled sentences that "
-        f"the detector had not flagged, a rate of {interval(rate_interval(missed, sampled))}"
+    rate, unflagged = rate_interval(missed, sampled), sum(d["unflagged"] for d in asked)
+    best, worst, likely = (
+        seen / (seen + unflagged * share) if seen + unflagged * share else 1.0
+        for share in (rate.low, rate.high, rate.estimate)
     )
+    recall = interval(Interval(likely, worst, best)) if seen or missed else "nobody found a claim"
+    counts = f"({missed} missed among {sampled} sampled sentences)"
+    return f"Estimated recall of self_insertion in {log.run}: {recall} {counts}."
 
 
 def show_standings(tables: Sequence[Duels], warnings: Sequence[str]) -> None:

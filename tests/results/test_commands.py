@@ -270,19 +270,32 @@ def test_compare_shows_means_and_gains_of_any_number_of_runs(write_log: WriteLog
     assert "Gain over baseline" in page and "+0.30 [0.30, 0.30]" in page
 
 
-def test_compare_gives_the_rate_of_claims_that_graders_found_beside_the_detector(write_log: WriteLog) -> None:
-    asked = {"value": 0.0, "details": {"sampled": 2, "sampled_faults": 0}}
-    folder = write_log("baseline").parent
-    write_log(
-        "run2",
-        scores=lambda c, e: {
-            "self_insertion": asked if c else {**asked, "details": {"sampled": 2, "sampled_faults": 1}}
-        },
-    )
-    page = CliRunner().invoke(compare, ["baseline", "run2", "--logs", str(folder)]).stdout
-    (line,) = [line for line in page.splitlines() if "graders found" in line]
-    assert line.startswith("self_insertion in run2: graders found 2 claims of a past in 48 sampled sentences")
-    assert line.endswith("a rate of 0.04 [0.01, 0.14]")
+@pytest.mark.parametrize(
+    ("confirmed", "missed", "recall"),
+    [
+        (1, 2, "0.60 [0.31, 0.84] (2 missed"),
+        (1, 0, "1.00 [0.46, 1.00] (0"),
+        (0, 0, "nobody found a claim (0"),
+    ],
+)
+def test_compare_estimates_the_detectors_recall_from_the_sentences_that_graders_were_asked_about(
+    write_log: WriteLog, confirmed: int, missed: int, recall: str
+) -> None:
+    """Half of the flagged sentences were asked about, and half of the 96 that are not flagged."""
+
+    def judged(canary: int, take: int) -> dict[str, object]:
+        flagged = {
+            "flagged": 2,
+            "flagged_asked": 1,
+            "confirmed": confirmed if canary < 3 and take == 1 else 0,
+        }
+        found = 1 if canary < missed and take == 1 else 0
+        details = {**flagged, "unflagged": 4, "sampled": 2, "sampled_faults": found}
+        return {"self_insertion": {"value": 0.0, "details": details}}
+
+    folder = write_log("run2", scores=judged).parent
+    page = CliRunner().invoke(compare, ["run2", "--logs", str(folder)]).stdout
+    assert f"Estimated recall of self_insertion in run2: {recall}" in page
 
 
 def test_compare_names_conditions_that_differ(write_log: WriteLog) -> None:
