@@ -39,7 +39,7 @@ from evals.asking import (
 )
 from evals.graders import grader_names
 from evals.inspect_internals import prerequisite, requested
-from evals.judging import judged_against
+from evals.judging import judged_against, start_early
 from evals.scoring import run_of, voice_scorer
 from judges.reference import load_reference
 from judges.types import DIMENSIONS
@@ -123,6 +123,7 @@ def voice(
             temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed, max_retries=MAX_RETRIES
         )
         against = judged_against(voice_file, str(canaries.path), arm.base_sha256, impostor_file, arm.name)
+        start_early(against)
         judged_by = {**against.judged_by, "grader": grader_names()}
         facts = eval_facts(arm, canaries, judged_by, decoding, epochs, shots)
         return Task(
