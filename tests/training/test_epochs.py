@@ -76,6 +76,7 @@ def test_a_run_without_validation_pairs_is_told_what_to_do(tmp_path: Path) -> No
 
 
 @pytest.mark.real
+@pytest.mark.one_server
 def test_every_epoch_answers_and_both_choices_are_recorded(
     workspace: Workspace, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

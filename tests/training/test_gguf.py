@@ -11,6 +11,7 @@ from training.gguf_file import write_gguf
 
 
 @pytest.mark.real
+@pytest.mark.one_server
 def test_the_file_is_the_merged_model_with_its_tokenizer_and_template(
     trained: Path, workspace: Workspace
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.conftest import RUN, Workspace
 from training.base import EMBEDDED, resolve_base
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.one_server]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import RUN, TRAINED_PAIRS, Workspace
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.one_server]
 
 
 @pytest.fixture
