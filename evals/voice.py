@@ -8,6 +8,7 @@ inspect eval evals/voice.py --model openai/gpt-5,run2,baseline
 
 import atexit
 import gc
+import os
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,7 @@ def _sample(canary: Canary) -> Sample:
 
 def _from_checkout(path: str) -> Path:
     """A path as given, or below the checkout: Inspect runs a task in the task's own folder."""
-    given = Path(path).expanduser()
+    given = Path(os.path.expanduser(path))
     return given if given.is_absolute() else CHECKOUT / given
 
 
