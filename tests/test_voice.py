@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from results.comparison import RunScore
-from results.records import RunLog
 from results.verdicts import GateResult
 from tests.results.conftest import log_writer, run_writer
 from timbre.eval_set import arm_arguments, progress_line
@@ -86,12 +85,12 @@ def test_every_two_runs_are_compared_once(tmp_path: Path, monkeypatch: pytest.Mo
     write_run("run2", [(2.81, 3.41)], parent="run1")
     compared: list[tuple[str, str]] = []
 
-    def counted(before: RunLog, after: RunLog, *more: Any) -> GateResult:
-        compared.append((before.run, after.run))
-        return gate_logs(before, after, *more)
+    def counted(table: Any, before: str, after: str, *more: Any) -> GateResult:
+        compared.append((before, after))
+        return decide(table, before, after, *more)
 
-    gate_logs = gate.gate_logs
-    monkeypatch.setattr(gate, "gate_logs", counted)
+    decide = gate.gate
+    monkeypatch.setattr(gate, "gate", counted)
     monkeypatch.setattr("timbre.voice.CHECKOUT", tmp_path)
     monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
     results = Results.read(logs)
