@@ -44,7 +44,9 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 """Several threads in BLAS cost three times the CPU time here and save none."""
 
 
-ANY_ANSWER = Answer("", "Any prompt?", "Any English text of ten words or more makes every judge load and fit.")
+ANY_ANSWER = Answer(
+    "", "Any prompt?", "Any English text of ten words or more makes every judge load and fit."
+)
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,7 @@ def _judged(answer: Answer, against: JudgedAgainst) -> Judged:
 
 
 def _serve(requests: IO[bytes], replies: IO[bytes]) -> None:
-    """Judge what comes until nothing comes any more; a request without an answer is prepared for and not replied to."""
+    """Judge what comes until nothing comes any more; a request without an answer is prepared for, without a reply."""
     while True:
         try:
             answer, against = pickle.load(requests)
