@@ -32,11 +32,11 @@ from results.statistics import (
     canaries_needed,
     fault_canaries_to_block,
     mean_interval,
-    rate_interval,
     safe_low,
 )
 from results.table import COLUMNS
 from results.verdicts import RETAKES
+from timbre.stats import rate_interval
 
 SOFT = ("compression", "specificity", "voice_match", "hashtag_slop")
 HARD = ("self_insertion", "memorization")

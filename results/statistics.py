@@ -162,14 +162,6 @@ def mean_interval(values: Array) -> Interval:
     return Interval(float(estimate), float(low), float(high))
 
 
-def rate_interval(hits: int, n: int) -> Interval:
-    """A rate with its Wilson 95 % interval."""
-    if n == 0:
-        return NO_INTERVAL
-    found = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    return Interval(hits / n, float(found.low), float(found.high))
-
-
 def rate_bound(hits: int, n: int) -> float:
     """The highest rate that ``hits`` of ``n`` leave possible at 95 % (one-sided, exact Clopper-Pearson).
 

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from timbre.stats import Interval
+from timbre.stats import Interval, rate_interval
 
 RESAMPLES = 2000
 SEED = 20_260_117
@@ -73,11 +73,12 @@ def agreement(values: Array, labels: Array, is_yes: Mask, length: Array, *, cut:
     )
     cells = [(yes & is_yes).sum(), (yes & ~is_yes).sum(), (~yes & is_yes).sum(), (~yes & ~is_yes).sum()]
     c = Confusion(*map(int, cells))
+    labelled_yes, labelled_no = c.true_yes + c.false_no, c.true_no + c.false_yes
     return Agreement(
         c,
         **figures,
-        sensitivity=_share(c.true_yes, c.true_yes + c.false_no),
-        specificity=_share(c.true_no, c.true_no + c.false_yes),
+        sensitivity=rate_interval(c.true_yes, labelled_yes) if labelled_yes else None,
+        specificity=rate_interval(c.true_no, labelled_no) if labelled_no else None,
     )
 
 
@@ -161,16 +162,6 @@ def _kappa(a: Mask, b: Mask) -> Array:
     share_a, share_b = a.mean(axis=1), b.mean(axis=1)
     by_chance = share_a * share_b + (1 - share_a) * (1 - share_b)
     return _ratio((a == b).mean(axis=1) - by_chance, 1 - by_chance)
-
-
-def _share(hits: int, among: int) -> Interval | None:
-    """A share with Wilson's interval; None of nothing."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    if not among:
-        return None
-    low, high = proportion_confint(hits, among, method="wilson")
-    return Interval(hits / among, float(low), float(high))
 
 
 def _ratio(above: Array, below: Array) -> Array:
