@@ -59,7 +59,7 @@ def make_base(folder: Path) -> Path:
         eos_token_id=tokenizer.eos_token_id,
     )
     model: Any = LlamaForCausalLM
-    model(config).save_pretrained(folder)
+    model(config).to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -229,6 +229,13 @@ def gate_job(home: Path) -> Job:
 
 def run(kills: int, seed: int, only: Sequence[str], home: Path, base: Path) -> list[str]:
     """Kill ``kills`` times in jobs of these names; print the figures, return what was lost or half-written."""
+    # Loaded once, here: each child would take longer to load them than to do its work.
+    import accelerate  # type: ignore[import-untyped] # noqa: F401
+    import bitsandbytes  # noqa: F401
+    import peft  # noqa: F401
+    from transformers import Trainer  # noqa: F401
+
+    from results import gate  # noqa: F401
     from training.base import EMBEDDED
 
     draw = random.Random(seed)

@@ -16,6 +16,7 @@ from timbre.paths import DEFAULT_VOICE, logs_dir
 if TYPE_CHECKING:
     from results.policy import Policy
     from results.records import RunLog
+    from results.story import Gate
     from results.table import ScoreTable
 
 FILE = click.Path(path_type=Path)
@@ -116,6 +117,14 @@ class Sources:
         from results.ceiling import ceiling
 
         return {key: mean.estimate for key, mean in ceiling(self.judging_voice([log])).items()}
+
+    def gate(self, policy: "Policy", allowed: Sequence[str] = ()) -> "Gate":
+        """A gate between two logs by these options; the conditions ``allowed`` may differ."""
+        from results.gate import gate_logs
+
+        return lambda before, after: gate_logs(
+            before, after, policy, self.licences(), allowed, ceilings=self.ceilings(policy, after)
+        )
 
 
 def reading(*further: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -1,4 +1,4 @@
-"""Real parts that the whole session shares: the embedded base, one trained run, one vLLM server.
+"""Real parts that tests share: the embedded base, and in one worker the trained run and the vLLM server.
 
 Runs, logs and server notes go to a temporary TIMBRE_HOME; the converted base stays in the checkout's
 ``models/``, since converting it takes a minute.
@@ -14,13 +14,15 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from timbre.cli import cli
 from timbre.paths import CHECKOUT, models_dir
 
 RUN = "tiny"
-TRAINED_PAIRS = 12
+TRAINED_PAIRS, TRAINED_EPOCHS = 6, 3
 
 
 def pytest_configure() -> None:
@@ -29,16 +31,16 @@ def pytest_configure() -> None:
 
 
 class ByFile(LoadScopeScheduling):
-    """pytest-xdist: a file's tests run in one worker; those of all files that share the workspace too."""
+    """pytest-xdist: a file's tests run in one worker; those of all files marked ``one_server`` too."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "workspace" if _shares_workspace(path) else path
+        return "one_server" if _needs_the_server(path) else path
 
 
 @cache
-def _shares_workspace(path: str) -> bool:
-    return "workspace" in (CHECKOUT / path).read_text(encoding="utf-8")
+def _needs_the_server(path: str) -> bool:
+    return "mark.one_server" in (CHECKOUT / path).read_text(encoding="utf-8")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
@@ -47,8 +49,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that share the workspace come first, since they take longest."""
-    items.sort(key=lambda item: not _shares_workspace(item.nodeid.partition("::")[0]))
+    """The tests that need the server come first, since together they take longest; then other real ones."""
+    items.sort(
+        key=lambda item: (not item.get_closest_marker("one_server"), not item.get_closest_marker("real"))
+    )
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,14 @@ class Workspace:
             check=False,
         )
 
+    def here(self, *arguments: str) -> Result:
+        """``timbre`` in this process, where the process is not the point: its libraries are loaded once."""
+        return CliRunner(env=self.environment()).invoke(cli, arguments)
+
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """The session's workspace; whatever server it started is stopped at the end."""
+    """The worker's workspace; whatever server it started is stopped at the end."""
     space = Workspace(tmp_path_factory.mktemp("home"))
     yield space
     space.run("timbre", "serve", "--stop")
@@ -97,10 +105,11 @@ def short_pairs(workspace: Workspace) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(workspace: Workspace, short_pairs: Path) -> Path:
-    """The folder of a real nf4 run with the ``voice`` preset, trained by the real command."""
+    """The folder of a real nf4 run with the ``voice`` preset in fewer steps, trained by the real command."""
     preset = workspace.home / "nf4.toml"
     shipped = (CHECKOUT / "training" / "presets" / "voice.toml").read_text()
-    preset.write_text(f'{shipped}quantization = "nf4"\n')
+    fewer = shipped.replace("epochs = 6", f"epochs = {TRAINED_EPOCHS}").replace("= 2e-4", "= 1e-3")
+    preset.write_text(f'{fewer}quantization = "nf4"\n')
     done = workspace.run("timbre", "train", str(preset), "--name", RUN, "--data", str(short_pairs))
     assert done.returncode == 0, done.stderr[-2000:]
     return workspace.home / "runs" / RUN

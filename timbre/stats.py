@@ -1,4 +1,4 @@
-"""The one interval, and the one of a rate, that judges, licences and score tables state."""
+"""The one interval that judges, licences and score tables state, and that of a rate."""
 
 import math
 from dataclasses import dataclass
@@ -13,11 +13,14 @@ class Interval:
     high: float
 
 
+NO_INTERVAL = Interval(math.nan, math.nan, math.nan)
+
+
 def rate_interval(hits: int, n: int) -> Interval:
     """A rate with its Wilson 95 % interval; NaN of nothing."""
-    from scipy import stats  # takes a second to import
-
     if n == 0:
-        return Interval(math.nan, math.nan, math.nan)
-    found = stats.binomtest(hits, n).proportion_ci(0.95, method="wilson")
-    return Interval(hits / n, float(found.low), float(found.high))
+        return NO_INTERVAL
+    from scipy.stats import binomtest  # takes a second to import
+
+    limits = binomtest(hits, n).proportion_ci(0.95, method="wilson")
+    return Interval(hits / n, float(limits.low), float(limits.high))

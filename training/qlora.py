@@ -150,7 +150,7 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
 
     if is_first():
         modules = sorted({name.rpartition(".")[2] for name in adapted_layers(model)})
-        _finish(config, name, prepared, modules, partial, keeper.epochs(), time.monotonic() - started)
+        _finish(config, name, prepared, modules, partial, keeper.epochs, time.monotonic() - started)
         if val and not launched():
             _show_answers(name, model, prepared, config.system)
     processes().wait_for_everyone()

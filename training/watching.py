@@ -9,7 +9,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from transformers import TrainerCallback
 from timbre.errors import TimbreError
 from timbre.files import is_full_disk, write_whole
 from training.devices import is_first
+from training.runs import loss_text
 
 PROGRESS_SECONDS = 60
 """Between two lines that say how far an epoch has come."""
@@ -27,7 +28,10 @@ _ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 class KeepEpochs(TrainerCallback):
-    """Writes metrics.jsonl and ``epochs/<n>/``, and prints a line an epoch.
+    """Keeps each epoch's adapter, losses and metrics.jsonl, and prints how far the training has come.
+
+    Losses are read from the Trainer's own history, which a checkpoint holds: a resumed run has those of the epochs
+    before it, and none of the epoch that was interrupted.
 
     Args:
         folder: The run's partial folder.
@@ -36,6 +40,7 @@ class KeepEpochs(TrainerCallback):
     """
 
     def __init__(self, folder: Path, name: str, started: float) -> None:
+        self.epochs: list[dict[str, Any]] = []  # rows of run.json
         self._folder = folder
         self._name = name
         self._started = self._last_line = started
@@ -43,88 +48,68 @@ class KeepEpochs(TrainerCallback):
         self._steps_began = started
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Drop what an interrupted epoch left in metrics.jsonl after its last checkpoint.
-
-        The checkpoint's adapter is kept again: the interruption may have come between the two.
-        """
+        """The checkpoint's epoch is kept again: the interruption may have come between the two."""
         self._from_step = state.global_step
         self._steps_began = time.monotonic()
-        if not is_first():
-            return
-        kept = [row for row in self._rows() if row["step"] <= state.global_step]
-        write_whole(self._metrics, "".join(json.dumps(row) + "\n" for row in kept))
-        if state.global_step:
-            keep_adapter(self._folder, state.global_step, round(state.epoch))
+        if is_first() and state.global_step:
+            self._keep(state)
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        """One row a step (loss over its supervised tokens) and one an evaluation (val_loss)."""
-        logs = logs or {}
-        row: dict[str, Any] = {"step": state.global_step, "epoch": state.epoch}
-        if "loss" in logs:
-            row |= {k: float(logs[k]) for k in ("loss", "grad_norm", "learning_rate", "supervised_tokens")}
-        elif "eval_loss" in logs:
-            row["val_loss"] = float(logs["eval_loss"])
-        if not is_first() or len(row) == 2:
-            return
-        with self._metrics.open("a", encoding="utf-8") as handle:
-            handle.write(json.dumps(row) + "\n")
+        """A line after the second step, and then one a minute."""
         now, done = time.monotonic(), state.global_step - self._from_step
-        if "loss" in row and (done == 2 or now - self._last_line >= PROGRESS_SECONDS):
-            self._last_line = now
-            left = (now - self._steps_began) / done * (state.max_steps - state.global_step)
-            self._print(
-                f"step {state.global_step}/{state.max_steps}  loss {row['loss']:.3f}  {_minutes(left)} left"
-            )
+        due = done == 2 or now - self._last_line >= PROGRESS_SECONDS
+        if not is_first() or "loss" not in (logs or {}) or not due:
+            return
+        self._last_line = now
+        left = (now - self._steps_began) / done * (state.max_steps - state.global_step)
+        loss = float((logs or {})["loss"])
+        self._print(f"step {state.global_step}/{state.max_steps}  loss {loss:.3f}  {_minutes(left)} left")
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Keep the adapter of the epoch that has just been saved, and print how it went."""
+        """Keep the epoch that has just been saved, and print how it went."""
         if not is_first():
             return
-        epoch = round(state.epoch)
-        keep_adapter(self._folder, state.global_step, epoch)
-        row = self.epochs()[-1]
-        val = "none" if row["val_loss"] is None else f"{row['val_loss']:.3f}"
+        self._keep(state)
+        row = self.epochs[-1]
         self._print(
-            f"epoch {epoch}/{args.num_train_epochs:g}  train loss {row['train_loss']:.3f}  val loss {val}  "
-            f"grad norm {row['grad_norm'] or 0:.3f}  {time.monotonic() - self._started:.0f} s"
+            f"epoch {row['epoch']}/{args.num_train_epochs:g}  train loss {row['train_loss']:.3f}  "
+            f"val loss {loss_text(row['val_loss'])}  grad norm {row['grad_norm'] or 0:.3f}  "
+            f"{time.monotonic() - self._started:.0f} s"
         )
 
-    def epochs(self) -> list[dict[str, Any]]:
-        """Rows of run.json: an epoch's losses over supervised tokens, mean gradient norm and adapter."""
-        rows = self._rows()
-        result = []
-        for folder in sorted((self._folder / "epochs").glob("*"), key=lambda p: int(p.name)):
-            epoch = int(folder.name)
-            steps = [r for r in rows if "loss" in r and epoch - 1 < r["epoch"] <= epoch + 1e-9]
-            vals = [r["val_loss"] for r in rows if "val_loss" in r and round(r["epoch"]) == epoch]
-            tokens = sum(r["supervised_tokens"] for r in steps)
-            norms = [r["grad_norm"] for r in steps if math.isfinite(r["grad_norm"])]
-            result.append(
-                {
-                    "epoch": epoch,
-                    "train_loss": sum(r["loss"] * r["supervised_tokens"] for r in steps) / tokens,
-                    "val_loss": vals[-1] if vals else None,
-                    "grad_norm": sum(norms) / len(norms) if norms else None,
-                    "adapter": f"epochs/{epoch}",
-                }
-            )
-        return result
+    def _keep(self, state: Any) -> None:
+        keep_adapter(self._folder, state.global_step, round(state.epoch))
+        rows = [row for logs in state.log_history if (row := _metrics(logs))]
+        write_whole(self._folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        self.epochs = [_epoch_record(epoch, rows) for epoch in range(1, round(state.epoch) + 1)]
 
     def _print(self, line: str) -> None:
         print(f"{self._name}: {line}", file=sys.stderr, flush=True)
 
-    @property
-    def _metrics(self) -> Path:
-        return self._folder / "metrics.jsonl"
 
-    def _rows(self) -> list[dict[str, Any]]:
-        if not self._metrics.is_file():
-            return []
-        lines = self._metrics.read_bytes().split(b"\n")
-        # What stands behind the last line end was cut off as it was written.
-        return [json.loads(line) for line in lines[:-1]]
+def _metrics(logs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A row of metrics.jsonl: a step's loss over its supervised tokens, or an evaluation's; None for other logs."""
+    row = {"step": logs["step"], "epoch": logs["epoch"]}
+    if "loss" in logs:
+        return row | {key: logs[key] for key in ("loss", "grad_norm", "learning_rate", "supervised_tokens")}
+    return row | {"val_loss": logs["eval_loss"]} if "eval_loss" in logs else None
+
+
+def _epoch_record(epoch: int, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """An epoch's losses over supervised tokens, mean gradient norm and adapter, as run.json has them."""
+    steps = [r for r in rows if "loss" in r and epoch - 1 < r["epoch"] <= epoch + 1e-9]
+    vals = [r["val_loss"] for r in rows if "val_loss" in r and round(r["epoch"]) == epoch]
+    tokens = sum(r["supervised_tokens"] for r in steps)
+    norms = [r["grad_norm"] for r in steps if math.isfinite(r["grad_norm"])]
+    return {
+        "epoch": epoch,
+        "train_loss": sum(r["loss"] * r["supervised_tokens"] for r in steps) / tokens,
+        "val_loss": vals[-1] if vals else None,
+        "grad_norm": sum(norms) / len(norms) if norms else None,
+        "adapter": f"epochs/{epoch}",
+    }
 
 
 def _minutes(seconds: float) -> str:

@@ -73,12 +73,12 @@ def agreement(values: Array, labels: Array, is_yes: Mask, length: Array, *, cut:
     )
     cells = [(yes & is_yes).sum(), (yes & ~is_yes).sum(), (~yes & is_yes).sum(), (~yes & ~is_yes).sum()]
     c = Confusion(*map(int, cells))
-    labelled_yes, labelled_no = c.true_yes + c.false_no, c.true_no + c.false_yes
+    positives = c.true_yes + c.false_no
     return Agreement(
         c,
         **figures,
-        sensitivity=rate_interval(c.true_yes, labelled_yes) if labelled_yes else None,
-        specificity=rate_interval(c.true_no, labelled_no) if labelled_no else None,
+        sensitivity=rate_interval(c.true_yes, positives) if positives else None,
+        specificity=rate_interval(c.true_no, c.n - positives) if c.n > positives else None,
     )
 
 

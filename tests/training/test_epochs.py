@@ -76,12 +76,12 @@ def test_a_run_without_validation_pairs_is_told_what_to_do(tmp_path: Path) -> No
 
 
 @pytest.mark.real
+@pytest.mark.one_server
 def test_every_epoch_answers_and_both_choices_are_recorded(
     workspace: Workspace, trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = workspace.run(
-        *("timbre", "epochs", trained.name, "--answers", "1", "--max-tokens", "32", "--json"),
-    )
+    settings = ("--answers", "1", "--max-tokens", "32", "--json")
+    done = workspace.run("timbre", "epochs", trained.name, *settings)
     assert done.returncode == 0, done.stderr[-3000:]
     told = json.loads(done.stdout)
     facts = json.loads((trained / "run.json").read_text(encoding="utf-8"))
@@ -97,7 +97,6 @@ def test_every_epoch_answers_and_both_choices_are_recorded(
     assert first.identity != whole.identity and first.adapter == trained / "epochs" / "1"
     with pytest.raises(TimbreError, match="has no epoch 99"):
         find_run(f"{trained.name}@99")
-    sent = workspace.run("timbre", "push", f"{trained.name}@1", "--repo", "me/mine")
-    assert sent.returncode == 2 and "is one epoch, without a card" in sent.stderr
-    refused = workspace.run("timbre", "epochs", f"{trained.name}@1")
-    assert refused.returncode == 2 and "is one epoch" in refused.stderr
+    sent = workspace.here("push", f"{trained.name}@1", "--repo", "me/mine")
+    assert "is one epoch, without a card" in str(sent.exception)
+    assert "is one epoch" in str(workspace.here("epochs", f"{trained.name}@1").exception)

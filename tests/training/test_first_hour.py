@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import Workspace
 from training.runs import read_run
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.one_server]
 
 THINGS = ("ladder", "kettle", "gate", "spoon", "bench", "drain", "shelf", "lamp", "stair", "bell")
 SHORT = ("--limit", "2", "-T", "max_tokens=16", "-T", "epochs=1", "--display", "plain")
@@ -16,8 +16,8 @@ SHORT = ("--limit", "2", "-T", "max_tokens=16", "-T", "epochs=1", "--display", "
 
 def test_essays_become_a_run_that_is_asked_evaluated_and_gated(workspace: Workspace, tmp_path: Path) -> None:
     def step(*command: str, expected: tuple[int, ...] = (0,)) -> str:
-        done = workspace.run(*command)
-        assert done.returncode in expected, (command, done.stdout[-2000:], done.stderr[-2000:])
+        done = workspace.here(*command)
+        assert done.exit_code in expected, (command, done.output[-2000:], done.exception)
         return done.stdout
 
     mine, essays, logs = tmp_path / "mine", tmp_path / "essays", str(tmp_path / "logs")
@@ -25,17 +25,19 @@ def test_essays_become_a_run_that_is_asked_evaluated_and_gated(workspace: Worksp
     for n, thing in enumerate(THINGS):
         text = f"The {thing} is older than the house by {n} years, and it has never once said so in company."
         (essays / f"{thing}.txt").write_text(text)
-    step("timbre", "init", str(mine))
-    step("timbre", "augment", str(essays), "-o", str(mine / "mine.jsonl"))
+    step("init", str(mine))
+    step("augment", str(essays), "-o", str(mine / "mine.jsonl"))
     preset = mine / "preset.toml"
     preset.write_text(preset.read_text().replace("epochs = 6", "epochs = 1"))
-    trained = step("timbre", "train", str(preset), "--name", "mine", "--data", str(mine / "mine.jsonl"))
+    trained = step("train", str(preset), "--name", "mine", "--data", str(mine / "mine.jsonl"))
     assert "next: inspect eval evals/voice.py --model baseline,mine" in trained
     run = read_run("mine", workspace.home / "runs")
     assert run and run.train_pairs and run.val_pairs and run.train_pairs + run.val_pairs == len(THINGS)
-    asked = step("timbre", "ask", "mine,baseline", "What is a ladder for?", "--max-tokens", "6", "--json")
+    asked = step("ask", "mine,baseline", "What is a ladder for?", "--max-tokens", "6", "--json")
     assert [reply["run"] for reply in json.loads(asked)["replies"]] == ["mine", "baseline"]
-    step("inspect", "eval", "evals/voice.py", "--model", "baseline,mine", "--log-dir", logs, *SHORT)
+    evaluate = ("inspect", "eval", "evals/voice.py", "--model", "baseline,mine", "--log-dir", logs)
+    done = workspace.run(*evaluate, *SHORT)
+    assert done.returncode == 0, (done.stdout[-2000:], done.stderr[-2000:])
     arms = ("--baseline", "baseline", "--candidate", "mine", "--logs", logs, "--json")
-    verdict = json.loads(step("timbre", "gate", *arms, expected=(0, 1, 2)))
+    verdict = json.loads(step("gate", *arms, expected=(0, 1, 2)))
     assert verdict["overall"] in ("PASS", "REGRESSED", "INCONCLUSIVE")

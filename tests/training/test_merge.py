@@ -1,49 +1,92 @@
-"""A merged run is the base and its adapter in one, and a base like any other."""
+"""A merged run is the base and its adapter in one: a base like any other, or one GGUF file."""
 
+import json
 from pathlib import Path
 
 import pytest
+import torch
+from click.testing import CliRunner
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-from tests.conftest import RUN, Workspace
-from training.base import EMBEDDED, resolve_base
+from timbre.cli import cli
+from timbre.errors import TimbreError
+from training.base import resolve_base
+from training.gguf_file import write_gguf
+from training.runs import Run
 
-pytestmark = pytest.mark.real
+IDS = torch.tensor([[1, 4093, 198, 2683, 638, 260, 1789, 28]])
+
+
+@pytest.fixture(autouse=True)
+def runs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands find the run."""
+    monkeypatch.setenv("TIMBRE_RUNS", str(run.path.parent))
 
 
 @pytest.fixture(scope="module")
-def merged(trained: Path, workspace: Workspace) -> Path:
-    """The session's run, merged by the real command."""
-    target = workspace.home / "merged"
-    done = workspace.run("timbre", "merge", RUN, "-o", str(target))
-    assert done.returncode == 0, done.stderr
+def merged(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run, merged."""
+    target = tmp_path_factory.mktemp("merged") / "folder"
+    runs = {"TIMBRE_RUNS": str(run.path.parent)}
+    done = CliRunner(env=runs).invoke(cli, ["merge", run.name, "-o", str(target)])
+    assert done.exit_code == 0, done.exception
     return target
 
 
-def test_it_gives_the_logits_of_base_and_adapter(merged: Path, trained: Path) -> None:
-    import torch
+def test_it_gives_the_logits_of_base_and_adapter(merged: Path, run: Run, tiny_base: Path) -> None:
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
 
-    ids = torch.tensor([[1, 4093, 198, 2683, 638, 260, 1789, 28]])
-    base = AutoModelForCausalLM.from_pretrained(resolve_base(EMBEDDED).path, dtype=torch.float32)
+    base = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
     with torch.no_grad():
-        one = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.float32)(input_ids=ids).logits
-        plain = base(input_ids=ids).logits
-        two = PeftModel.from_pretrained(base, str(trained / "adapter"))(input_ids=ids).logits
+        one = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.float32)(input_ids=IDS).logits
+        plain = base(input_ids=IDS).logits
+        two = PeftModel.from_pretrained(base, str(run.adapter))(input_ids=IDS).logits
     # Stored in bfloat16: rounding moves logits far less than the adapter does.
     assert (one - two).abs().mean() < 0.1 * (plain - two).abs().mean()
 
 
-def test_it_is_a_base_with_a_card_and_the_same_template(merged: Path) -> None:
+def test_it_is_a_base_with_a_card_and_the_same_template(merged: Path, run: Run, tiny_base: Path) -> None:
     base = resolve_base(str(merged))
-    assert base.sha256 != resolve_base(EMBEDDED).sha256
-    assert RUN in (merged / "README.md").read_text()
-    stored = resolve_base(EMBEDDED).path
-    assert (merged / "chat_template.jinja").read_text() == (stored / "chat_template.jinja").read_text()
+    assert base.sha256 != resolve_base(str(tiny_base)).sha256
+    assert run.name in (merged / "README.md").read_text()
+    assert (merged / "chat_template.jinja").read_text() == (tiny_base / "chat_template.jinja").read_text()
 
 
-def test_a_folder_that_is_taken_is_left_alone(merged: Path, workspace: Workspace) -> None:
+def test_a_folder_that_is_taken_is_left_alone(merged: Path, run: Run) -> None:
     before = sorted(p.name for p in merged.iterdir())
-    done = workspace.run("timbre", "merge", RUN, "-o", str(merged))
-    assert done.returncode == 2 and "not empty" in done.stderr
+    done = CliRunner().invoke(cli, ["merge", run.name, "-o", str(merged)])
+    assert isinstance(done.exception, TimbreError) and "not empty" in str(done.exception)
     assert sorted(p.name for p in merged.iterdir()) == before
+
+
+def test_a_gguf_file_is_the_merged_model_with_its_tokenizer_and_template(
+    merged: Path, run: Run, tmp_path: Path
+) -> None:
+    """Read back by transformers' own reader of that format."""
+    file = tmp_path / "mine.gguf"
+    done = CliRunner().invoke(cli, ["merge", run.name, "--gguf", "-o", str(file), "--json"])
+    assert done.exit_code == 0, done.exception
+    assert json.loads(done.stdout) == {"run": run.name, "path": str(file)}
+    assert [*tmp_path.iterdir()] == [file]
+    turns = [{"role": "user", "content": "Soup, in 12 words?"}]
+    stored = AutoTokenizer.from_pretrained(merged)
+    ids = stored.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt")["input_ids"]
+    read = AutoTokenizer.from_pretrained(tmp_path, gguf_file=file.name)
+    again = read.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt")["input_ids"]
+    assert ids.tolist() == again.tolist()
+    with torch.no_grad():
+        one = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.float32)(input_ids=ids).logits
+        two = AutoModelForCausalLM.from_pretrained(
+            tmp_path,
+            gguf_file=file.name,
+            dtype=torch.float32,
+            quantization_config=GgufConfig(dequantize=True),
+        )(input_ids=ids).logits
+    assert torch.allclose(one, two, atol=1e-4)
+
+
+def test_a_model_of_another_shape_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "gpt_neox"}')
+    with pytest.raises(TimbreError, match=r"gpt_neox.*convert_hf_to_gguf\.py"):
+        write_gguf(tmp_path, tmp_path / "x.gguf", "x")
+    assert not (tmp_path / "x.gguf").exists()

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import Workspace
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.one_server]
 
 ON_THE_STORED_BASE = """
 target_modules = ["q_proj", "v_proj"]
@@ -21,8 +21,8 @@ against a trainer in float32. An adapter that is not served, or a base in four b
 
 
 def _parity(workspace: Workspace, name: str) -> dict[str, float]:
-    done = workspace.run("timbre", "parity", name, "--json")
-    assert done.returncode == 0, done.stderr
+    done = workspace.here("parity", name, "--json")
+    assert done.exit_code == 0, done.exception
     found: dict[str, float] = json.loads(done.stdout)
     recorded = json.loads((workspace.home / "runs" / name / "run.json").read_text(encoding="utf-8"))
     assert recorded["parity"] == found
@@ -34,9 +34,8 @@ def test_a_run_is_served_as_it_was_trained_and_an_nf4_run_on_the_stored_base_is_
 ) -> None:
     preset = workspace.home / "stored.toml"
     preset.write_text(ON_THE_STORED_BASE)
-    command = ("timbre", "train", str(preset), "--data", str(short_pairs), "--name", "stored")
-    done = workspace.run(*command)
-    assert done.returncode == 0, done.stderr
+    done = workspace.here("train", str(preset), "--data", str(short_pairs), "--name", "stored")
+    assert done.exit_code == 0, done.exception
     same = _parity(workspace, "stored")
     assert same["tokens"] >= 10
     assert same["mean_abs_delta"] < BOUND_NATS

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.training.conftest import SETTINGS, config_of
 from tests.training.test_loss import SMALL, tiny
 from timbre.errors import TimbreError
 from training import devices, qlora
@@ -17,41 +18,6 @@ from training.config import TrainConfig, load_config
 from training.examples import is_current, read_sources
 from training.model import add_adapter, load_base
 from training.runs import Run, find_run
-
-NOTES = ("gates", "hinges", "keys", "rain")
-SETTINGS = {"epochs": 2, "system": "Be brief.", "batch_size": 2, "gradient_accumulation": 2}
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three training pairs and one for validation."""
-    path = tmp_path_factory.mktemp("data") / "pairs.jsonl"
-    rows = [
-        {
-            "prompt": f"A note on {word}.",
-            "response": f"Some {word} are late, and the others are {word} too.",
-            "tier": 1,
-            "source": word,
-            "split": "val" if word == "rain" else "train",
-        }
-        for word in NOTES
-    ]
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def config_of(base: Path, data: Path, **changes: Any) -> TrainConfig:
-    """One epoch at a rate that moves the adapter."""
-    settings = {"epochs": 1, "rank": 2, "quantization": "none", "learning_rate": 1e-2}
-    return TrainConfig(base=str(base), data=str(data), **{**settings, **changes})
-
-
-@pytest.fixture(scope="module")
-def run(tiny_base: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of two epochs with a system message, trained in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIMBRE_RUNS", str(tmp_path_factory.mktemp("runs")))
-        return qlora.train_voice(config_of(tiny_base, data, **SETTINGS), "mine")
 
 
 def test_the_run_records_what_was_trained(run: Run, tiny_base: Path) -> None:

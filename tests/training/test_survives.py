@@ -8,17 +8,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from safetensors.numpy import load_file
 
 from tests.conftest import Workspace
 from timbre.paths import CHECKOUT
+from training.runs import WEIGHTS, read_run
 from training.watching import last_whole
 
 pytestmark = pytest.mark.real
 
 PRESET = """
 base = "{base}"
+data = "pairs.jsonl"
 quantization = "none"
 target_modules = ["q_proj", "v_proj"]
 rank = 8
@@ -26,23 +30,30 @@ learning_rate = 1e-3
 dropout = 0.1
 epochs = 20
 """
+PAIRS = {"soup": "train", "rain": "train", "stairs": "train", "lamps": "train", "keys": "val"}
 PATIENCE_S = 300
 
 
 @pytest.fixture(scope="module")
-def command(workspace: Workspace, short_pairs: Path, tiny_base: Path) -> list[str]:
+def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A home of these tests' own."""
+    return Workspace(tmp_path_factory.mktemp("survivors"))
+
+
+@pytest.fixture(scope="module")
+def command(space: Workspace, tiny_base: Path) -> list[str]:
     """A short training with dropout, so that the random state matters too; without the run's name."""
-    rows = short_pairs.read_text(encoding="utf-8").splitlines()
-    few = workspace.home / "few.jsonl"
-    few.write_text("\n".join([*rows[:4], rows[-1]]) + "\n", encoding="utf-8")
-    preset = workspace.home / "quick.toml"
+    rows = [
+        {"prompt": f"A line on {thing}?", "response": f"The {thing} came back late.", "split": split}
+        for thing, split in PAIRS.items()
+    ]
+    (space.home / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    preset = space.home / "quick.toml"
     preset.write_text(PRESET.format(base=tiny_base))
-    return ["timbre", "train", str(preset), "--data", str(few), "--name"]
+    return ["train", str(preset), "--name"]
 
 
-def _start(workspace: Workspace, *command: str, largest_file: int = 0) -> "subprocess.Popen[str]":
-    program = str(Path(sys.executable).parent / command[0])
-
+def _start(space: Workspace, *arguments: str, largest_file: int = 0) -> "subprocess.Popen[str]":
     def prepare() -> None:
         # A test run in a shell's background inherits an ignored SIGINT, and so would its children.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -50,9 +61,9 @@ def _start(workspace: Workspace, *command: str, largest_file: int = 0) -> "subpr
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
 
     return subprocess.Popen(
-        [program, *command[1:]],
+        [sys.executable, "-m", "timbre", *arguments],
         cwd=CHECKOUT,
-        env=workspace.environment(),
+        env=space.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -60,99 +71,78 @@ def _start(workspace: Workspace, *command: str, largest_file: int = 0) -> "subpr
     )
 
 
-def _wait_for_epoch(partial: Path, process: "subprocess.Popen[str]") -> None:
-    """Until the first epoch is saved and a step of the second is done."""
+def _wait_for_epochs(partial: Path, process: "subprocess.Popen[str]") -> None:
+    """Until two epochs are saved."""
     deadline = time.monotonic() + PATIENCE_S
-    metrics = partial / "metrics.jsonl"
-    while time.monotonic() < deadline:
+    while not (partial / "epochs" / "2").is_dir():
         assert process.poll() is None, "the training ended before it could be killed"
-        rows = metrics.read_text().splitlines() if metrics.is_file() else []
-        if (partial / "epochs" / "1").is_dir() and any(_step(row) > 4 for row in rows):
-            return
-        time.sleep(0.05)
-    raise AssertionError("no epoch in time")
+        assert time.monotonic() < deadline, "no epoch in time"
+        time.sleep(0.02)
 
 
-def _step(row: str) -> int:
-    try:
-        return int(json.loads(row)["step"])
-    except ValueError:  # a line that is being written
-        return 0
+def _weights_and_losses(space: Workspace, name: str) -> tuple[dict[str, Any], list[float | None]]:
+    run = read_run(name, space.home / "runs")
+    assert run is not None
+    return load_file(run.adapter / WEIGHTS), [epoch.train_loss for epoch in run.epochs]
 
 
 def test_kill_9_and_resume_end_with_the_adapter_of_an_uninterrupted_run(
-    workspace: Workspace, command: list[str]
+    space: Workspace, command: list[str]
 ) -> None:
-    from safetensors.numpy import load_file
-
-    assert workspace.run(*command, "whole").returncode == 0
-    partial = workspace.home / "runs" / ".killed.partial"
-    process = _start(workspace, *command, "killed")
-    _wait_for_epoch(partial, process)
+    process = _start(space, *command, "killed")
+    _wait_for_epochs(space.home / "runs" / ".killed.partial", process)
     # Stopped, it can't end before the second training has seen that it is there.
     os.kill(process.pid, signal.SIGSTOP)
-
-    second = workspace.run(*command, "killed")
-    assert second.returncode == 2
-    assert f"is being trained by process {process.pid}" in second.stderr
+    second = space.here(*command, "killed")
+    assert f"is being trained by process {process.pid}" in str(second.exception)
 
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    assert not (workspace.home / "runs" / "killed").exists()
-    resumed = workspace.run(*command, "killed", "--resume")
-    assert resumed.returncode == 0, resumed.stderr
-    found = [
-        load_file(workspace.home / "runs" / name / "adapter" / "adapter_model.safetensors")
-        for name in ("whole", "killed")
-    ]
-    assert found[0].keys() == found[1].keys()
-    assert max(float(abs(found[0][key] - found[1][key]).max()) for key in found[0]) < 5e-5
-    losses = [
-        [
-            epoch["train_loss"]
-            for epoch in json.loads((workspace.home / "runs" / name / "run.json").read_text())["epochs"]
-        ]
-        for name in ("whole", "killed")
-    ]
-    assert losses[0] == pytest.approx(losses[1], abs=5e-5)
-    assert workspace.run("timbre", "runs", "killed", "--verify").returncode == 0
+    assert not (space.home / "runs" / "killed").exists()
+    for name, *more in (("killed", "--resume"), ("whole",)):
+        done = space.here(*command, name, *more)
+        assert done.exit_code == 0, done.exception
+    (one, losses), (other, other_losses) = (_weights_and_losses(space, name) for name in ("whole", "killed"))
+    assert one.keys() == other.keys()
+    assert max(float(abs(one[key] - other[key]).max()) for key in one) < 5e-5
+    assert losses == pytest.approx(other_losses, abs=5e-5)
+    assert space.here("runs", "killed", "--verify").exit_code == 0
 
 
-def test_ctrl_c_keeps_the_finished_epochs_and_says_how_to_go_on(
-    workspace: Workspace, command: list[str]
-) -> None:
-    process = _start(workspace, *command, "stopped")
-    _wait_for_epoch(workspace.home / "runs" / ".stopped.partial", process)
+def test_ctrl_c_keeps_the_finished_epochs_and_says_how_to_go_on(space: Workspace, command: list[str]) -> None:
+    process = _start(space, *command, "stopped")
+    partial = space.home / "runs" / ".stopped.partial"
+    _wait_for_epochs(partial, process)
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=PATIENCE_S)
+    _, message = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
-    assert "go on with the same command and --resume" in told and "Traceback" not in told
-    assert (workspace.home / "runs" / ".stopped.partial" / "epochs" / "1").is_dir()
+    assert "go on with the same command and --resume" in message and "Traceback" not in message
+    assert (partial / "epochs" / "1").is_dir()
 
 
 def test_a_full_disk_is_one_line_and_the_half_written_checkpoint_is_passed_over(
-    workspace: Workspace, command: list[str]
+    space: Workspace, command: list[str]
 ) -> None:
     """A limit on the size of files lets the adapter be written and not the optimizer's state."""
-    partial = workspace.home / "runs" / ".full.partial"
-    process = _start(workspace, *command, "full", largest_file=12_000)
-    _, told = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 1, told
-    assert "no room left to write 'full'" in told and "--resume" in told and "Traceback" not in told
+    partial = space.home / "runs" / ".full.partial"
+    process = _start(space, *command, "full", largest_file=12_000)
+    _, message = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 1, message
+    assert "no room left to write 'full'" in message and "--resume" in message and "Traceback" not in message
     assert [*partial.glob("checkpoint-*/adapter_model.safetensors")]
     assert last_whole(partial) is None
-    resumed = workspace.run(*command, "full", "--resume")
-    assert resumed.returncode == 0, resumed.stderr
+    resumed = space.here(*command, "full", "--resume")
+    assert resumed.exit_code == 0, resumed.exception
     assert "nothing to resume" in resumed.stderr
-    assert not [*(workspace.home / "runs" / "full").glob("checkpoint-*")]
+    assert not [*(space.home / "runs" / "full").glob("checkpoint-*")]
 
 
-def test_kill_9_at_random_moments_leaves_nothing_half_written(workspace: Workspace) -> None:
+def test_kill_9_at_random_moments_leaves_nothing_half_written(space: Workspace) -> None:
     """A slice of the benchmark's fifty: training, conversion to nf4, export and gate."""
-    environment = {**workspace.environment(), "PYTHONPATH": str(CHECKOUT)}
+    jobs = ("training", "conversion", "export", "gate")
     done = subprocess.run(
-        [sys.executable, str(CHECKOUT / "benchmarks" / "kills.py"), "4", "--seed", "2"],
-        env=environment,
+        [sys.executable, str(CHECKOUT / "benchmarks" / "kills.py"), "4", "--seed", "2", "--only", *jobs],
+        env={**space.environment(), "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,
         check=False,

@@ -51,29 +51,23 @@ def test_a_run_that_learns_goes_on() -> None:
     guard.on_epoch_end(None, STATE, None)
 
 
-def test_a_resumed_run_drops_a_torn_line_and_keeps_the_adapter_that_its_checkpoint_has(
-    tmp_path: Path,
-) -> None:
-    rows = [
-        {"step": n, "epoch": n / 2, "loss": 4.0 - n, "grad_norm": 1.0, "supervised_tokens": n}
-        for n in (1, 2, 3)
+def test_a_resumed_run_has_the_losses_and_the_adapter_that_its_checkpoint_has(tmp_path: Path) -> None:
+    logs: list[dict[str, float]] = [
+        {"step": n, "epoch": n / 2, "loss": 4.0 - n, "grad_norm": 1.0, "learning_rate": 1e-4}
+        | {"supervised_tokens": n}
+        for n in (1, 2)
     ]
-    rows.insert(2, {"step": 2, "epoch": 1.0, "val_loss": 3.5})
-    text = "".join(json.dumps(row) + "\n" for row in rows)
-    (tmp_path / "metrics.jsonl").write_text(text + '{"step": 4, "epo')
+    logs += [{"step": 2, "epoch": 1.0, "eval_loss": 3.5}, {"step": 2, "epoch": 1.0, "train_runtime": 9.0}]
     checkpoint = tmp_path / "checkpoint-2"
     checkpoint.mkdir()
     for file in ("adapter_config.json", "adapter_model.safetensors"):
         (checkpoint / file).write_text(file)
     keeper = KeepEpochs(tmp_path, "mine", 0.0)
-    state = SimpleNamespace(global_step=2, epoch=1.0, max_steps=4)
+    state = SimpleNamespace(global_step=2, epoch=1.0, max_steps=4, log_history=logs)
     keeper.on_train_begin(SimpleNamespace(num_train_epochs=2), state, None)
-    assert [json.loads(row)["step"] for row in (tmp_path / "metrics.jsonl").read_text().splitlines()] == [
-        1,
-        2,
-        2,
-    ]
-    assert keeper.epochs() == [
+    rows = [json.loads(row) for row in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row.get("val_loss", row.get("loss")) for row in rows] == [3.0, 2.0, 3.5]
+    assert keeper.epochs == [
         {
             "epoch": 1,
             "train_loss": (3.0 * 1 + 2.0 * 2) / 3,
