@@ -133,16 +133,9 @@ def reading(*further: str) -> Callable[[Callable[..., None]], Callable[..., None
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
-        def command(
-            *args: Any,
-            places: tuple[Path, ...],
-            suite: str | None,
-            policy: Path | None = None,
-            licences: Path | None = None,
-            voice: Path | None = None,
-            **options: Any,
-        ) -> None:
-            function(*args, sources=Sources(places, suite, policy, licences, voice), **options)
+        def command(*args: Any, **options: Any) -> None:
+            given = (options.pop(name, None) for name in ("places", "suite", "policy", "licences", "voice"))
+            function(*args, sources=Sources(*given), **options)
 
         for name in _OPTIONS:
             if name in ("as_json", "suite", "places", *further):
