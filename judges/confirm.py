@@ -10,7 +10,7 @@ the request allow for all that it claims.
 
 The value is the detector's but falls to 0 where every flagged passage was asked about and acquitted by every grader
 that answered. A fault among the sampled sentences raises no value, or rates would depend on the draw; it is listed as
-evidence, and counts in the recall that ``results.self_insertion_recall`` estimates.
+evidence, and counts in the recall that ``timbre compare`` estimates.
 """
 
 import hashlib

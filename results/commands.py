@@ -74,7 +74,6 @@ def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: So
     from results.licences import named_table, read_licences
     from results.log import arms_name, arms_section, put_section
     from results.report_tables import corrected_table
-    from results.self_insertion_recall import recall_of
     from results.terminal import recall_sentence, show_runs, without_counted
 
     policy, logs = sources.policy(), sources.logs(runs)
@@ -96,8 +95,8 @@ def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: So
     if corrected:
         corrected_table(corrected).show(console)
     for log in logs:
-        if recall := recall_of(log):
-            say(console, recall_sentence(log.run, recall))
+        if recall := recall_sentence(log):
+            say(console, recall)
     if len(names) > 1:
         say(console, f"next: timbre gate --baseline {names[0]} --candidate {names[-1]}")
 

@@ -61,7 +61,7 @@ def unscored_dimensions(
         return []
     scored = {run: set(side.loc[side["value"].notna(), "dimension"]) for run, side in sides.items()}
     all_licensed = all(side["licensed"].all() for side in sides.values())
-    lacking: dict[str, list[str]] = {}
+    lacking: dict[tuple[str, str], list[str]] = {}
     for key, rule in policy.dimensions.items():
         verdict = next((v for v in verdicts if v.dimension == key), None)
         if rule.optional or (verdict and verdict.n) or (rule.unlicensed_only and all_licensed):
@@ -69,10 +69,10 @@ def unscored_dimensions(
         reason = verdict.why.removeprefix(NOT_SCORED) if verdict else "not in the table"
         without = [run for run in names if key not in scored[run]]
         who = ("no canary of both runs is", *(f"{run} is not" for run in without), "neither run is")
-        lacking.setdefault(who[-1 if len(without) == 2 else len(without)], []).append(f"{key} ({reason})")
+        lacking.setdefault((who[-1 if len(without) == 2 else len(without)], reason), []).append(key)
     return [
-        f"{who} scored on {', '.join(keys)}, which the policy names; optional = true there lets it pass"
-        for who, keys in lacking.items()
+        f"{who} scored on {', '.join(keys)} ({reason}), which the policy names; optional = true there lets it pass"
+        for (who, reason), keys in lacking.items()
     ]
 
 

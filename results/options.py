@@ -1,7 +1,6 @@
 """Options that commands share, and what they read by them; heavy imports stay inside functions."""
 
 import functools
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -100,8 +99,10 @@ class Sources:
         Raises:
             TimbreError: one of them was judged with other texts.
         """
+        from results.conditions import voice_digest
+
         voice = self.voice_of(logs[0])
-        digest = hashlib.sha256(voice.read_bytes()).hexdigest()[:12] if voice.is_file() else "absent"
+        digest = voice_digest(voice)
         for log in logs:
             if not log.conditions["voice"].endswith(digest):
                 what = (

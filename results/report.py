@@ -19,7 +19,7 @@ from judges.types import DIMENSIONS
 from results import report_plots, report_tables
 from results.ceiling import Anchors, ceiling, other_writers
 from results.comparison import DimensionVerdict, RunScore, side_by_side
-from results.conditions import differences
+from results.conditions import differences, voice_digest
 from results.gate import gate_logs
 from results.licences import named_table
 from results.policy import Policy
@@ -227,11 +227,7 @@ def _csp_hash(text: str) -> str:
 
 def _anchors(logs: Sequence[RunLog], voice: Path) -> tuple[Anchors, str]:
     """What writers reach, if these are the texts that the logs were judged with; and a note."""
-    judged_with = logs[0].conditions["voice"]
-    try:
-        digest = hashlib.sha256(voice.read_bytes()).hexdigest()[:12]
-    except OSError:
-        digest = "absent"
+    judged_with, digest = logs[0].conditions["voice"], voice_digest(voice)
     if judged_with != f"{voice.name} {digest}":
         return Anchors(), (
             f"The writer's own figures are missing: the logs were judged with {judged_with}, and {voice.name} is "
