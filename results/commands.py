@@ -69,8 +69,9 @@ def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: So
     """
     from results.comparison import side_by_side
     from results.conditions import differences
+    from results.corrected_rates import corrected_rates
     from results.grid import say, stdout_console
-    from results.licences import corrected_rates, named_table, read_licences
+    from results.licences import named_table, read_licences
     from results.log import arms_name, arms_section, put_section
     from results.report_tables import corrected_table
     from results.terminal import recall_sentence, show_runs, without_counted

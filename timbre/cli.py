@@ -38,8 +38,8 @@ _COMMANDS = {
     "label": ("results.labelling.command:label", "rate answers blind, for a licence"),
     "calibrate": ("timbre.calibrate_command:calibrate", "license a judge with labels"),
     "stock": ("results.stock_command:stock", "learn a base's stock phrases"),
-    "merge": ("training.run_commands:merge", "a run as a model of its own"),
-    "push": ("training.run_commands:push", "a run to the hub"),
+    "merge": ("training.share:merge", "a run as a model of its own"),
+    "push": ("training.share:push", "a run to the hub"),
 }
 """Where a command is, and what it is for; in the order of use."""
 

@@ -73,7 +73,7 @@ def epochs(name: str, voice: Path | None, answers: int, max_tokens: int, as_json
     """
     from results.grid import Grid, say, stdout_console
     from training.own_voice import voice_of
-    from training.run_directory import write_json
+    from training.run_directory import add_facts
     from training.runs import find_run
 
     run = find_run(name)
@@ -82,8 +82,7 @@ def epochs(name: str, voice: Path | None, answers: int, max_tokens: int, as_json
     scores = ask_epochs(run, voice or voice_of([run]), answers, max_tokens)
     choice = choose(scores)
     record = {**dataclasses.asdict(choice), "epochs": [dataclasses.asdict(score) for score in scores]}
-    facts = json.loads((run.path / "run.json").read_text(encoding="utf-8"))
-    write_json(run.path / "run.json", {**facts, "epoch_choice": record})
+    add_facts(run, epoch_choice=record)
     if as_json:
         click.echo(json.dumps(record, indent=2))
         return
@@ -176,14 +175,7 @@ def validation_canaries(run: "Run") -> list[dict[str, Any]]:
     Raises:
         TimbreError: the run has none.
     """
-    pairs = run.of_split("val")
-    if not pairs:
-        raise TimbreError(
-            f"run {run.name!r} has no validation pairs to choose by",
-            where=str(run.path / "data.lock.json"),
-            do='give pairs of a source of its own "split": "val" and train again',
-        )
-    return prompts_as_canaries([(pair.prompt, pair.response) for pair in pairs], "val")
+    return prompts_as_canaries([(pair.prompt, pair.response) for pair in run.validation_pairs()], "val")
 
 
 def prompts_as_canaries(pairs: Sequence[tuple[str, str]], prefix: str) -> list[dict[str, Any]]:

@@ -53,16 +53,12 @@ def parity(name: str, as_json: bool) -> None:
     Example:
       timbre parity run2
     """
-    from training.run_directory import write_json
+    from training.run_directory import add_facts
     from training.runs import find_run
 
     run = find_run(name)
     measured = measure(run)
-    facts = {
-        **json.loads((run.path / "run.json").read_text(encoding="utf-8")),
-        "parity": dataclasses.asdict(measured),
-    }
-    write_json(run.path / "run.json", facts)
+    add_facts(run, parity=dataclasses.asdict(measured))
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(measured), indent=2))
     else:
@@ -141,13 +137,7 @@ def trainer_logprobs(run: "Run") -> "list[TrainerTokens]":
     from training.adapters import checked_base
     from training.config import load_config
 
-    pairs = run.of_split("val")
-    if not pairs:
-        raise TimbreError(
-            f"run {run.name!r} has no validation pairs to compare on",
-            where=str(run.path / "data.lock.json"),
-            do="give a pair split 'val' and train again",
-        )
+    pairs = run.validation_pairs()
     config = load_config(run.path / "config.toml")
     base = checked_base(run, verify=True)
     import torch

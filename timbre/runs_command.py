@@ -1,10 +1,9 @@
 """``timbre runs``: what there is, whether it is whole, and in what two differ."""
 
-import dataclasses
 import json
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +11,8 @@ from timbre.errors import TimbreError
 
 if TYPE_CHECKING:
     from training.runs import Run
+
+_NO_SETTING = ("data", "parent", "phase", "base")
 
 
 @click.command()
@@ -66,26 +67,42 @@ def _list(chosen: "Sequence[Run]", as_json: bool) -> None:
 
 
 def _verify(chosen: "Sequence[Run]", as_json: bool) -> None:
-    from training.run_commands import verify
-
-    checked = [verify(run) for run in chosen]
+    checked = [verification(run) for run in chosen]
     if as_json:
-        click.echo(json.dumps([{**dataclasses.asdict(v), "whole": v.whole} for v in checked], indent=2))
-    for v in [] if as_json else checked:
-        if not v.files:
-            click.echo(f"{v.run}: no checksums recorded (trained by an older version)")
-        elif v.whole:
-            click.echo(f"{v.run}: {v.files} adapters are as training wrote them")
+        click.echo(json.dumps(checked, indent=2))
+    for row in [] if as_json else checked:
+        if not row["files"]:
+            click.echo(f"{row['run']}: no checksums recorded (trained by an older version)")
+        elif row["whole"]:
+            click.echo(f"{row['run']}: {row['files']} adapters are as training wrote them")
         else:
-            damage = [f"{name} changed" for name in v.changed] + [f"{name} is gone" for name in v.missing]
-            click.echo(f"{v.run}: {'; '.join(damage)}")
-    if not all(v.whole for v in checked):
+            damage = [f"{name} changed" for name in row["changed"]] + [
+                f"{name} is gone" for name in row["missing"]
+            ]
+            click.echo(f"{row['run']}: {'; '.join(damage)}")
+    if not all(row["whole"] for row in checked):
         sys.exit(1)
+
+
+def verification(run: "Run") -> dict[str, Any]:
+    """Whether a run's adapters are still the files of its run.json: which are changed, and which are missing."""
+    from training.runs import sha256_of
+
+    missing = [name for name in run.checksums if not (run.path / name).is_file()]
+    there = {name: digest for name, digest in run.checksums.items() if name not in missing}
+    changed = [name for name, digest in there.items() if sha256_of(run.path / name) != digest]
+    whole = not missing and not changed
+    return {
+        "run": run.name,
+        "files": len(run.checksums),
+        "changed": changed,
+        "missing": missing,
+        "whole": whole,
+    }
 
 
 def _compare(one: "Run", other: "Run", *, as_json: bool) -> None:
     from results.grid import Grid, stdout_console
-    from training.run_commands import run_differences
 
     rows = run_differences(one, other)
     if as_json:
@@ -98,3 +115,35 @@ def _compare(one: "Run", other: "Run", *, as_json: bool) -> None:
         Grid("What differs", ("", one.name, other.name), tuple(rows)).show(stdout_console())
     else:
         click.echo(f"{one.name} and {other.name} are the same")
+
+
+def run_differences(one: "Run", other: "Run") -> list[tuple[str, str, str]]:
+    """Rows ``(what, of one, of the other)`` where two runs differ: settings, data, base, losses by epoch."""
+    rows = [("identity", one.identity[:12], other.identity[:12])] if one.identity != other.identity else []
+    if one.base_sha256 != other.base_sha256:
+        rows.append(("base", f"{one.base} {one.base_sha256[:12]}", f"{other.base} {other.base_sha256[:12]}"))
+    for key in dict.fromkeys([*one.config, *other.config]):
+        if key not in _NO_SETTING and one.config.get(key) != other.config.get(key):
+            rows.append((key, _cell(one.config.get(key)), _cell(other.config.get(key))))
+    for key in ("train_pairs", "val_pairs", "supervised_tokens", "wall_s", "peak_mb"):
+        if getattr(one, key) != getattr(other, key):
+            rows.append((key, _cell(getattr(one, key)), _cell(getattr(other, key))))
+    for at in range(max(len(one.epochs), len(other.epochs))):
+        before, after = _losses(one, at), _losses(other, at)
+        if before != after:
+            rows.append((f"epoch {at + 1}: train, validation", before, after))
+    return rows
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _losses(run: "Run", at: int) -> str:
+    from training.runs import loss_text
+
+    if at >= len(run.epochs):
+        return "-"
+    return f"{loss_text(run.epochs[at].train_loss)}, {loss_text(run.epochs[at].val_loss)}"

@@ -31,7 +31,7 @@ def write_gguf(folder: Path, target: Path, name: str) -> None:
     """Write a model's folder as one file.
 
     Args:
-        folder: config.json, tokenizer.json and safetensors, as ``training.share.merge`` leaves them.
+        folder: config.json, tokenizer.json and safetensors, as ``training.share.merged`` leaves them.
         target: File to write; the caller sees to it that a half-written one is never read.
         name: The model's name, for ``general.name``.
 

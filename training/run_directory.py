@@ -15,11 +15,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from timbre.errors import TimbreError
+from timbre.files import write_whole
 from timbre.paths import CHECKOUT, runs_dir
 from training.base import Base
 from training.config import TrainConfig, to_toml
 from training.masks import Example
-from training.runs import EpochRecord, Run, loss_text
+from training.runs import EpochRecord, Run, loss_text, read_json
 
 _PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers", "safetensors")
 
@@ -81,13 +82,13 @@ def begin(name: str, config: TrainConfig, lock: dict[str, Any], *, keep: bool) -
         (partial / "chat_template.jinja").write_text(template, encoding="utf-8")
         config = config.model_copy(update={"chat_template": "chat_template.jinja"})
     (partial / "config.toml").write_text(to_toml(config), encoding="utf-8")
-    write_json(partial / "data.lock.json", lock)
+    _write_json(partial / "data.lock.json", lock)
     return partial
 
 
 def finish(partial: Path, name: str, facts: dict[str, Any]) -> Path:
     """Write run.json last and rename; a run of that name that was there before is replaced."""
-    write_json(partial / "run.json", {**facts, "status": "completed"})
+    _write_json(partial / "run.json", {**facts, "status": "completed"})
     final = runs_dir() / name
     replaced = runs_dir() / f".{name}.replaced"
     shutil.rmtree(replaced, ignore_errors=True)
@@ -98,11 +99,14 @@ def finish(partial: Path, name: str, facts: dict[str, Any]) -> Path:
     return final
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write through a temporary name, so that a reader never sees half a file."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+def add_facts(run: Run, **facts: Any) -> None:
+    """Write what was measured of a completed run into its run.json."""
+    path = run.path / "run.json"
+    _write_json(path, {**read_json(path), **facts})
+
+
+def _write_json(path: Path, content: Any) -> None:
+    write_whole(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def environment() -> dict[str, Any]:
@@ -146,9 +150,8 @@ def _hardware() -> dict[str, Any]:
 def name_base(adapter: Path, base: Base) -> None:
     """Have an adapter name its base by public id and commit, never by a path of this machine."""
     path = adapter / "adapter_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
     names = {"base_model_name_or_path": base.hub_id or Path(base.name).name, "revision": base.revision}
-    write_json(path, {**config, **names})
+    _write_json(path, {**read_json(path), **names})
 
 
 _CARD = """---

@@ -144,6 +144,20 @@ class Run(_Record):
         """The pairs on one side of the split."""
         return tuple(pair for pair in self.pairs if pair.split == split)
 
+    def validation_pairs(self) -> tuple[Pair, ...]:
+        """The pairs that validate.
+
+        Raises:
+            TimbreError: there are none.
+        """
+        if not (pairs := self.of_split("val")):
+            raise TimbreError(
+                f"run {self.name!r} has no validation pairs",
+                where=str(self.path / "data.lock.json"),
+                do='give pairs of a source of its own "split": "val" and train again',
+            )
+        return pairs
+
     def training_pairs(self) -> list[tuple[str, str]]:
         """(prompt, response) of every pair it was trained on."""
         return [(pair.prompt, pair.response) for pair in self.of_split("train")]

@@ -1,25 +1,66 @@
-"""A run made ready for others: merged into its base, or its adapter on the Hugging Face hub."""
+"""``timbre merge`` and ``push``: a run merged into its base, or its adapter on the Hugging Face hub.
+
+torch loads inside ``merge`` alone.
+"""
 
 import json
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from timbre.errors import TimbreError
+import click
+
+from timbre.errors import TimbreError, visible
 from training.adapters import checked_base
 from training.base import Base, copy_rest, resolve_base
 from training.run_directory import model_card
-from training.runs import Run
+from training.runs import Run, find_run
 
 FILES = ("README.md", "adapter_config.json", "adapter_model.safetensors")
 """What is sent: the adapter and its card. No pairs, no losses, no optimizer."""
 
 
-def merge(run: Run, target: Path) -> Base:
+@click.command()
+@click.argument("name", metavar="RUN")
+@click.option(
+    "-o", "--out", "target", type=click.Path(path_type=Path), required=True, help="Folder or file to write."
+)
+@click.option("--gguf", "as_gguf", is_flag=True, help="Write one GGUF file, for llama.cpp and Ollama.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
+def merge(name: str, target: Path, as_gguf: bool, as_json: bool) -> None:
+    """Merge a run into its base: a folder of safetensors that needs no adapter, or one GGUF file.
+
+    The folder is a base like any other, for vLLM, transformers, a preset's `base`, or a comparison of two
+    bases. The sums are made in float32 and stored in the base's own number type, in the GGUF file too.
+
+    \b
+    timbre merge run2 -o models/run2-merged
+    TIMBRE_BASE=models/run2-merged inspect eval evals/voice.py --model baseline
+    timbre merge run2 --gguf -o run2.gguf && echo "FROM ./run2.gguf" > Modelfile && ollama create run2
+    """
+    run = find_run(name)
+    facts = {"run": name, "path": str(target)}
+    try:
+        if as_gguf:
+            write_merged_gguf(run, target)
+        else:
+            facts["sha256"] = merged(run, target).sha256
+    except OSError as error:
+        raise TimbreError(
+            f"can't be written ({error.strerror or error})", where=str(target), do="make room or name another"
+        ) from error
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        digest = f" (sha256 {facts['sha256'][:12]})" if "sha256" in facts else ""
+        click.echo(f"wrote {name} merged to {target}{digest}")
+
+
+def merged(run: Run, target: Path) -> Base:
     """Merge a run into its base as stored.
 
     Args:
@@ -30,55 +71,47 @@ def merge(run: Run, target: Path) -> Base:
         The merged model, as a base.
 
     Raises:
-        TimbreError: the folder is taken, the base is not the one trained on, or the disk is full.
+        TimbreError: the folder is taken, or the base is not the one trained on.
+        OSError: it can't be written; nothing is left behind.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise TimbreError("is there already and not empty", where=str(target), do="name another folder")
     base = checked_base(run, verify=True)
-    partial = target.with_name(f".{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with _scratch(target) as partial:
         _write(run, base, partial)
         if target.exists():
             target.rmdir()
         partial.rename(target)
-    except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise TimbreError(
-            f"can't be written ({error.strerror or error})", where=str(target), do="make room or name another"
-        ) from error
     return resolve_base(str(target))
 
 
-def merge_gguf(run: Run, target: Path) -> Path:
+def write_merged_gguf(run: Run, target: Path) -> None:
     """Merge a run into its base, as one GGUF file.
 
     Args:
         run: A completed run.
         target: File to write; it must not exist. Written under another name and renamed.
 
-    Returns:
-        ``target``.
-
     Raises:
-        TimbreError: as ``merge`` and ``training.gguf_file.write_gguf``; nothing is left behind.
+        TimbreError: as ``merged`` and ``training.gguf_file.write_gguf``; nothing is left behind.
     """
     from training.gguf_file import write_gguf
 
     if target.exists():
         raise TimbreError("is there already", where=str(target), do="name another file")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        folder, partial = Path(scratch) / "merged", Path(scratch) / target.name
-        merge(run, folder)
-        try:
-            write_gguf(folder, partial, run.name)
-        except OSError as error:
-            raise TimbreError(
-                f"can't be written ({error.strerror or error})", where=str(target), do="make room"
-            ) from error
+    with _scratch(target) as partial:
+        folder = partial.with_name(f"{target.name}.merged")
+        merged(run, folder)
+        write_gguf(folder, partial, run.name)
         partial.rename(target)
-    return target
+
+
+@contextmanager
+def _scratch(target: Path) -> Iterator[Path]:
+    """A path of that name in a folder beside it, which goes whatever happens."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+        yield Path(folder) / target.name
 
 
 def _write(run: Run, base: Base, partial: Path) -> None:
@@ -106,22 +139,49 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     (partial / "README.md").write_text(card, encoding="utf-8")
 
 
-@dataclass(frozen=True)
-class Parcel:
-    """What is sent where."""
+@click.command()
+@click.argument("name", metavar="RUN")
+@click.option("--repo", required=True, metavar="OWNER/NAME", help="Repository on the hub.")
+@click.option(
+    "--base-id", metavar="OWNER/NAME", help="The base's id on the hub, for a run on a local folder."
+)
+@click.option("--public", is_flag=True, help="Make a new repository public; it is private by default.")
+@click.option("--yes", is_flag=True, help="Really send; without it this only says what would be sent.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout.")
+def push(name: str, repo: str, base_id: str | None, public: bool, yes: bool, as_json: bool) -> None:
+    """Upload a run's adapter and card to the Hugging Face hub.
 
-    repo: str  # owner/name on the hub
-    private: bool
-    files: Mapping[str, bytes]  # by name
+    Without --yes nothing is sent and no network is asked: you see the files, their sizes and the card.
+    Pairs, losses and optimizer state stay here, and so does every path of this machine.
+
+    \b
+    timbre push run2 --repo me/run2
+    timbre push run2 --repo me/run2 --yes
+    """
+    files = packed(find_run(name), repo, base_id)
+    commit = _send(files, repo, private=not public) if yes else None
+    sizes = {file: len(content) for file, content in files.items()}
+    if as_json:
+        click.echo(
+            json.dumps({"repo": repo, "private": not public, "files": sizes, "commit": commit}, indent=2)
+        )
+        return
+    for file, size in sizes.items():
+        click.echo(f"{size:>12,}  {file}")
+    if commit is None:
+        click.echo(visible(files["README.md"].decode("utf-8", "replace")))
+        kind = "public" if public else "private"
+        click.echo(f"dry run: nothing was sent to {repo} ({kind}); add --yes to send it")
+    else:
+        click.echo(f"sent to {commit}")
 
 
-def pack(run: Run, repo: str, private: bool, base_id: str | None = None) -> Parcel:
-    """Put together what would be sent; nothing is.
+def packed(run: Run, repo: str, base_id: str | None) -> dict[str, bytes]:
+    """What would be sent, by file name.
 
     Args:
         run: A completed run.
         repo: ``OWNER/NAME`` to send to.
-        private: Whether a new repository is private.
         base_id: The base's id on the hub, where the run doesn't record it.
 
     Raises:
@@ -155,14 +215,11 @@ def pack(run: Run, repo: str, private: bool, base_id: str | None = None) -> Parc
     files["README.md"] = card.replace(
         f"base_model: {Path(run.base).name}\n", f"base_model: {public}\n"
     ).encode()
-    return Parcel(repo, private, files)
+    return files
 
 
-def send(parcel: Parcel) -> str:
-    """Make the repository if there is none and upload the files in one commit.
-
-    Returns:
-        The commit's address.
+def _send(files: Mapping[str, bytes], repo: str, *, private: bool) -> str:
+    """The address of the one commit with the files, in a repository that is made if there is none.
 
     Raises:
         TimbreError: no token, no right, or no network.
@@ -172,17 +229,17 @@ def send(parcel: Parcel) -> str:
 
     api = HfApi()
     try:
-        api.create_repo(parcel.repo, private=parcel.private, exist_ok=True)
+        api.create_repo(repo, private=private, exist_ok=True)
         done = api.create_commit(
-            repo_id=parcel.repo,
-            operations=[CommitOperationAdd(name, content) for name, content in parcel.files.items()],
+            repo_id=repo,
+            operations=[CommitOperationAdd(name, content) for name, content in files.items()],
             commit_message="A LoRA adapter by Timbre",
         )
     except LocalTokenNotFoundError as error:
         raise TimbreError("no token for the hub", do="run `hf auth login`, or set HF_TOKEN") from error
     except HfHubHTTPError as error:
         raise TimbreError(
-            f"the hub refuses: {str(error).splitlines()[0]}", where=parcel.repo, do="check the token's rights"
+            f"the hub refuses: {str(error).splitlines()[0]}", where=repo, do="check the token's rights"
         ) from error
     except OSError as error:
         raise TimbreError(

@@ -59,6 +59,7 @@ def surfaces(folder: Path) -> dict[str, str]:
     asked: dict[str, Any] = {"canaries": len(texts), "prompt": lambda c: texts[c]}
     write_log("baseline", **asked)
     write_log("run2", **asked, text=lambda c, e: texts[c], scores=lambda c, e: fault(texts[c]))
+    asked["text"] = lambda c, e: f"{c} {e} " * (len(texts[c].split()))
     logs = write_log("run3", **asked, facts={"run": HOSTILE["script"], "base": HOSTILE["link"]}).parent
     given = ["--logs", str(logs)]
     files = {"junit": folder / "g.xml", "comment": folder / "g.md", "log": folder / "LOG.md"}
@@ -119,6 +120,7 @@ def test_in_a_browser_every_text_stands_there_and_none_does_anything(
         page.fill("#text", "")
         page.select_option("#against", label=HOSTILE["script"])
         page.check("#differences")
+        assert 0 < page.evaluate("CSS.highlights.get('new').size") < 20_000  # not of the longest
         page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
         assert page.inner_text("#heat caption i") == HOSTILE["script"]
         assert page.title() == title

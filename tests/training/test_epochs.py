@@ -71,7 +71,7 @@ def test_validation_prompts_are_a_suite_that_loads(tmp_path: Path) -> None:
 
 
 def test_a_run_without_validation_pairs_is_told_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(TimbreError, match="no validation pairs to choose by"):
+    with pytest.raises(TimbreError, match="'mine' has no validation pairs"):
         validation_canaries(_run(tmp_path, "train train"))
 
 

@@ -14,7 +14,6 @@ from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
 from timbre.runs_command import runs
 from training.commands import train
-from training.run_commands import push
 from training.runs import (
     adapter_checksums,
     check_name,
@@ -25,6 +24,7 @@ from training.runs import (
     run_identity,
     sha256_of,
 )
+from training.share import push
 
 Write = Callable[..., Path]
 
