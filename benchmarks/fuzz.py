@@ -99,6 +99,15 @@ def _replace_token(data: bytes, rng: random.Random) -> bytes:
     return data[: one.start()] + new + data[one.end() :]
 
 
+def _replace_group(data: bytes, rng: random.Random) -> bytes:
+    """A literal in the place of a whole list, table or object."""
+    groups = list(re.finditer(rb"\{[^{}]*\}|\[[^\[\]]*\]", data))
+    if not groups:
+        return data
+    one = rng.choice(groups)
+    return data[: one.start()] + rng.choice(LITERALS) + data[one.end() :]
+
+
 def _replace_line(data: bytes, rng: random.Random) -> bytes:
     lines = data.split(b"\n")
     at, kind = rng.randrange(len(lines)), rng.randrange(6)
@@ -168,8 +177,8 @@ def _key_again(data: bytes, rng: random.Random) -> bytes:
 
 
 CHANGES: tuple[Callable[[bytes, random.Random], bytes], ...] = (
-    *(_flip, _insert, _cut, _replace_token, _replace_token, _replace_token, _replace_line, _replace_line),
-    *(_key_again, _whole_file),
+    *(_flip, _insert, _cut, _replace_token, _replace_token, _replace_token, _replace_group),
+    *(_replace_line, _replace_line, _key_again, _whole_file),
 )
 
 

@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/gate.py          # twenty minutes on one core
     .venv/bin/python benchmarks/gate.py 100      # simulations a row (150)
+    .venv/bin/python benchmarks/gate.py 300 smoke   # only the smoke suite's gate as a whole
 
 A *false pass* is a PASS where the true loss is one margin, of one dimension alone: paired gains that are normal,
 skewed, in steps of a quarter, or where a share of the canaries collapses by the whole scale while the others
@@ -32,11 +33,11 @@ from results.statistics import (
     canaries_needed,
     fault_canaries_to_block,
     mean_interval,
-    rate_interval,
     safe_low,
 )
 from results.table import COLUMNS
 from results.verdicts import RETAKES
+from timbre.stats import rate_interval
 
 SOFT = ("compression", "specificity", "voice_match", "hashtag_slop")
 HARD = ("self_insertion", "memorization")
@@ -169,7 +170,9 @@ _BROKEN = np.array([0.9, 0.5, 0.05, 0.5, 0.9, 0.05, 0.05, 0.5, 0.05, 0.5, 0.05, 
 _ONE = np.append(0.7, np.zeros(11))
 _THIRD = np.append(np.ones(4), USUAL["self_insertion"][4:])
 
-FAULT_RATES: dict[str, tuple[dict[str, "np.ndarray"], dict[str, "np.ndarray"]]] = {
+FaultRates = tuple[dict[str, "np.ndarray"], dict[str, "np.ndarray"]]
+Losses = dict[str, Callable[[np.random.Generator], "np.ndarray"]]
+FAULT_RATES: dict[str, FaultRates] = {
     "nothing changed": ({}, {}),
     "nothing changed, half of the canaries break": ({"integrity": _BROKEN}, {"integrity": _BROKEN}),
     "one canary from never to 7 in 10 takes": ({"self_insertion": np.zeros(12)}, {"self_insertion": _ONE}),
@@ -178,33 +181,65 @@ FAULT_RATES: dict[str, tuple[dict[str, "np.ndarray"], dict[str, "np.ndarray"]]] 
 }
 """Fault rates by canary of two runs where they aren't the usual ones, by hard dimension."""
 
+SMOKE_SOFT = ("relevance", "compression", "specificity", "voice_match", "hashtag_slop")
+_NOTHING: Losses = dict.fromkeys(SMOKE_SOFT, lambda rng: np.zeros(12))
+LOSSES_BY_CANARY: dict[str, Losses] = {
+    "sound": _NOTHING,
+    "one canary loses .35 in every soft dimension": dict.fromkeys(
+        SMOKE_SOFT, lambda rng: np.append(0.35, np.zeros(11))
+    ),
+    "every canary loses .35 in compression": _NOTHING | {"compression": lambda rng: np.full(12, 0.35)},
+    "35 in 100 canaries lose all they have in compression": _NOTHING
+    | {"compression": lambda rng: (rng.random(12) < 0.35).astype(float)},
+}
+"""Losses by canary, by soft dimension; hard faults are the usual ones."""
+
 
 def asked_again(simulations: int) -> None:
     """Hard dimensions on twelve canaries by the smoke suite's policy, before and after new faults are asked again."""
-    policy = SHIPPED.model_copy(update={"dimensions": {k: SHIPPED.dimensions[k] for k in USUAL}})
     for name, rates in FAULT_RATES.items():
-        rng = np.random.default_rng(4)
-        first: list[str] = []
-        last: list[str] = []
-        for _ in range(simulations):
-            takes = {
-                run: {
-                    key: (rng.random((12, EPOCHS + RETAKES)) < own.get(key, usual)[:, None]).astype(float)
-                    for key, usual in USUAL.items()
-                }
-                for run, own in zip("ab", rates, strict=True)
+        smoke_gates(name, simulations, rates, {})
+
+
+def smoke_suite(simulations: int) -> None:
+    """All dimensions of the smoke suite that need no licence, before and after new faults are asked again."""
+    for name, losses in LOSSES_BY_CANARY.items():
+        smoke_gates(name, simulations, ({}, {}), losses)
+
+
+def smoke_gates(name: str, simulations: int, rates: FaultRates, losses: Losses) -> None:
+    """Twelve canaries by the smoke suite's policy: the verdicts before and after new faults are asked again.
+
+    A take of a soft dimension lies around its canary's level, N(.5, .1), with a spread of .2: so do paired gains.
+    """
+    keys = (*USUAL, *losses)
+    policy = SHIPPED.model_copy(update={"dimensions": {k: SHIPPED.dimensions[k] for k in keys}})
+    rng = np.random.default_rng(4)
+    first: list[str] = []
+    last: list[str] = []
+    for _ in range(simulations):
+        levels = {key: rng.normal(0.5, 0.1, (12, 1)) for key in losses}
+        takes: Runs = {}
+        for run, own in zip("ab", rates, strict=True):
+            takes[run] = {
+                key: (rng.random((12, EPOCHS + RETAKES)) < own.get(key, usual)[:, None]).astype(float)
+                for key, usual in USUAL.items()
             }
-            rows = table(takes)
-            early = rows[rows["epoch"] <= EPOCHS]
-            result = gate(early, "a", "b", policy, Basis(suite="smoke"))
-            first.append(result.overall)
-            late = rows[(rows["epoch"] > EPOCHS) & rows["canary"].isin(result.to_ask_again)]
-            if len(late):
-                result = gate(early, "a", "b", policy, Basis(suite="smoke", retakes=late))
-            last.append(result.overall)
-        for verdict in ("PASS", "REGRESSED", "INCONCLUSIVE"):
-            line(f"{name}: {verdict} at first", 12, first.count(verdict), simulations)
-            line(f"{name}: {verdict} in the end", 12, last.count(verdict), simulations)
+            for key, lost_by in losses.items():
+                better = 1 if SHIPPED.dimensions[key].direction == "up" else -1
+                shift = -better * lost_by(rng)[:, None] if run == "b" else 0.0
+                takes[run][key] = np.clip(levels[key] + rng.normal(0, 0.2, (12, EPOCHS)) + shift, 0, 1)
+        rows = table(takes)
+        early = rows[rows["epoch"] <= EPOCHS]
+        result = gate(early, "a", "b", policy, Basis(licences=None, suite="smoke"))
+        first.append(result.overall)
+        late = rows[(rows["epoch"] > EPOCHS) & rows["canary"].isin(result.to_ask_again)]
+        if len(late):
+            result = gate(early, "a", "b", policy, Basis(licences=None, suite="smoke", retakes=late))
+        last.append(result.overall)
+    for verdict in ("PASS", "REGRESSED", "INCONCLUSIVE"):
+        line(f"{name}: {verdict} at first", 12, first.count(verdict), simulations)
+        line(f"{name}: {verdict} in the end", 12, last.count(verdict), simulations)
 
 
 def line(what: str, n: int, hits: int, simulations: int) -> None:
@@ -233,6 +268,9 @@ def speed() -> None:
 def main() -> None:
     """Measure and print."""
     simulations = int(sys.argv[1]) if len(sys.argv) > 1 else 150
+    if sys.argv[2:] == ["smoke"]:
+        smoke_suite(simulations)
+        return
     speed()
     print("\nFalse passes: one margin lost")
     false_passes(4 * simulations)
@@ -240,6 +278,8 @@ def main() -> None:
     sound_passes(simulations)
     print("\nNew faults asked again: hard dimensions of the smoke suite")
     asked_again(simulations)
+    print("\nThe smoke suite's gate as a whole")
+    smoke_suite(simulations)
     print("\nFalse blocks: nothing changed")
     for name, shape in SHAPES.items():
         for n in (12, 30):

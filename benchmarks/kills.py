@@ -286,8 +286,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
+        # A child that is forked has none of OpenMP's other threads, and would wait for them for ever.
+        os.environ.update(OMP_NUM_THREADS="1", TIMBRE_THREADS="1")
+        os.environ.update(TIMBRE_HOME=folder, TOKENIZERS_PARALLELISM="false")
         base = make_base(home / "base")
-        os.environ.update(TIMBRE_HOME=folder, TIMBRE_THREADS="1", TOKENIZERS_PARALLELISM="false")
         sys.exit("\n".join(run(given.kills, given.seed, given.only, home, base)) or 0)
 
 

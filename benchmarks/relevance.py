@@ -12,13 +12,13 @@ import random
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from statsmodels.stats.proportion import proportion_confint
 
 from canaries.suite import load_suite
 from judges.relevance import Topics, relevance
 from judges.text import clean
 from judges.types import Answer
 from timbre.paths import CHECKOUT, DEFAULT_VOICE
+from timbre.stats import rate_interval
 
 ANSWERS = CHECKOUT / "judges" / "labels" / "answers.csv"
 
@@ -27,13 +27,13 @@ def show(name: str, topics: Topics, prompts: Sequence[str], texts: Sequence[str]
     """Print the share ranked first or second, and the mean value of the answers as given and as dealt."""
     judged = [relevance(Answer("", p, clean(t).text), topics) for p, t in zip(prompts, texts, strict=True)]
     top = sum(j.details["rank"] <= 2 for j in judged)
-    low, high = proportion_confint(top, len(judged), method="wilson")
+    rate = rate_interval(top, len(judged))
     draw = random.Random(1234)
     others = [draw.choice([p for p in prompts if p != prompt]) for prompt in prompts]
     dealt = [relevance(Answer("", p, clean(t).text), topics) for p, t in zip(others, texts, strict=True)]
     means = [float(np.mean([j.value for j in of])) for of in (judged, dealt)]
     print(
-        f"{name:<44} first or second {top / len(judged):.3f} [{low:.3f}, {high:.3f}]  mean {means[0]:.3f}  "
+        f"{name:<44} first or second {rate.estimate:.3f} [{rate.low:.3f}, {rate.high:.3f}]  mean {means[0]:.3f}  "
         f"dealt {means[1]:.3f}  n {len(judged)}",
         flush=True,
     )

@@ -27,7 +27,7 @@ from inspect_ai.util import JSONSchema, collect
 from tenacity import RetryError
 
 from evals.provider import VoiceAPI, find_subject
-from judges.grading import TokenChoice
+from judges.grading import GraderPrompt, TokenChoice
 from judges.rubric import (
     MAX_REPLY_TOKENS,
     Rubric,
@@ -36,7 +36,6 @@ from judges.rubric import (
     pooled,
     rubric_identity,
     rubric_prompt,
-    rubric_schema,
 )
 from judges.text import is_blank
 from judges.types import DIMENSIONS, FAULT_AT, Answer, Judgement, unscored
@@ -77,9 +76,8 @@ class Grader:
 
     async def reply(
         self,
-        prompt: str,
+        prompt: GraderPrompt,
         rubric: Rubric,
-        schema: Mapping[str, object],
         max_tokens: int,
         *,
         use_cache: bool = True,
@@ -89,17 +87,16 @@ class Grader:
         Args:
             prompt: What it is asked.
             rubric: What counts; replies are cached by it.
-            schema: Of the reply.
             max_tokens: Of the longest reply to be expected.
             use_cache: Whether a cached reply will do, and a new one is cached.
         """
-        config = reply_config(self.model, rubric.dimension, schema, max_tokens)
+        config = reply_config(self.model, rubric.dimension, prompt.schema, max_tokens)
         if os.environ.get("TIMBRE_GRADER_CACHE", "").lower() in {"off", "0", "no", "false"}:
             use_cache = False
         # The prompt is part of Inspect's own key. Epochs are not: the same answer is judged once.
         scopes = {"grader": self.name, "rubric": rubric.sha256}
         cache = use_cache and CachePolicy(expiry=None, per_epoch=False, scopes=scopes)
-        return await self.model.generate(prompt, config=config, cache=cache)
+        return await self.model.generate(prompt.text, config=config, cache=cache)
 
 
 def graders() -> tuple[Model, ...]:
@@ -208,8 +205,8 @@ async def _ask(grader: Grader, rubric: Rubric, answer: Answer) -> Judgement:
 
 async def ask_rubric(grader: Grader, rubric: Rubric, answer: Answer, *, use_cache: bool = True) -> Judgement:
     """One grader's judgement of one answer; raises whatever its provider does."""
-    prompt, schema = rubric_prompt(rubric, answer), rubric_schema(rubric)
-    output = await grader.reply(prompt, rubric, schema, MAX_REPLY_TOKENS, use_cache=use_cache)
+    prompt = rubric_prompt(rubric, answer)
+    output = await grader.reply(prompt, rubric, MAX_REPLY_TOKENS, use_cache=use_cache)
     judgement = parse_reply(rubric, output.completion, answer, token_choices(output))
     problem = cut_off(output)
     return unscored(rubric.dimension, problem) if problem and judgement.value is None else judgement

@@ -1,8 +1,8 @@
 """The judges in processes of their own, with one BLAS thread each: neither the event loop nor vLLM waits for them.
 
 ``judge`` is what the scorer calls. A process is this file run as a module; it takes pickled requests from its
-standard input and ends with it, so that it never outlives the eval. The first one fits the voice; more are started
-only where answers queue up.
+standard input and ends with it, so that it never outlives the eval. ``start_early`` starts the first one, which fits
+the voice while Inspect itself starts; more are started only where answers queue up.
 """
 
 import atexit
@@ -13,6 +13,7 @@ import queue
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -41,6 +42,11 @@ NICENESS = 5
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Several threads in BLAS cost three times the CPU time here and save none."""
+
+
+ANY_ANSWER = Answer(
+    "", "Any prompt?", "Any English text of ten words or more makes every judge load and fit."
+)
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,19 @@ async def judge(answer: Answer, against: JudgedAgainst) -> Judged:
 _idle: "queue.LifoQueue[subprocess.Popen[bytes]]" = queue.LifoQueue()
 
 
+def start_early(against: JudgedAgainst) -> None:
+    """Have a process load and fit what it needs before the first answer, where none is there yet.
+
+    What is wrong with a file of ``against`` is raised by ``judge``.
+    """
+    if _idle.empty():
+        process = _start()
+        assert process.stdin
+        pickle.dump((None, against), process.stdin)
+        process.stdin.flush()
+        _idle.put(process)
+
+
 def _ask(answer: Answer, against: JudgedAgainst, attempts: int = 2) -> Judged:
     """Have an idle process judge, or a new one; another one, where the first is killed."""
     try:
@@ -192,12 +211,16 @@ def _judged(answer: Answer, against: JudgedAgainst) -> Judged:
 
 
 def _serve(requests: IO[bytes], replies: IO[bytes]) -> None:
-    """Judge what comes until nothing comes any more."""
+    """Judge what comes until nothing comes any more; a request without an answer is prepared for, without a reply."""
     while True:
         try:
             answer, against = pickle.load(requests)
         except EOFError:
             return
+        if answer is None:
+            with suppress(TimbreError):
+                _judged(ANY_ANSWER, against)
+            continue
         reply: Any
         try:
             reply = _judged(answer, against)

@@ -64,11 +64,25 @@ def descendants(process: psutil.Process) -> list[psutil.Process]:
 
 
 def kill_left(processes: list[psutil.Process], timeout: float) -> None:
-    """Wait for processes to end; kill those that don't."""
+    """Wait for processes to end; kill those that don't.
+
+    Python's resource trackers come last: when the others are gone they remove their shared memory and end.
+    """
     _, left = psutil.wait_procs(processes, timeout=timeout)
+    trackers = [process for process in left if _is_tracker(process)]
+    for process in set(left).difference(trackers):
+        process.kill()
+    _, left = psutil.wait_procs(left, timeout=5)
     for process in left:
         process.kill()
     psutil.wait_procs(left, timeout=5)
+
+
+def _is_tracker(process: psutil.Process) -> bool:
+    try:
+        return any("multiprocessing.resource_tracker" in word for word in process.cmdline())
+    except psutil.Error:
+        return False
 
 
 def _watch(

@@ -13,7 +13,6 @@ from judges.pairwise import (
     Outcome,
     pairwise_identity,
     pairwise_prompt,
-    pairwise_schema,
     parse_choice,
     settle,
     settled_unasked,
@@ -75,9 +74,7 @@ async def ask_duels(
 
     async def choice(prompt: str, a: str, b: str) -> Choice | None:
         question = pairwise_prompt(rubric, prompt, a, b, reference)
-        output = await grader.reply(
-            question, rubric, pairwise_schema(), MAX_REPLY_TOKENS, use_cache=use_cache
-        )
+        output = await grader.reply(question, rubric, MAX_REPLY_TOKENS, use_cache=use_cache)
         return parse_choice(output.completion, a, b)
 
     async def ask(duel: Duel) -> Outcome:

@@ -14,7 +14,6 @@ from judges.confirm import (
     Reading,
     confirm_identity,
     confirm_prompt,
-    confirm_schema,
     confirmed,
     inquiry,
     needs_confirmation,
@@ -68,8 +67,8 @@ async def ask(
 ) -> tuple[Reading, ...] | str:
     """One grader's readings of an answer's passages, or why it has none."""
     try:
-        prompt, schema = confirm_prompt(answer, asked.passages), confirm_schema(asked.passages)
-        output = await grader.reply(prompt, questions(), schema, MAX_REPLY_TOKENS, use_cache=use_cache)
+        prompt = confirm_prompt(answer, asked.passages)
+        output = await grader.reply(prompt, questions(), MAX_REPLY_TOKENS, use_cache=use_cache)
     except Exception as error:  # any provider's failure: the detector's value stands
         return f"failed: {failure(error)}"
     readings = parse_confirmation(output.completion, answer, asked.passages)

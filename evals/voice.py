@@ -8,6 +8,7 @@ inspect eval evals/voice.py --model openai/gpt-5,run2,baseline
 
 import atexit
 import gc
+import os
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ from evals.asking import (
 )
 from evals.graders import grader_names
 from evals.inspect_internals import prerequisite, requested
-from evals.judging import judged_against
+from evals.judging import judged_against, start_early
 from evals.scoring import run_of, voice_scorer
 from judges.reference import load_reference
 from judges.types import DIMENSIONS
@@ -123,6 +124,7 @@ def voice(
             temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed, max_retries=MAX_RETRIES
         )
         against = judged_against(voice_file, str(canaries.path), arm.base_sha256, impostor_file, arm.name)
+        start_early(against)
         judged_by = {**against.judged_by, "grader": grader_names()}
         facts = eval_facts(arm, canaries, judged_by, decoding, epochs, shots)
         return Task(
@@ -168,7 +170,7 @@ def _sample(canary: Canary) -> Sample:
 
 def _from_checkout(path: str) -> Path:
     """A path as given, or below the checkout: Inspect runs a task in the task's own folder."""
-    given = Path(path).expanduser()
+    given = Path(os.path.expanduser(path))
     return given if given.is_absolute() else CHECKOUT / given
 
 

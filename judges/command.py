@@ -18,7 +18,7 @@ import click
 
 from judges.types import DIMENSIONS, Answer, Judgement
 from timbre.errors import TimbreError
-from timbre.files import read_bytes
+from timbre.files import parse_objects, read_bytes, read_objects, text_field
 from timbre.paths import DEFAULT_FLOOR, DEFAULT_VOICE
 
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1[ \t]*(?:\n|\Z)", re.DOTALL)
@@ -85,7 +85,6 @@ def score(file: str, as_json: bool, voice: Path | None, floor: Path | None, prom
 
 def _topics(prompts: list[str]) -> dict[str, tuple[str, ...]]:
     """The file's prompts, and the shipped ones beside them where these are too few to compare with."""
-    from judges.reference import read_objects
     from judges.relevance import MIN_PROMPTS
 
     if len(set(prompts)) <= MIN_PROMPTS:
@@ -112,8 +111,6 @@ def read_answers(data: bytes, name: str, prompt: str = "") -> list[Answer]:
         TimbreError: With ``name:line``, for the first line that is neither
             ``{id, prompt, text, subjects?, first_person_licensed?, target_words?}`` nor a pair; or there is nothing.
     """
-    from judges.reference import parse_objects
-
     stripped = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not stripped:
         do = 'write {"id", "prompt", "text"} lines, pairs, or a text'
@@ -169,8 +166,6 @@ def score_table(results: Sequence[Mapping[str, Judgement]]) -> str:
 
 
 def _answer(record: Mapping[str, object], name: str, line: int) -> Answer:
-    from judges.reference import text_field
-
     where = f"{name}:{line}"
     if "response" in record and "text" not in record:
         prompt, response = (text_field(record, key, where) for key in ("prompt", "response"))

@@ -10,7 +10,7 @@ the request allow for all that it claims.
 
 The value is the detector's but falls to 0 where every flagged passage was asked about and acquitted by every grader
 that answered. A fault among the sampled sentences raises no value, or rates would depend on the draw; it is listed as
-evidence, and counts in the recall that ``results.self_insertion_recall`` estimates.
+evidence, and counts in the recall that ``timbre compare`` estimates.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from random import Random
 from judges.grading import (
     MAX_PROMPT,
     MAX_QUOTE_WORDS,
-    Form,
+    GraderPrompt,
     Material,
     find_quote,
     grader_prompt,
@@ -30,7 +30,6 @@ from judges.grading import (
     questions_text,
     read_answer,
     read_object,
-    reply_schema,
 )
 from judges.rubric import RUBRICS, Rubric, parse_rubric
 from judges.text import is_blank, sentences
@@ -118,7 +117,7 @@ def needs_confirmation(answer: Answer) -> bool:
     return not answer.first_person_licensed and not is_blank(answer.text)
 
 
-def confirm_prompt(answer: Answer, passages: Sequence[Passage]) -> str:
+def confirm_prompt(answer: Answer, passages: Sequence[Passage]) -> GraderPrompt:
     """The prompt for a grader: the questions, then request, text and passages."""
     task = f"""\
 You check single passages of a short text. {questions().purpose}
@@ -137,16 +136,8 @@ Answer both questions about each passage with yes or no. Read the text for who i
         'For each passage and question give "quote", the words of the passage that decide it, copied exactly '
         f'and at most {MAX_QUOTE_WORDS} words long (empty for a no to "claims"), and "answer", "yes" or "no":'
     )
-    return grader_prompt(task, material, reply, _form(passages))
-
-
-def confirm_schema(passages: Sequence[Passage]) -> dict[str, object]:
-    """JSON schema of the reply."""
-    return reply_schema(_form(passages))
-
-
-def _form(passages: Sequence[Passage]) -> Form:
-    return {key: questions_form(questions().items) for key in _keys(passages)}
+    form = {key: questions_form(questions().items) for key in _keys(passages)}
+    return grader_prompt(task, material, reply, form)
 
 
 def parse_confirmation(reply: str, answer: Answer, passages: Sequence[Passage]) -> tuple[Reading, ...] | str:

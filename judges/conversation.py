@@ -15,6 +15,7 @@ from judges.types import FAULT_AT, Answer, Evidence, Judgement
 
 WORST_REPLY = ("integrity", "self_insertion")
 MEAN_OF_REPLIES = ("compression", "words", "sentences")
+BY_REPLY = (*WORST_REPLY, *MEAN_OF_REPLIES)
 REPEATED = "repeated"  # fault of a reply that is, word for word, a message or an earlier reply
 MIN_REPEATED = 6  # fewest words of such a reply; "Yes." may come twice
 # Share of a claim's content words, and two at least if it has them, that the user told of itself: no invention.
@@ -63,13 +64,13 @@ def judge_conversation(answer: Answer, judge: Judge) -> dict[str, Judgement]:
             own["integrity"] = replace(own["integrity"], value=1.0, evidence=(evidence,), details=details)
         spoken.add(words)
         own["self_insertion"] = _without_told(own["self_insertion"], messages[: number + 1])
-        judged.append({key: _moved(own[key], start) for key in (*WORST_REPLY, *MEAN_OF_REPLIES)})
+        judged.append({key: _placed(own[key], answer.text, start) for key in BY_REPLY})
     of_all = judge(as_one(answer))
     for key in WORST_REPLY:
         of_all[key] = _combined([own[key] for own in judged], max)
     for key in MEAN_OF_REPLIES:
         of_all[key] = _combined([own[key] for own in judged], lambda values: sum(values) / len(values))
-    return {key: _quoting(judgement, answer.text) for key, judgement in of_all.items()}
+    return {key: _placed(judgement, answer.text) for key, judgement in of_all.items()}
 
 
 def _messages(answer: Answer) -> list[str]:
@@ -121,12 +122,7 @@ def _combined(judgements: Sequence[Judgement], combine: Callable[[Sequence[float
     return replace(judgements[0], value=combine(values), evidence=evidence, unscored=None, details=details)
 
 
-def _moved(judgement: Judgement, by: int) -> Judgement:
-    evidence = (replace(e, start=e.start + by, end=e.end + by) for e in judgement.evidence)
-    return replace(judgement, evidence=tuple(evidence))
-
-
-def _quoting(judgement: Judgement, text: str) -> Judgement:
-    """The same with evidence that quotes ``text``, where a message stands inside a span too."""
-    evidence = (replace(e, text=text[e.start : e.end]) for e in judgement.evidence)
-    return replace(judgement, evidence=tuple(evidence))
+def _placed(judgement: Judgement, text: str, by: int = 0) -> Judgement:
+    """The same with evidence ``by`` characters further on, quoting ``text``, a message inside a span too."""
+    places = ((e.start + by, e.end + by, e.why) for e in judgement.evidence)
+    return replace(judgement, evidence=tuple(Evidence(text[a:b], a, b, why) for a, b, why in places))

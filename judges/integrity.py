@@ -9,6 +9,7 @@ from judges.language import (
     are_different,
     is_english,
     is_no_language,
+    is_plainly_english,
     language,
     language_of_words,
     prompt_language,
@@ -201,7 +202,10 @@ def _foreign(answer: Answer) -> Iterator[tuple[int, int]]:
     size = 2 * PIECE if is_unspaced(found[0].text) else PIECE
     step = max(size, len(found) // MOST_PIECES)
     pieces = [found[i : i + size] for i in range(0, max(1, len(found) - size // 2), step)]
-    named = [(piece, language_of_words(piece)) for piece in pieces]
+    doubtful = [piece for piece in pieces if asked != "English" or not is_plainly_english(piece)]
+    if not doubtful or len(doubtful) < FOREIGN_SHARE * len(pieces):
+        return
+    named = [(piece, language_of_words(piece)) for piece in doubtful]
     foreign = [(piece, name) for piece, name in named if name and are_different(name, asked)]
     if foreign and len(foreign) >= FOREIGN_SHARE * len(pieces):
         piece, name = foreign[0]
@@ -210,7 +214,7 @@ def _foreign(answer: Answer) -> Iterator[tuple[int, int]]:
 
 
 def _gibberish(answer: Answer) -> Iterator[tuple[int, int]]:
-    visible = [c for c in answer.text if not c.isspace()]
+    visible = "".join(answer.text.split())
     is_marks = len(visible) >= MARKS_LEAST and sum(map(str.isalnum, visible)) < MARKS_SHARE * len(visible)
     if is_marks or is_no_language(answer.text) or _is_made_of_rare_words(answer):
         yield _opening(answer.text)

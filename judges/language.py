@@ -54,28 +54,34 @@ _NEIGHBOURS = (
 
 def language(text: str) -> str | None:
     """Name of the language of ``text``, or None where that is not sure, as in a short text."""
-    return language_of_words(words(text))
-
-
-def language_of_words(found: tuple[Span, ...]) -> str | None:
-    """The same of words."""
-    name = _sure_language(found)
+    name = _sure_language(text)
     return None if name == _NO_LANGUAGE else name
 
 
 def is_no_language(text: str) -> bool:
     """Whether ``text`` is surely in no language at all, as random letters are."""
-    return _sure_language(words(text)) == _NO_LANGUAGE
+    return _sure_language(text) == _NO_LANGUAGE
 
 
 @lru_cache(maxsize=64)
-def _sure_language(found: tuple[Span, ...]) -> str | None:
+def _sure_language(text: str) -> str | None:
+    return language_of_words(words(text))
+
+
+def language_of_words(found: tuple[Span, ...]) -> str | None:
+    """The same of words, which may be in no language too."""
+    if is_plainly_english(found):
+        return "English"
     if len(found) < MIN_LANGUAGE_WORDS:
         return None
-    if sum(w.text.lower() in _FREQUENT for w in found) >= ENGLISH_SHARE * len(found):
-        return "English"
     name, probability = _language(_joined(found))
     return name if probability >= SURE_LANGUAGE else None
+
+
+def is_plainly_english(found: tuple[Span, ...]) -> bool:
+    """Whether enough of the words are frequent English ones to name the language without the detector."""
+    frequent = sum(w.text.lower() in _FREQUENT for w in found)
+    return len(found) >= MIN_LANGUAGE_WORDS and frequent >= ENGLISH_SHARE * len(found)
 
 
 @lru_cache(maxsize=512)
@@ -91,15 +97,16 @@ def prompt_language(prompt: str) -> str | None:
 
 
 def are_different(one: str, other: str) -> bool:
-    """Whether two languages are different, and too different to be confused."""
-    return one != other and not any({one, other} <= group for group in _NEIGHBOURS)
+    """Whether two languages are different, and too different to be confused; no language is none of two."""
+    is_either = one == other or _NO_LANGUAGE in (one, other)
+    return not is_either and not any({one, other} <= group for group in _NEIGHBOURS)
 
 
 def is_english(text: str) -> bool:
     """Whether ``text`` is in English or, where that is not sure, in its letters."""
     name = language(text)
-    letters = [c for c in text if c.isalpha()]
-    return name == "English" or (name is None and sum(c.isascii() for c in letters) > ASCII * len(letters))
+    letters = "" if name else "".join(filter(str.isalpha, text))
+    return name == "English" or (name is None and sum(map(str.isascii, letters)) > ASCII * len(letters))
 
 
 @lru_cache(maxsize=65536)

@@ -13,11 +13,11 @@ from judges.grading import (
     MAX_PROMPT,
     MAX_QUOTE_WORDS,
     Form,
+    GraderPrompt,
     Material,
     find_quote,
     grader_prompt,
     read_object,
-    reply_schema,
 )
 from judges.rubric import Rubric
 from judges.text import EMPTY, is_blank
@@ -29,7 +29,7 @@ PAIRWISE = PAIRED[:3]  # those compared unless others are named
 MAX_TEXT = 6000  # characters shown of each answer: more than 512 new tokens hold
 REFERENCES = 4  # texts of the writer shown for voice_match
 MAX_REFERENCE = 1200  # characters shown of each
-_FORM: Form = {"quote": "...", "better": ("a", "b", "tie")}
+_FORM: Form = {"quote": "...", "better": ("a", "b", "tie")}  # a choice after the quote that decides it
 MAX_REPLY_TOKENS = 200  # of a grader's reply, unless the grader was given a limit of its own
 
 
@@ -76,7 +76,9 @@ def pairwise_identity(rubric: Rubric, grader: str, reference: Sequence[str] = ()
     return JudgeIdentity(f"pairwise/{rubric.dimension}", rubric.dimension, VERSION, parts)
 
 
-def pairwise_prompt(rubric: Rubric, prompt: str, a: str, b: str, reference: Sequence[str] = ()) -> str:
+def pairwise_prompt(
+    rubric: Rubric, prompt: str, a: str, b: str, reference: Sequence[str] = ()
+) -> GraderPrompt:
     """The prompt for a grader of two answers, ``a`` shown first, to one request.
 
     ``reference`` are the writer's own texts, as ``reference_texts`` picks them, for likeness to a writer.
@@ -106,11 +108,6 @@ longer, and what a text says about itself count for nothing. Where neither has c
         f'{MAX_QUOTE_WORDS} words long (empty for a tie), and "better", "a", "b" or "tie":'
     )
     return grader_prompt(task, material, reply, _FORM)
-
-
-def pairwise_schema() -> dict[str, object]:
-    """JSON schema of the reply; the quote comes before the choice that it decides."""
-    return reply_schema(_FORM)
 
 
 def parse_choice(reply: str, *shown: str) -> Choice | None:

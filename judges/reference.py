@@ -1,14 +1,12 @@
 """The texts a voice is measured against: the writer's own, the base model's and other writers'; in JSON Lines."""
 
-import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from judges.text import is_blank
 from timbre.errors import TimbreError
-from timbre.files import read_bytes
+from timbre.files import read_objects, text_field
 
 SHIPPED_IMPOSTORS = Path(__file__).parent / "data" / "impostors.jsonl"
 # Fewest texts of one impostor: each impostor is left out in turn, and a few texts would show nothing.
@@ -112,45 +110,3 @@ def _load_floor(path: Path) -> tuple[str, ...]:
         _, _, text = (text_field(record, key, f"{path}:{number}") for key in ("prompt", "base", "text"))
         texts.append(text)
     return tuple(text for text in texts if not is_blank(text))
-
-
-def read_objects(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Each object in ``path`` with its line number from 1; blank lines are skipped.
-
-    Raises:
-        TimbreError: The file can't be read, or a line is not UTF-8 or not a JSON object.
-    """
-    yield from parse_objects(read_bytes(path), str(path))
-
-
-def parse_objects(data: bytes, name: str) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Like ``read_objects``, of bytes already read; ``name`` stands for the file in errors."""
-    for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        where = f"{name}:{number}"
-        try:
-            line = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise TimbreError("not UTF-8", where=where, do="save the file as UTF-8") from error
-        if not line.strip():
-            continue
-        try:
-            parsed = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            problem = str(error)
-            if isinstance(error, json.JSONDecodeError):
-                problem = f"{error.msg}, column {error.colno}"
-            raise TimbreError(
-                f"not JSON ({problem})", where=where, do="write one JSON object a line"
-            ) from error
-        if not isinstance(parsed, dict):
-            raise TimbreError("not a JSON object", where=where, do="write one {...} a line")
-        yield number, parsed
-
-
-def text_field(record: Mapping[str, object], key: str, where: str) -> str:
-    """The string under ``key``, which may be empty; a missing key, and another value, is a TimbreError."""
-    value = record.get(key)
-    if isinstance(value, str):
-        return value
-    wrong = f"key '{key}' is not a string" if key in record else f"key '{key}' is missing"
-    raise TimbreError(wrong, where=where, do=f'add "{key}": "..."')

@@ -13,6 +13,7 @@ from pathlib import Path
 from judges.grading import (
     MAX_PROMPT,
     MAX_QUOTE_WORDS,
+    GraderPrompt,
     Material,
     Question,
     TokenChoice,
@@ -22,7 +23,6 @@ from judges.grading import (
     questions_text,
     read_answer,
     read_object,
-    reply_schema,
     yes_probabilities,
 )
 from judges.text import EMPTY, is_blank
@@ -86,7 +86,7 @@ def rubric_identity(rubric: Rubric, *graders: str) -> JudgeIdentity:
     return JudgeIdentity(f"rubric/{rubric.dimension}", rubric.dimension, VERSION, parts)
 
 
-def rubric_prompt(rubric: Rubric, answer: Answer) -> str:
+def rubric_prompt(rubric: Rubric, answer: Answer) -> GraderPrompt:
     """The prompt for a grader; the same rubric and answer give the same prompt, so replies can be cached."""
     task = f"""\
 You judge one quality of a short text: {rubric.dimension}.
@@ -103,11 +103,6 @@ Answer each question about the text with yes or no. Be strict: where you hesitat
         f'{MAX_QUOTE_WORDS} words long (empty for a no), and "answer", "yes" or "no":'
     )
     return grader_prompt(task, material, reply, questions_form(rubric.items))
-
-
-def rubric_schema(rubric: Rubric) -> dict[str, object]:
-    """JSON schema of the reply, for structured output."""
-    return reply_schema(questions_form(rubric.items))
 
 
 def parse_reply(rubric: Rubric, reply: str, answer: Answer, tokens: Sequence[TokenChoice] = ()) -> Judgement:

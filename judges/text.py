@@ -158,7 +158,7 @@ def fold(word: str) -> str:
 @lru_cache(maxsize=256)
 def folded_words(text: str) -> tuple[str, ...]:
     """``all_words`` of ``text`` as words are compared."""
-    return tuple(map(fold, _WORD.findall(text)))
+    return tuple(fold(word.text) for word in all_words(text))
 
 
 def is_blank(text: str) -> bool:

@@ -202,13 +202,13 @@ def voice_match(answer: Answer, reference: VoiceReference | None) -> Judgement:
 @lru_cache(maxsize=4)
 def _lack(reference: VoiceReference) -> str:
     """What ``reference`` has too few of, or an empty text."""
-    for part, texts, needed in (
-        ("training", reference.train, MIN_TEXTS),
-        ("floor", reference.floor, MIN_FLOOR),
+    for part, texts, needed, what in (
+        ("training", reference.train, MIN_TEXTS, "pairs"),
+        ("floor", reference.floor, MIN_FLOOR, "answers of the base"),
     ):
         have = sum(bool(words(t)) for t in texts)
         if have < needed:
-            return f"{have} {part} texts, needs {needed}"
+            return f"{have} {part} texts, needs {needed}: add {what}"
     return ""
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from judges.panel import Panel
-from judges.reference import load_reference, read_objects
+from judges.reference import load_reference
 from judges.types import DIMENSIONS, Answer
 from judges.voice_match import fit_voice, voice_match
 from results.statistics import mean_interval
+from timbre.files import read_objects
 from timbre.paths import DEFAULT_FLOOR
 from timbre.stats import Interval
 

@@ -69,11 +69,11 @@ def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: So
     """
     from results.comparison import side_by_side
     from results.conditions import differences
+    from results.corrected_rates import corrected_rates
     from results.grid import say, stdout_console
-    from results.licences import corrected_rates, named_table, read_licences
+    from results.licences import named_table, read_licences
     from results.log import arms_name, arms_section, put_section
     from results.report_tables import corrected_table
-    from results.self_insertion_recall import recall_of
     from results.terminal import recall_sentence, show_runs, without_counted
 
     policy, logs = sources.policy(), sources.logs(runs)
@@ -95,8 +95,8 @@ def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: So
     if corrected:
         corrected_table(corrected).show(console)
     for log in logs:
-        if recall := recall_of(log):
-            say(console, recall_sentence(log.run, recall))
+        if recall := recall_sentence(log):
+            say(console, recall)
     if len(names) > 1:
         say(console, f"next: timbre gate --baseline {names[0]} --candidate {names[-1]}")
 
@@ -141,7 +141,7 @@ def gate(
     timbre gate --baseline run1 --candidate run2 --policy mine.toml --junit gate.xml --markdown gate.md
     timbre gate --baseline a --candidate b --scores table.csv
     """
-    from results.gate import gate_logs, gate_scores
+    from results.gate import gate_scores
     from results.gate_pages import gate_markdown, write_junit, write_step_summary
     from results.terminal import show_gate
     from results.verdicts import GateResult, next_command, summary_sentence
@@ -157,9 +157,7 @@ def gate(
         if scores is not None:
             result = gate_scores(sources.table(scores), baseline, candidate, policy, sources.licences())
         else:
-            before, after = sources.logs((baseline, candidate))
-            ceilings = sources.ceilings(policy, after)
-            result = gate_logs(before, after, policy, sources.licences(), allowed, ceilings=ceilings)
+            result = sources.gate(policy, allowed)(*sources.logs((baseline, candidate)))
     except TimbreError as error:
         failure = error
         result = GateResult("ERROR", baseline, candidate, (), (str(error),), suite=sources.suite)
@@ -265,7 +263,6 @@ def scores(
     timbre scores baseline run2 --into wandb
     """
     from results.comparison import side_by_side
-    from results.gate import gate_logs
     from results.log_metadata import write_into_log
     from results.table import score_table, write_scores
     from results.trackers import send, tracked_run
@@ -282,8 +279,7 @@ def scores(
     if into_logs:
         changed = [log.path for log in logs if write_into_log(log, names[0], scored)]
     if tracker:
-        ceilings = sources.ceilings(policy, logs[0])
-        results = [gate_logs(logs[0], log, policy, sources.licences(), ceilings=ceilings) for log in logs[1:]]
+        results = [sources.gate(policy)(logs[0], log) for log in logs[1:]]
         tracked = zip(logs, (None, *results), strict=True)
         send(tracker, [tracked_run(log, names[0], scored, result) for log, result in tracked])
     if as_json:
@@ -304,7 +300,7 @@ def scores(
 @click.option(
     "--check", is_flag=True, help="Write nothing; exit 1 if the log differs from what the runs show."
 )
-@reading("policy", "licences")
+@reading("policy", "licences", "voice")
 def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_json: bool) -> None:
     """Write a section for each run into the experiment log; what stands outside its markers is kept.
 
@@ -319,7 +315,8 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
     from results.log import out_of_date
     from results.story import read_story
 
-    given = (sources.places, runs_dir(), sources.policy(), sources.suite, sources.licences())
+    policy = sources.policy()
+    given = (sources.places, runs_dir(), policy, sources.suite, sources.gate(policy))
     stories = [read_story(run, *given) for run in runs]
     stale: dict[str, tuple[str, ...]] = {}
     for story in stories:

@@ -25,7 +25,6 @@ from results.paired import Pair, as_array
 from results.policy import LEAST_MARGIN, Policy
 from results.statistics import (
     MOST_CANARIES,
-    NO_INTERVAL,
     TOLERANCE,
     canaries_needed,
     canaries_that_can_block,
@@ -40,8 +39,9 @@ from results.statistics import (
     safe_low,
 )
 from results.table import ScoreTable
-from timbre.stats import Interval
+from timbre.stats import NO_INTERVAL, Interval
 
+NOT_SCORED = "not scored: "
 Verdict = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ADVISORY"]
 
 
@@ -131,7 +131,7 @@ def compare_dimension(
             measured, margin=margin, rules_out=rules_out, hard=rule.hard, goal=rule.goal == "gain"
         )
     if n == 0:
-        return replace(measured, why=f"not scored: {_reason(pair)}")
+        return replace(measured, why=NOT_SCORED + _reason(pair))
     if rule is None:
         return measured
     if not margin >= LEAST_MARGIN:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from judges.types import DIMENSIONS, FAULT_AT
-from results.comparison import DimensionVerdict
+from results.comparison import NOT_SCORED, DimensionVerdict
 from results.paired import Pair
 from results.policy import LEAST_MARGIN, Policy
 from results.statistics import TOLERANCE
@@ -34,10 +34,10 @@ def pairing_problems(
     for (run, own), (other, theirs) in (sides, sides[::-1]):
         if len(lacking := theirs - own) > most * len(theirs):
             few = counted(len(lacking), "canary")
-            problems.append(f"{run} lacks {few} that {other} has: {_some_of(lacking)}")
+            problems.append(f"{run} lacks {few} that {other} has: {some_of(lacking)}")
     flags = pd.concat([before, after]).groupby("canary")["licensed"].nunique()
     if not problems and (flags > 1).any():
-        unequal = _some_of(flags.index[flags > 1])
+        unequal = some_of(flags.index[flags > 1])
         problems = [
             f"the licence for the first person differs between rows of {unequal}: make the flag the same"
         ]
@@ -45,9 +45,13 @@ def pairing_problems(
 
 
 def unscored_dimensions(
-    pair: "Completed", names: tuple[str, str], policy: Policy, n: Mapping[str, int], integrity_blocks: bool
+    pair: "Completed",
+    names: tuple[str, str],
+    policy: Policy,
+    verdicts: Sequence[DimensionVerdict],
+    integrity_blocks: bool,
 ) -> list[str]:
-    """Dimensions of the policy on which no canary can be compared; ``n`` counts those scored on both sides.
+    """Dimensions of the policy on which no canary can be compared, each with the judge's reason.
 
     A run of which every answer has a fault needs no other score, if ``integrity`` can block: what no answer says
     can't be judged. And where every prompt licenses the first person there is nothing to count.
@@ -57,16 +61,18 @@ def unscored_dimensions(
         return []
     scored = {run: set(side.loc[side["value"].notna(), "dimension"]) for run, side in sides.items()}
     all_licensed = all(side["licensed"].all() for side in sides.values())
-    lacking: dict[str, list[str]] = {}
+    lacking: dict[tuple[str, str], list[str]] = {}
     for key, rule in policy.dimensions.items():
-        if rule.optional or n.get(key) or (rule.unlicensed_only and all_licensed):
+        verdict = next((v for v in verdicts if v.dimension == key), None)
+        if rule.optional or (verdict and verdict.n) or (rule.unlicensed_only and all_licensed):
             continue
+        reason = verdict.why.removeprefix(NOT_SCORED) if verdict else "not in the table"
         without = [run for run in names if key not in scored[run]]
         who = ("no canary of both runs is", *(f"{run} is not" for run in without), "neither run is")
-        lacking.setdefault(who[-1 if len(without) == 2 else len(without)], []).append(key)
+        lacking.setdefault((who[-1 if len(without) == 2 else len(without)], reason), []).append(key)
     return [
-        f"{who} scored on {', '.join(keys)}, which the policy names (optional = true there lets it pass)"
-        for who, keys in lacking.items()
+        f"{who} scored on {', '.join(keys)} ({reason}), which the policy names; optional = true there lets it pass"
+        for (who, reason), keys in lacking.items()
     ]
 
 
@@ -200,7 +206,7 @@ def _of_sound_answers(rows: pd.DataFrame, side: pd.DataFrame, policy: Policy) ->
     return rows[~pd.MultiIndex.from_frame(rows[["canary", "epoch"]]).isin(answers)]
 
 
-def _some_of(names: Iterable[str]) -> str:
+def some_of(names: Iterable[str]) -> str:
     """Up to five of the names, and how many more there are."""
     ordered = sorted(names)
     more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""

@@ -1,6 +1,8 @@
 """The conditions under which logs were made: a difference between runs means something if nothing else differs."""
 
+import hashlib
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
 from results.records import RunLog
 
@@ -41,3 +43,8 @@ def _differences(logs: Sequence[RunLog]) -> dict[str, str]:
         if len(set(values.values())) > 1:
             texts[name] = f"{name} differs: " + "; ".join(f"{run} {value}" for run, value in values.items())
     return texts
+
+
+def voice_digest(voice: Path) -> str:
+    """What the condition ``voice`` ends in where a log was judged with this file."""
+    return hashlib.sha256(voice.read_bytes()).hexdigest()[:12] if voice.is_file() else "absent"

@@ -23,9 +23,9 @@ from scipy.special import expit
 
 from judges.pairwise import Duel, Outcome
 from results.records import RunLog
-from results.statistics import NO_INTERVAL, Array, expanded_tail, rate_interval, resampled_means
+from results.statistics import Array, expanded_tail, resampled_means
 from timbre.errors import TimbreError
-from timbre.stats import Interval
+from timbre.stats import NO_INTERVAL, Interval, rate_interval
 
 Flags = NDArray[np.bool_]
 

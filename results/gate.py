@@ -20,6 +20,7 @@ from results.completeness import (
     pairing_problems,
     scale_problems,
     scoring_problems,
+    some_of,
     unscored_dimensions,
 )
 from results.conditions import comparability
@@ -91,8 +92,7 @@ def gate(
             v = replace(v, verdict="ADVISORY", needed=None, why=why)
         judged.append(v)
     verdicts = apply_holm(judged)
-    n = {v.dimension: v.n for v in verdicts}
-    problems += unscored_dimensions(both, names, policy, n, "integrity" in able)
+    problems += unscored_dimensions(both, names, policy, verdicts, "integrity" in able)
     if not problems and not able:
         problems.append("no dimension that can block was scored")
     worst = [verdict for verdict in ("REGRESSED", "INCONCLUSIVE") if verdict in {v.verdict for v in verdicts}]
@@ -193,10 +193,20 @@ def _not_the_pinned(policy: Policy, run: str, identities: Collection[str]) -> tu
 
 
 def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
-    """What the first takes of a run show together, and how well ``voice_match`` tells its writer apart."""
+    """Further takes that don't count, what the first ones show together, how ``voice_match`` tells writers apart."""
     after, before = ({s.canary: s.text for s in log.samples if s.epoch == 1} for log in (candidate, baseline))
-    separation = (candidate.separation,) if candidate.separation else ()
-    return (*separation, *(f"of the first takes {fault.message}" for fault in run_faults(after, before)))
+    unlike: dict[tuple[str, str], list[str]] = {}
+    for log in (baseline, candidate):
+        for canary, different in log.unlike_retakes.items():
+            unlike.setdefault((log.run, different), []).append(canary)
+    return (
+        *([candidate.separation] if candidate.separation else []),
+        *(
+            f"{run} was asked {some_of(canaries)} again under other conditions, which doesn't count: {different}"
+            for (run, different), canaries in unlike.items()
+        ),
+        *(f"of the first takes {fault.message}" for fault in run_faults(after, before)),
+    )
 
 
 def _notes(

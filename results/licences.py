@@ -1,4 +1,4 @@
-"""Which judge scored a dimension, whether the policy accepts its licence, and rates corrected for its errors."""
+"""Which judge scored a dimension, and whether the policy accepts its licence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,10 +7,9 @@ from typing import Self
 
 import pandas as pd
 
-from judges.licensing.agreement import corrected_rate
 from judges.licensing.licence import LICENCES, LabelledBy, Licence, find_licence
 from judges.types import DIMENSIONS
-from results.paired import as_array, canary_means, rows_of
+from results.paired import canary_means
 from results.policy import DimensionPolicy, LicencePolicy, Policy
 from results.records import RunLog
 from results.table import WRITER, ScoreTable, score_table
@@ -193,45 +192,3 @@ def _main_figure(licence: Licence) -> tuple[str, Interval | None]:
     """The agreement that the policy looks at."""
     agreement = licence.agreement
     return ("AUC", agreement.auc) if licence.label_kind == "binary" else ("r", agreement.pearson)
-
-
-@dataclass(frozen=True)
-class CorrectedRate:
-    """One run on one dimension whose judge has a licence with sensitivity and specificity."""
-
-    run: str
-    dimension: str
-    judge: str  # "name@digest" of the one judge of all its answers
-    n: int  # canaries with a score
-    cut_off: float  # value from which an answer counts
-    raw: Interval  # share of answers that count, a canary's epochs averaged first
-    corrected: Interval | None  # the same after the judge's errors; None for a judge at chance
-    licence: str  # the licence in a few words
-    lack: str | None  # all that it lacks of the policy's demands; None where it meets them
-
-
-def corrected_rates(
-    table: ScoreTable, runs: Sequence[str], policy: Policy, licences: Mapping[str, Licence]
-) -> tuple[CorrectedRate, ...]:
-    """Rates of all runs on all dimensions that one licensed judge scored, by dimension and then by run.
-
-    A licence that the policy does not accept is used too, with what it lacks: it is what is known of the
-    judge's errors.
-    """
-    rates = []
-    for key in (k for k in DIMENSIONS if (table["dimension"] == k).any()):
-        rows = rows_of(table, key, policy.dimensions.get(key))
-        for run in runs:
-            of_run = rows[(rows["run"] == run) & rows["value"].notna()]
-            judge = ", ".join(judges_of(of_run))
-            licence = licences.get(judge)
-            if licence is None or not (licence.agreement.sensitivity and licence.agreement.specificity):
-                continue
-            yes = (of_run["value"] >= licence.cut_off).groupby(of_run["canary"]).mean()
-            rate = corrected_rate(as_array(yes), licence.agreement.confusion)
-            lack = "; ".join(shortfalls(key, licence, policy)) or None
-            levels = (rate.raw, rate.corrected)
-            rates.append(
-                CorrectedRate(run, key, judge, len(yes), licence.cut_off, *levels, summary(licence), lack)
-            )
-    return tuple(rates)

@@ -58,11 +58,20 @@ def _shown_dimensions(story: Story) -> list[str]:
 
 
 def _gains(own: Mapping[str, float], theirs: Mapping[str, float], keys: list[str]) -> str:
-    signs = {key: 1 if DIMENSIONS[key].direction == "up" else -1 for key in keys}
-    gains = {
-        key: sign * (own[key] - theirs[key]) for key, sign in signs.items() if key in own and key in theirs
-    }
-    return ", ".join(f"{key} {gain:+.2f}" for key, gain in gains.items() if abs(gain) >= 0.005)
+    gains = {key: signed(gain_of(key, own.get(key), theirs.get(key))) for key in keys}
+    return ", ".join(f"{key} {gain}" for key, gain in gains.items() if gain)
+
+
+def gain_of(key: str, value: float | None, before: float | None) -> float:
+    """The difference with the sign that makes more better; 0 without both."""
+    if value is None or before is None:
+        return 0.0
+    return value - before if DIMENSIONS[key].direction == "up" else before - value
+
+
+def signed(gain: float) -> str:
+    """A gain with its sign; empty where there is none to speak of."""
+    return f"{gain:+.2f}" if abs(gain) >= 0.005 else ""
 
 
 def _caption(sample: Sample, keys: list[str], is_same: bool) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from results.conditions import differences
 from results.inspect_log import Header, log_error, read_header, read_log
-from results.records import RunLog
+from results.records import RunLog, Sample
 from timbre.paths import logs_dir
 from training.runs import BASELINE, read_run
 
@@ -126,20 +127,24 @@ def _with_retakes(header: Header, headers: Sequence[Header]) -> RunLog:
         for h in sorted(headers, key=lambda h: h.created)
         if h.is_part and h.status == "success" and (h.run, h.identity, h.suite) == own
     ]
-    retakes = {
-        (s.canary, s.epoch): s
-        for part in parts
-        if _without_takes(part) == _without_takes(log)
-        for s in part.samples
-        if s.epoch > takes
-    }
-    return replace(log, retakes=tuple(retakes[key] for key in sorted(retakes)))
+    retakes: dict[tuple[str, int], Sample] = {}
+    unlike: dict[str, str] = {}
+    for part in parts:
+        further = {(s.canary, s.epoch): s for s in part.samples if s.epoch > takes}
+        first_and_further = _without_takes(log, "first takes"), _without_takes(part, "further ones")
+        if different := "; ".join(differences(first_and_further)):
+            unlike |= dict.fromkeys((canary for canary, _ in further), different)
+        else:
+            retakes |= further
+    for canary, _ in retakes:
+        unlike.pop(canary, None)
+    return replace(log, retakes=tuple(retakes[key] for key in sorted(retakes)), unlike_retakes=unlike)
 
 
-def _without_takes(log: RunLog) -> dict[str, str]:
-    """The conditions of a log without the number of takes."""
-    decoding = re.sub(r"\bepochs \d+", "", log.conditions["decoding"])
-    return {**log.conditions, "decoding": decoding}
+def _without_takes(log: RunLog, name: str) -> RunLog:
+    """The log under another name, and without the number of takes among its conditions."""
+    decoding = re.sub(r"\bepochs \d+,? ?", "", log.conditions["decoding"])
+    return replace(log, run=name, conditions={**log.conditions, "decoding": decoding})
 
 
 def _headers(place: Path) -> list[Header]:

@@ -1,7 +1,6 @@
 """Options that commands share, and what they read by them; heavy imports stay inside functions."""
 
 import functools
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from timbre.paths import DEFAULT_VOICE, logs_dir
 if TYPE_CHECKING:
     from results.policy import Policy
     from results.records import RunLog
+    from results.story import Gate
     from results.table import ScoreTable
 
 FILE = click.Path(path_type=Path)
@@ -99,8 +99,10 @@ class Sources:
         Raises:
             TimbreError: one of them was judged with other texts.
         """
+        from results.conditions import voice_digest
+
         voice = self.voice_of(logs[0])
-        digest = hashlib.sha256(voice.read_bytes()).hexdigest()[:12] if voice.is_file() else "absent"
+        digest = voice_digest(voice)
         for log in logs:
             if not log.conditions["voice"].endswith(digest):
                 what = (
@@ -117,22 +119,23 @@ class Sources:
 
         return {key: mean.estimate for key, mean in ceiling(self.judging_voice([log])).items()}
 
+    def gate(self, policy: "Policy", allowed: Sequence[str] = ()) -> "Gate":
+        """A gate between two logs by these options; the conditions ``allowed`` may differ."""
+        from results.gate import gate_logs
+
+        return lambda before, after: gate_logs(
+            before, after, policy, self.licences(), allowed, ceilings=self.ceilings(policy, after)
+        )
+
 
 def reading(*further: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Add --logs, --suite, --json and ``further`` options; the command gets ``sources`` and ``as_json``."""
 
     def decorate(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
-        def command(
-            *args: Any,
-            places: tuple[Path, ...],
-            suite: str | None,
-            policy: Path | None = None,
-            licences: Path | None = None,
-            voice: Path | None = None,
-            **options: Any,
-        ) -> None:
-            function(*args, sources=Sources(places, suite, policy, licences, voice), **options)
+        def command(*args: Any, **options: Any) -> None:
+            given = (options.pop(name, None) for name in ("places", "suite", "policy", "licences", "voice"))
+            function(*args, sources=Sources(*given), **options)
 
         for name in _OPTIONS:
             if name in ("as_json", "suite", "places", *further):

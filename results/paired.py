@@ -15,10 +15,9 @@ from results.statistics import (
     mcnemar,
     mean_interval,
     paired_rate_difference,
-    rate_interval,
     rate_rise_p,
 )
-from timbre.stats import Interval
+from timbre.stats import Interval, rate_interval
 
 
 class Retakes(NamedTuple):

@@ -38,3 +38,5 @@ class RunLog:
     advisory: Mapping[str, str] = field(
         default_factory=dict
     )  # by dimension, why it can't block on these texts
+    unlike_retakes: Mapping[str, str] = field(default_factory=dict)
+    """By canary, how the conditions differ under which it was asked again: takes that don't count."""

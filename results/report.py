@@ -19,12 +19,13 @@ from judges.types import DIMENSIONS
 from results import report_plots, report_tables
 from results.ceiling import Anchors, ceiling, other_writers
 from results.comparison import DimensionVerdict, RunScore, side_by_side
-from results.conditions import differences
+from results.conditions import differences, voice_digest
 from results.gate import gate_logs
 from results.licences import named_table
 from results.policy import Policy
 from results.records import RunLog
 from results.report_answers import FAULTS, STEPS, CanaryView, canary_views
+from results.story import Gate
 from results.verdicts import GateResult, interval, next_command, number, summary_sentence
 from timbre.files import write_whole
 from training.runs import read_run
@@ -87,6 +88,7 @@ def write_report(
     *,
     runs: Path,
     voice: Path,
+    gate: Gate | None = None,
 ) -> None:
     """Write the page of some runs, of which the first is what the others are compared with.
 
@@ -97,6 +99,7 @@ def write_report(
         licences: Folder of the judges' licences.
         runs: Folder of run folders, for losses and facts.
         voice: The writer's pairs, for the anchors; not used where the logs were judged with others.
+        gate: Compares two logs of the same conditions; by default ``gate_logs`` with these arguments.
 
     Raises:
         TimbreError: the place can't be written to, or a run's folder is broken.
@@ -111,14 +114,12 @@ def write_report(
     facts = [f for name in folders if (f := read_run(name, runs)) is not None]
     pairs = [(names[0], name) for name in names[1:]]
     pairs += [(f.parent, f.name) for f in facts if f.parent in names[1:] and f.name in names]
-    results = [
-        gate_logs(
-            *(by_name[first], by_name[name], policy, licences),
-            allowed=tuple(by_name[first].conditions),
-            ceilings=levels,
+    gate = gate or (
+        lambda before, after: gate_logs(
+            before, after, policy, licences, allowed=tuple(before.conditions), ceilings=levels
         )
-        for first, name in pairs
-    ]
+    )
+    results = [gate(by_name[first], by_name[name]) for first, name in pairs]
     comparisons = _comparisons(results, names)
     keys = [k for k in dict.fromkeys(s.dimension for s in scored if s.n) if DIMENSIONS[k].unit == "share"]
     keys = keys or ["integrity"]
@@ -226,11 +227,7 @@ def _csp_hash(text: str) -> str:
 
 def _anchors(logs: Sequence[RunLog], voice: Path) -> tuple[Anchors, str]:
     """What writers reach, if these are the texts that the logs were judged with; and a note."""
-    judged_with = logs[0].conditions["voice"]
-    try:
-        digest = hashlib.sha256(voice.read_bytes()).hexdigest()[:12]
-    except OSError:
-        digest = "absent"
+    judged_with, digest = logs[0].conditions["voice"], voice_digest(voice)
     if judged_with != f"{voice.name} {digest}":
         return Anchors(), (
             f"The writer's own figures are missing: the logs were judged with {judged_with}, and {voice.name} is "

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from judges.text import find_repeats
 from judges.types import DIMENSIONS, FAULT_AT
-from results.log_answers import canary_means
+from results.log_answers import canary_means, gain_of, signed
 from results.markdown import clean
 from results.records import RunLog, Sample
 from results.verdicts import number
@@ -121,10 +121,10 @@ def _cell(
     link: str, own: Mapping[str, float], first: Mapping[str, float] | None, keys: Sequence[str]
 ) -> Cell:
     values, key = tuple(_plain(own.get(key)) for key in keys), keys[0]
-    gain = gain_of(key, own[key], first[key]) if first and key in first and key in own else 0.0
+    gain = gain_of(key, own.get(key), first.get(key) if first else None)
     step = sum(abs(gain) >= least for least in STEPS)
     colour = f"{'up' if gain > 0 else 'down'}{step}" if step else ""
-    return Cell(link, values, number(own.get(key, float("nan"))), _signed(gain), colour)
+    return Cell(link, values, number(own.get(key, float("nan"))), signed(gain), colour)
 
 
 def _view(run: str, sample: Sample, first: Sample | None, known: dict[str, AnswerView]) -> AnswerView:
@@ -159,23 +159,13 @@ def _chips(sample: Sample, first: Sample | None) -> list[Chip]:
         if value is None or DIMENSIONS[key].judged_by == "count":
             continue
         before = first.judgements[key].value if first and first is not sample else None
-        gain = 0.0 if before is None else gain_of(key, value, before)
         text, is_hard = number(value), DIMENSIONS[key].hard
         if is_hard and judgement.evidence:
             text += f" ({', '.join(dict.fromkeys(e.why for e in judgement.evidence))})"
         follows = key != "integrity" and bool(faults) and judgement.evidence == faults
         void = follows or (is_hard and value < FAULT_AT)
-        chips.append(Chip(key, text, _plain(value), _signed(gain), void))
+        chips.append(Chip(key, text, _plain(value), signed(gain_of(key, value, before)), void))
     return chips
-
-
-def gain_of(key: str, value: float, before: float) -> float:
-    """The difference with the sign that makes more better."""
-    return value - before if DIMENSIONS[key].direction == "up" else before - value
-
-
-def _signed(gain: float) -> str:
-    return f"{gain:+.2f}" if abs(gain) >= 0.005 else ""
 
 
 def _plain(value: float | None) -> str:

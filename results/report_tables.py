@@ -7,14 +7,15 @@ from itertools import groupby
 from judges.types import DIMENSIONS
 from results.ceiling import Anchors
 from results.comparison import DimensionVerdict, RunScore
+from results.corrected_rates import CorrectedRate
 from results.duels import Table as Duels
 from results.grid import Grid
-from results.licences import CorrectedRate, judges_of
+from results.licences import judges_of
 from results.power import DimensionPower
 from results.records import RunLog
-from results.statistics import NO_INTERVAL
 from results.table import ScoreTable
 from results.verdicts import GateResult, interval, number
+from timbre.stats import NO_INTERVAL
 from training.runs import Run
 
 _FACTS = ("seed", "wall_s", "peak_mb", "cpu", "git_sha")

@@ -7,6 +7,7 @@ import click
 
 from results.options import FILE, Sources, print_json, reading
 from timbre.errors import visible
+from timbre.files import read_objects
 from timbre.paths import DEFAULT_VOICE
 from training.runs import BASELINE
 
@@ -31,7 +32,7 @@ def stock(out: Path | None, sources: Sources, as_json: bool) -> None:
       inspect eval evals/voice.py --model baseline -T suite=judges/stock/stock.yaml
       timbre stock --suite stock
     """
-    from judges.reference import load_reference, read_objects
+    from judges.reference import load_reference
     from judges.stock_learning import STORED, PromptedText, human_share, learn, store
     from results.grid import Grid, stdout_console
 

@@ -1,17 +1,21 @@
 """The evidence of one run: its log, its folder, and the runs that it is compared with."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from judges.licensing.licence import LICENCES
 from results.gate import gate_logs
 from results.logs import logged_runs, read_logs
 from results.policy import Policy
 from results.records import RunLog
 from results.verdicts import GateResult
 from training.runs import BASELINE, Run, read_run
+
+_FEW_SHOT = re.compile(rf"{BASELINE}\+\d+shot")
+
+Gate = Callable[[RunLog, RunLog], GateResult]
+"""A gate between the logs of a baseline and a candidate."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,7 @@ def read_story(
     runs: Path,
     policy: Policy,
     suite: str | None = None,
-    licences: Path = LICENCES,
-    ceilings: Mapping[str, float] | None = None,
+    gate: Gate | None = None,
 ) -> Story:
     """Gather the story of ``run`` from its logs and its folder.
 
@@ -46,8 +49,7 @@ def read_story(
         runs: The folder of run folders.
         policy: For the gate.
         suite: As ``read_logs`` takes it.
-        licences: The folder of licences.
-        ceilings: By dimension, the writer's own mean, for margins that are a share of the way to it.
+        gate: Compares two logs; by default ``gate_logs`` with the policy and the shipped licences.
 
     Raises:
         TimbreError: the run has no whole log, or a file of it can't be read.
@@ -56,23 +58,30 @@ def read_story(
     shares_suite = suites.get(run, frozenset()) & suites.get(BASELINE, frozenset())
     names = [BASELINE, run] if run != BASELINE and shares_suite else [run]
     *first, log = read_logs(places, names, suite)
-    baseline = first[0] if first else None
     facts = read_run(run.partition("+")[0], runs)
+    on_suite = [name for name in suites if log.suite in suites[name] and name not in names]
+    shots = sorted(name for name in on_suite if _FEW_SHOT.fullmatch(name))[:1]
+    further = [name for name in on_suite if name in (*shots, facts and facts.parent)]
+    logs = (*first, *(read_logs(places, further, log.suite) if further else ()))
+    judge = gate or (lambda before, after: gate_logs(before, after, policy))
+    return story_of(log, {log.run: log for log in logs}, facts, runs, policy, judge)
 
-    def read_other(name: str | None) -> RunLog | None:
-        on_suite = name is not None and log.suite in suites.get(name, frozenset())
-        return read_logs(places, [name], log.suite)[0] if name is not None and on_suite else None
 
-    parent = read_other(facts.parent if facts else None)
-    shots = sorted(name for name in suites if re.fullmatch(rf"{BASELINE}\+\d+shot", name))
+def story_of(
+    log: RunLog, others: Mapping[str, RunLog], facts: Run | None, runs: Path, policy: Policy, gate: Gate
+) -> Story:
+    """The story of a run from its log, its folder's facts, and other logs of the same suite by name."""
+    baseline = others.get(BASELINE) if log.run != BASELINE else None
+    parent = others.get(facts.parent) if facts and facts.parent else None
+    shots = sorted(name for name in others if _FEW_SHOT.fullmatch(name))
     return Story(
         log=log,
         facts=facts,
         baseline=baseline,
         parent=parent,
         parent_facts=read_run(facts.parent, runs) if facts and facts.parent else None,
-        result=gate_logs(baseline, log, policy, licences, ceilings=ceilings) if baseline else None,
-        parent_result=gate_logs(parent, log, policy, licences, ceilings=ceilings) if parent else None,
+        result=gate(baseline, log) if baseline else None,
+        parent_result=gate(parent, log) if parent else None,
         policy=policy,
-        few_shot=next(filter(None, map(read_other, shots)), None) if baseline else None,
+        few_shot=others[shots[0]] if baseline and shots else None,
     )

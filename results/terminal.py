@@ -8,6 +8,7 @@ from judges.types import DIMENSIONS
 from results.comparison import RunScore
 from results.duels import Table as Duels
 from results.grid import say, stdout_console
+from results.records import RunLog
 from results.report_tables import (
     flips_table,
     gains_table,
@@ -16,9 +17,8 @@ from results.report_tables import (
     scores_table,
     standings_table,
 )
-from results.self_insertion_recall import RecallEstimate
 from results.verdicts import GateResult, interval, next_command, number, summary_sentence
-from timbre.stats import Interval
+from timbre.stats import Interval, rate_interval
 
 FLIPS = 5
 """Flips shown; the JSON has all."""
@@ -89,15 +89,25 @@ def show_runs(runs: Sequence[str], scores: Sequence[RunScore], warnings: Sequenc
         say(console, f"- not like with like: {warning}")
 
 
-def recall_sentence(run: str, estimate: RecallEstimate) -> str:
-    """How many claims of a past the detector saw in a run's answers, as the graders of stage 2 found."""
-    recall = "nobody found a claim"
-    if estimate.recall is not None:
-        recall = interval(Interval(estimate.recall, estimate.low, estimate.high))
-    return (
-        f"Estimated recall of self_insertion in {run}: {recall} "
-        f"({estimate.missed} missed among {estimate.sampled} sampled sentences)."
+def recall_sentence(log: RunLog) -> str:
+    """The self-insertion detector's recall over a run's answers, as graders see it; empty where none was asked.
+
+    The rate of claims among the sampled sentences is taken for that of all that the detector hadn't flagged; the
+    interval is that rate's. A claim that detector and grader both overlook is in no figure.
+    """
+    asked = [d for s in log.samples if "sampled" in (d := s.judgements["self_insertion"].details)]
+    sampled, missed = (int(sum(d[name] for d in asked)) for name in ("sampled", "sampled_faults"))
+    seen = sum(d["confirmed"] * d["flagged"] / d["flagged_asked"] for d in asked if d["flagged_asked"])
+    if not sampled:
+        return ""
+    rate, unflagged = rate_interval(missed, sampled), sum(d["unflagged"] for d in asked)
+    best, worst, likely = (
+        seen / (seen + unflagged * share) if seen + unflagged * share else 1.0
+        for share in (rate.low, rate.high, rate.estimate)
     )
+    recall = interval(Interval(likely, worst, best)) if seen or missed else "nobody found a claim"
+    counts = f"({missed} missed among {sampled} sampled sentences)"
+    return f"Estimated recall of self_insertion in {log.run}: {recall} {counts}."
 
 
 def show_standings(tables: Sequence[Duels], warnings: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Real parts that the whole session shares: the embedded base, one trained run, one vLLM server.
+"""Real parts that tests share: the embedded base, and in one worker the trained run and the vLLM server.
 
 Runs, logs and server notes go to a temporary TIMBRE_HOME; the converted base stays in the checkout's
 ``models/``, since converting it takes a minute.
@@ -31,16 +31,16 @@ def pytest_configure() -> None:
 
 
 class ByFile(LoadScopeScheduling):
-    """pytest-xdist: a file's tests run in one worker; those of all files that share the workspace too."""
+    """pytest-xdist: a file's tests run in one worker; those of all files marked ``one_server`` too."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return "workspace" if _shares_workspace(path) else path
+        return "one_server" if _needs_the_server(path) else path
 
 
 @cache
-def _shares_workspace(path: str) -> bool:
-    return "workspace" in (CHECKOUT / path).read_text(encoding="utf-8")
+def _needs_the_server(path: str) -> bool:
+    return "mark.one_server" in (CHECKOUT / path).read_text(encoding="utf-8")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
@@ -49,8 +49,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests that share the workspace come first, since they take longest."""
-    items.sort(key=lambda item: not _shares_workspace(item.nodeid.partition("::")[0]))
+    """The tests that need the server come first, since together they take longest; then other real ones."""
+    items.sort(
+        key=lambda item: (not item.get_closest_marker("one_server"), not item.get_closest_marker("real"))
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Workspace:
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """The session's workspace; whatever server it started is stopped at the end."""
+    """The worker's workspace; whatever server it started is stopped at the end."""
     space = Workspace(tmp_path_factory.mktemp("home"))
     yield space
     space.run("timbre", "serve", "--stop")

@@ -3,9 +3,8 @@
 import math
 
 from results.comparison import DimensionVerdict, Verdict
-from results.statistics import NO_INTERVAL
 from results.verdicts import Flip, GateResult, Overall, PassRate
-from timbre.stats import Interval
+from timbre.stats import NO_INTERVAL, Interval
 
 
 def made_verdict(

@@ -1,10 +1,13 @@
 """Set-up's decisions: which lock, whether .venv is ready, what it lacks. Nothing is installed."""
 
+import hashlib
+import os
 import re
 import subprocess
 import sys
 import time
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -16,13 +19,14 @@ from timbre.paths import CHECKOUT
 
 LOCKS = [CHECKOUT / "locks" / "cpu.txt", CHECKOUT / "locks" / "nvidia.txt"]
 VERSION = "3.11.7"
+HASH = " --hash=sha256:" + "0" * 64
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout with a two-package lock, whose .venv (if any) is taken to run Python 3.11.7."""
     (tmp_path / "locks").mkdir()
-    (tmp_path / "locks" / "cpu.txt").write_text("# a comment\nalpha==1.0\nBeta_Two==2.0+cpu\n")
+    (tmp_path / "locks" / "cpu.txt").write_text(f"# a comment\nalpha==1.0{HASH}\nBeta_Two==2.0+cpu{HASH}\n")
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'timbre'\n")
     monkeypatch.setattr(environment, "interpreter_version", lambda venv: VERSION)
     return tmp_path
@@ -62,7 +66,7 @@ def test_a_venv_with_the_right_stamp_needs_nothing(checkout: Path) -> None:
 def test_a_checkout_without_a_venv_gets_the_whole_lock(checkout: Path) -> None:
     finding = examine(checkout)
     assert finding.action == "create"
-    assert finding.missing == ("alpha==1.0", "Beta_Two==2.0+cpu")
+    assert finding.missing == ("alpha==1.0" + HASH, "Beta_Two==2.0+cpu" + HASH)
 
 
 def test_a_venv_without_a_stamp_is_half_made_even_if_all_is_there(checkout: Path) -> None:
@@ -76,7 +80,11 @@ def test_a_package_cut_off_in_mid_install_counts_as_missing(checkout: Path) -> N
     put_package(checkout, "alpha", "1.0")
     half = put_package(checkout, "beta.two", "2.0+cpu", cut_off=True)
     finding = examine(checkout)
-    assert (finding.action, finding.missing, finding.half) == ("complete", ("Beta_Two==2.0+cpu",), (half,))
+    assert (finding.action, finding.missing, finding.half) == (
+        "complete",
+        ("Beta_Two==2.0+cpu" + HASH,),
+        (half,),
+    )
 
 
 @pytest.mark.parametrize("changed", ["locks/cpu.txt", "pyproject.toml"])
@@ -169,15 +177,26 @@ def test_another_kind_of_machine_is_refused_before_any_download() -> None:
         environment.check_platform("Darwin", "arm64")
 
 
-@pytest.mark.parametrize("line", ["alpha", "alpha>=1.0", "alpha==1.*", "-r other.txt", "alpha==1.0 gamma==1"])
-def test_a_lock_line_that_is_not_pinned_is_refused_with_its_number(tmp_path: Path, line: str) -> None:
-    (tmp_path / "lock.txt").write_text(f"beta==1.0\n{line}\n")
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            line + HASH
+            for line in ("alpha", "alpha>=1.0", "alpha==1.*", "-r other.txt", "alpha==1.0 gamma==1")
+        ),
+        *("alpha==1.0" + hashes for hashes in ("", HASH.replace("sha256", "md5"), HASH[:-1], HASH + " ; x")),
+    ],
+)
+def test_a_lock_line_without_one_version_and_its_hashes_is_refused_with_its_number(
+    tmp_path: Path, line: str
+) -> None:
+    (tmp_path / "lock.txt").write_text(f"beta==1.0{HASH}\n{line}\n")
     with pytest.raises(TimbreError, match=r"lock\.txt:2: not a pinned package"):
         environment.locked(tmp_path / "lock.txt")
 
 
 def test_a_package_pinned_twice_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "lock.txt").write_text("be-ta==1.0\nBe_ta==1.1\n")
+    (tmp_path / "lock.txt").write_text(f"be-ta==1.0{HASH}\nBe_ta==1.1{HASH}\n")
     with pytest.raises(TimbreError, match="pinned twice"):
         environment.locked(tmp_path / "lock.txt")
 
@@ -206,6 +225,53 @@ def test_the_failure_over_torchs_cpu_build_tells_where_to_get_it(
     assert "ignored" not in shown
 
 
+def put_wheel(folder: Path) -> str:
+    """Write the smallest wheel of alpha 1.0 and return its sha256."""
+    wheel, info = folder / "alpha-1.0-py3-none-any.whl", "alpha-1.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("alpha.py", "")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: alpha\nVersion: 1.0\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return hashlib.sha256(wheel.read_bytes()).hexdigest()
+
+
+def install(root: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this Python's pip install a lock line into ``root/target`` from the wheels in ``root`` alone."""
+    pip_is_told = {
+        "CONFIG_FILE": os.devnull,
+        "NO_INDEX": "1",
+        "FIND_LINKS": str(root),
+        "TARGET": str(root / "target"),
+    }
+    for name, value in pip_is_told.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    (root / ".timbre").mkdir()
+    pip = [sys.executable, "-I", "-m", "pip", "install", "--no-deps"]
+    with (root / "lock").open("w") as turn:
+        installer = setup_environment._Installer(root, turn.fileno())
+        installer.run("a test", [setup_environment._wheels(pip, [line], root / "lines.txt")])
+
+
+def test_a_wheel_is_installed_if_its_hash_is_in_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = put_wheel(tmp_path)
+    install(tmp_path, f"alpha==1.0{HASH} --hash=sha256:{digest}", monkeypatch)
+    assert (tmp_path / "target" / "alpha.py").is_file()
+
+
+def test_a_wheel_whose_hash_is_not_in_the_lock_is_refused_with_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = put_wheel(tmp_path)
+    with pytest.raises(
+        TimbreError, match=rf"alpha==1\.0 has sha256 {digest}, which its line .* does not name"
+    ):
+        install(tmp_path, f"alpha==1.0{HASH}", monkeypatch)
+    assert not (tmp_path / "target").exists()
+
+
 def test_a_failing_installer_stops_its_sibling_at_once(tmp_path: Path) -> None:
     (tmp_path / ".timbre").mkdir()
     started = time.monotonic()
@@ -219,7 +285,9 @@ def test_a_failing_installer_stops_its_sibling_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
 def test_every_direct_dependency_is_locked_at_a_version_it_allows(lock: Path) -> None:
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
-    pins = {name: re.split("={2,3}", line)[1] for name, line in environment.locked(lock).items()}
+    pins = {
+        name: re.split("={2,3}", environment.pin(line))[1] for name, line in environment.locked(lock).items()
+    }
     for wanted in map(Requirement, project["dependencies"] + project["optional-dependencies"]["dev"]):
         assert wanted.specifier.contains(pins[environment.canonical(wanted.name)]), wanted
 
@@ -231,7 +299,7 @@ def test_the_cpu_lock_leaves_out_what_breaks_transformers_and_anything_of_cuda()
 
 
 def test_the_cpu_lock_spells_torch_so_that_cuda_is_never_fetched() -> None:
-    assert environment.locked(LOCKS[0])["torch"].endswith("+cpu")
+    assert environment.pin(environment.locked(LOCKS[0])["torch"]).endswith("+cpu")
 
 
 def test_both_locks_agree_on_all_that_does_not_depend_on_the_machine() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from results.comparison import RunScore
-from tests.results.conftest import log_writer
+from results.verdicts import GateResult
+from tests.results.conftest import log_writer, run_writer
 from timbre.eval_set import arm_arguments, progress_line
 from timbre.stats import Interval
-from timbre.voice import FEW_SHOT, ask_again, few_shot_wins
+from timbre.voice import FEW_SHOT, Results, ask_again, few_shot_wins, show_results, write_pages
 
 NOTHING = Interval(math.nan, math.nan, math.nan)
 
@@ -22,6 +23,16 @@ def _scores(**voice_match: float) -> list[RunScore]:
         for run, likeness in voice_match.items()
         for key, mean in (("voice_match", likeness), ("humor", 0.9 if run == "few" else 0.1))
     ]
+
+
+def _made_logs(folder: Path, fault: int | None = None) -> Path:
+    """Logs of all arms, where run2's second take of one canary has a fault."""
+    write = log_writer(folder)
+    write("baseline")
+    write("baseline", facts={"shots": 4})
+    write("run1")
+    write("run2", scores=lambda canary, take: {"integrity": float((canary, take) == (fault, 2))})
+    return folder / "logs"
 
 
 @pytest.mark.parametrize(
@@ -57,15 +68,36 @@ def test_an_arms_name_says_its_model_and_its_shots(arm: str, model: str, shots: 
 def test_canaries_with_a_new_fault_are_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: int | None, asked: list[Any]
 ) -> None:
-    write = log_writer(tmp_path)
-    write("baseline")
-    write("run2", scores=lambda canary, take: {"integrity": float((canary, take) == (fault, 2))})
+    logs = _made_logs(tmp_path, fault)
     made: list[Any] = []
     monkeypatch.setattr(
         "timbre.voice.evaluate", lambda arms, logs, canaries, epochs: made.append((arms, canaries, epochs))
     )
-    ask_again(["baseline", "run1", "run2"], tmp_path / "logs")
+    ask_again(Results.read(logs), logs)
     assert made == asked
+
+
+def test_every_two_runs_are_compared_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from results import gate
+
+    logs, write_run = _made_logs(tmp_path), run_writer(tmp_path)
+    write_run("run1", [(3.15, 3.6)])
+    write_run("run2", [(2.81, 3.41)], parent="run1")
+    compared: list[tuple[str, str]] = []
+
+    def counted(table: Any, before: str, after: str, *more: Any) -> GateResult:
+        compared.append((before, after))
+        return decide(table, before, after, *more)
+
+    decide = gate.gate
+    monkeypatch.setattr(gate, "gate", counted)
+    monkeypatch.setattr("timbre.voice.CHECKOUT", tmp_path)
+    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
+    results = Results.read(logs)
+    show_results(results)
+    for page in write_pages(results):
+        assert "run2" in page.read_text(encoding="utf-8")
+    assert sorted(compared) == [("baseline", "run1"), ("baseline", "run2"), ("run1", "run2")]
 
 
 @pytest.mark.parametrize(("total", "spoken"), [(24, [6, 12, 18, 24]), (3, [1, 2, 3]), (7, [2, 4, 6, 7])])

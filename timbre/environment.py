@@ -48,11 +48,21 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+_LINE = re.compile(
+    r"([A-Za-z0-9][A-Za-z0-9._-]*)={2,3}[A-Za-z0-9][A-Za-z0-9.+!_-]*( --hash=sha256:[0-9a-f]{64})+"
+)
+
+
+def pin(line: str) -> str:
+    """``name==version`` of a lock line, without the hashes."""
+    return line.partition(" ")[0]
+
+
 def locked(lock: Path) -> dict[str, str]:
-    """The lines of a lock by canonical name.
+    """The lines of a lock by canonical name: pip's requirements, each ``name==version`` and its wheels' hashes.
 
     Raises:
-        TimbreError: If the lock is missing, or a line is not ``name==version`` or names a package again.
+        TimbreError: If the lock is missing, or a line has no version or no hash, or names a package again.
     """
     if not lock.is_file():
         raise TimbreError("no such lock", where=str(lock), do="restore it with git")
@@ -61,10 +71,12 @@ def locked(lock: Path) -> dict[str, str]:
         line = raw.partition("#")[0].strip()
         if not line:
             continue
-        match = re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9._-]*)={2,3}[A-Za-z0-9][A-Za-z0-9.+!_-]*", line)
+        match = _LINE.fullmatch(line)
         if match is None:
             raise TimbreError(
-                f"not a pinned package: {line!r}", where=f"{lock}:{number}", do="write name==version"
+                f"not a pinned package: {line!r}",
+                where=f"{lock}:{number}",
+                do="write name==version --hash=sha256:DIGEST, as locks/README.md shows",
             )
         if (name := canonical(match[1])) in lines:
             raise TimbreError(f"{name} is pinned twice", where=f"{lock}:{number}", do="keep one line")
@@ -165,7 +177,7 @@ def installed(site_packages: Path) -> tuple[dict[str, str], tuple[Path, ...]]:
 
 def compare(lock: Mapping[str, str], have: Mapping[str, str]) -> tuple[list[str], list[str]]:
     """Lock lines not in place, and names in place that the lock does not have at that version."""
-    pins = {name: line.rpartition("=")[2] for name, line in lock.items()}
+    pins = {name: pin(line).rpartition("=")[2] for name, line in lock.items()}
     missing = [line for name, line in lock.items() if have.get(name) != pins[name]]
     allowed = SEEDS | {"timbre"}
     foreign = [name for name, version in have.items() if name not in allowed and pins.get(name) != version]

@@ -4,9 +4,10 @@ import csv
 import errno
 import fcntl
 import io
+import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -88,6 +89,47 @@ def decoded(data: bytes, path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TimbreError("not UTF-8", where=str(path), do="save the file as UTF-8") from error
+
+
+def read_objects(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Each object in ``path`` with its line number from 1; blank lines are skipped.
+
+    Raises:
+        TimbreError: The file can't be read, or a line is not UTF-8 or not a JSON object.
+    """
+    yield from parse_objects(read_bytes(path), str(path))
+
+
+def parse_objects(data: bytes, name: str) -> Iterator[tuple[int, Mapping[str, object]]]:
+    """Like ``read_objects``, of bytes already read; ``name`` stands for the file in errors."""
+    for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        where = f"{name}:{number}"
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise TimbreError("not UTF-8", where=where, do="save the file as UTF-8") from error
+        if not line.strip():
+            continue
+        try:
+            parsed = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            problem = str(error)
+            if isinstance(error, json.JSONDecodeError):
+                problem = f"{error.msg}, column {error.colno}"
+            do = "write one JSON object a line"
+            raise TimbreError(f"not JSON ({problem})", where=where, do=do) from error
+        if not isinstance(parsed, dict):
+            raise TimbreError("not a JSON object", where=where, do="write one {...} a line")
+        yield number, parsed
+
+
+def text_field(record: Mapping[str, object], key: str, where: str) -> str:
+    """The string under ``key``, which may be empty; a missing key, and another value, is a TimbreError."""
+    value = record.get(key)
+    if isinstance(value, str):
+        return value
+    wrong = f"key '{key}' is not a string" if key in record else f"key '{key}' is missing"
+    raise TimbreError(wrong, where=where, do=f'add "{key}": "..."')
 
 
 def csv_rows(text: str, where: str) -> list[tuple[int, list[str]]]:

@@ -39,6 +39,11 @@ _HINTS = (
 )
 """First match in pip's complaint wins: (text in an ERROR line or the tail, what to do)."""
 
+_HASH_MISMATCH = re.compile(
+    r"DO NOT MATCH THE HASHES.*?^ +(?P<package>\S+).*?^ +Got +(?P<got>[0-9a-f]{64})", re.MULTILINE | re.DOTALL
+)
+"""What pip says of a wheel that is not one of those that the lock names."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Bring ``.venv`` to what its lock says; exit status 0, 2 (a user's mistake) or 130 (interrupted)."""
@@ -95,15 +100,17 @@ def _carry_out(finding: environment.Finding, root: Path, lock: Path, turn: int) 
         shutil.rmtree(folder)
 
     pip = [str(bin_python), "-I", "-m", "pip", "install", "--progress-bar=off", "--no-deps"]
-    wheels = [*pip, "--no-compile", "--only-binary=:all:"]
     seeds = [lines[name] for name in sorted(environment.SEEDS) if lines[name] in finding.missing]
     if seeds:
-        installer.run("pip and setuptools", [[*wheels, *seeds]])
+        installer.run("pip and setuptools", [_wheels(pip, seeds, root / ".timbre" / "seeds.txt")])
     rest = [line for line in finding.missing if line not in seeds]
     site_packages = next((venv / "lib").glob("python3.*/site-packages"))
     installer.run(
         f"{len(rest)} packages",
-        [[*wheels, "--ignore-installed", *lane] for lane in environment.lanes(rest)],
+        [
+            [*_wheels(pip, lane, root / ".timbre" / f"lane-{at}.txt"), "--ignore-installed"]
+            for at, lane in enumerate(environment.lanes(rest))
+        ],
         lambda: _how_far(installer.fetched(), len(list(site_packages.glob("*.dist-info"))), len(lines)),
     )
     installer.run("timbre itself", [[*pip, "--no-build-isolation", "--quiet", "-e", str(root)]])
@@ -112,13 +119,23 @@ def _carry_out(finding: environment.Finding, root: Path, lock: Path, turn: int) 
     version = environment.interpreter_version(venv)
     if missing or version is None:
         raise TimbreError(
-            f"pip says it is done, but .venv lacks {', '.join(missing) or 'a Python that starts'}",
+            "pip says it is done, but .venv lacks "
+            + (", ".join(map(environment.pin, missing)) or "a Python that starts"),
             do="delete .venv and run make again",
         )
     unfinished = venv / f"{environment.STAMP}.part"
     unfinished.write_text(environment.digest(root, lock, version) + "\n", encoding="utf-8")
     unfinished.replace(venv / environment.STAMP)
     say(f".venv is ready: {len(lines)} packages, Python {version}, {time.monotonic() - started:.0f} s")
+
+
+def _wheels(pip: Sequence[str], lines: Sequence[str], requirements: Path) -> list[str]:
+    """The command that installs the wheels of lock lines, each only if its hash is in the line.
+
+    pip reads hashes from a file alone, so the lines are written to ``requirements``.
+    """
+    requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return [*pip, "--no-compile", "--only-binary=:all:", "--require-hashes", "-r", str(requirements)]
 
 
 class _Installer:
@@ -201,6 +218,13 @@ def _failure(what: str, log: Path) -> TimbreError:
     ]
     for line in lines[-12:]:
         print(f"  | {line}", file=sys.stderr)
+    if refused := _HASH_MISMATCH.search("\n".join(lines)):
+        return TimbreError(
+            f"{refused['package']} has sha256 {refused['got']}, which its line in the lock does not name",
+            where=str(log),
+            do="use Python 3.11, 3.12 or 3.13, and package sources that serve PyPI's and PyTorch's own files; "
+            "only if you trust this file, add its hash to the line; then run make again",
+        )
     complaint = "\n".join([line for line in lines if "ERROR" in line] or lines[-12:])
     do = next((hint for text, hint in _HINTS if text in complaint), None)
     return TimbreError(

@@ -9,9 +9,11 @@ same run, suite, judges and decoding. Interrupted, it goes on where it stopped w
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from timbre.errors import TimbreError
 from timbre.eval_set import evaluate, run_step
@@ -20,6 +22,9 @@ from training.runs import BASELINE
 
 if TYPE_CHECKING:
     from results.comparison import RunScore
+    from results.policy import Policy
+    from results.records import RunLog
+    from results.verdicts import GateResult
 
 RUNS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}
 """The founding experiment: one change between the two, the collator."""
@@ -27,6 +32,10 @@ RUNS = {"run1": "log-run1.toml", "run2": "log-run2.toml"}
 SHOTS = 4
 FEW_SHOT = f"{BASELINE}+{SHOTS}shot"
 """The arm to beat: the base with the writer's shortest good pairs in the prompt, and no training."""
+
+ARMS = (BASELINE, *RUNS, FEW_SHOT)
+LAST = "run2"
+"""The run that is held against the baseline."""
 
 PLAN = f"""\
 Two runs of one model on the same pairs, and one difference. run1 has a bug on purpose: its collator overwrites
@@ -61,7 +70,6 @@ def run_all() -> None:
         TimbreError: a step failed.
     """
     began = time.monotonic()
-    arms = [BASELINE, *RUNS]
     logs = logs_dir() / "voice"
     print(PLAN)
     say("1/4  Training run1 and run2 (LoRA on the embedded base, about a minute each)")
@@ -70,13 +78,13 @@ def run_all() -> None:
         run_step(["timbre", "train", str(path), "--name", name, "--replace"], f"training {name} failed")
         if not logs.exists():
             warm_up()
-    say(f"2/4  Asking {', '.join([*arms, FEW_SHOT])} the smoke canaries, all at once")
-    evaluate([*arms, FEW_SHOT], logs)
-    ask_again(arms, logs)
-    say("3/4  Gate: run2 against baseline")
-    sentence = show_results(arms, logs)
+    say(f"2/4  Asking {', '.join(ARMS)} the smoke canaries, all at once")
+    evaluate(ARMS, logs)
+    results = ask_again(Results.read(logs), logs)
+    say(f"3/4  Gate: {LAST} against {BASELINE}")
+    sentence = show_results(results)
     say("4/4  Writing the log and the report")
-    log, report = write_pages(arms, logs)
+    log, report = write_pages(results)
     print()
     print(f"log      {log}")
     print(f"report   {report}")
@@ -103,49 +111,74 @@ def warm_up() -> None:
     )
 
 
-def ask_again(arms: list[str], logs: Path) -> None:
+@dataclass(frozen=True)
+class Results:
+    """The logs of all arms by name, and what is made of them once for the table, the log and the report."""
+
+    logs: "Mapping[str, RunLog]"
+    policy: "Policy"
+    _gates: "dict[tuple[str, str], GateResult]" = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, logs: Path) -> Self:
+        """The latest logs in a folder."""
+        from results.logs import read_logs
+        from results.policy import load_policy
+
+        return cls({log.run: log for log in read_logs((logs,), ARMS, "smoke")}, load_policy())
+
+    def gate(self, before: "RunLog", after: "RunLog") -> "GateResult":
+        """One run against another."""
+        from results.gate import gate_logs
+
+        pair = before.run, after.run
+        if pair not in self._gates:
+            self._gates[pair] = gate_logs(before, after, self.policy)
+        return self._gates[pair]
+
+    @property
+    def verdict(self) -> "GateResult":
+        """The last run against the baseline."""
+        return self.gate(self.logs[BASELINE], self.logs[LAST])
+
+    @cached_property
+    def scores(self) -> "tuple[RunScore, ...]":
+        """Every arm beside the baseline."""
+        from results.comparison import side_by_side
+        from results.table import score_table
+
+        return side_by_side(score_table(self.logs.values()), ARMS, self.policy)
+
+
+def ask_again(results: Results, logs: Path) -> Results:
     """Ask baseline and last run again what showed a hard fault that may be chance, so that the gate can decide."""
-    from results.gate import gate_logs
-    from results.logs import read_logs
-    from results.policy import load_policy
     from results.verdicts import RETAKES
 
-    first, last = arms[0], arms[-1]
-    baseline, candidate = read_logs((logs,), (first, last), "smoke")
-    canaries = gate_logs(baseline, candidate, load_policy()).to_ask_again
-    if canaries:
-        takes = max(s.epoch for s in candidate.samples) + RETAKES
-        say(f"     A fault of {last} may be chance: asking {', '.join(canaries)} {RETAKES} times more")
-        evaluate([first, last], logs / "again" / "_".join(canaries), canaries=canaries, epochs=takes)
+    canaries = results.verdict.to_ask_again
+    if not canaries:
+        return results
+    takes = max(s.epoch for s in results.logs[LAST].samples) + RETAKES
+    say(f"     A fault of {LAST} may be chance: asking {', '.join(canaries)} {RETAKES} times more")
+    evaluate([BASELINE, LAST], logs / "again" / "_".join(canaries), canaries=canaries, epochs=takes)
+    return Results.read(logs)
 
 
-def show_results(arms: list[str], logs: Path) -> str:
+def show_results(results: Results) -> str:
     """Print the table of all arms and the gate's table; return the verdict in one sentence.
 
     The few-shot arm is in the table where it beats the runs.
     """
-    from results.comparison import side_by_side
     from results.conditions import differences
-    from results.gate import gate_logs
-    from results.logs import read_logs
-    from results.policy import load_policy
-    from results.table import score_table
     from results.terminal import show_gate, show_runs, without_counted
     from results.verdicts import summary_sentence
 
-    read = read_logs((logs,), arms, "smoke")
-    policy = load_policy()
-    result = gate_logs(read[0], read[-1], policy)
-    everyone = [*arms, FEW_SHOT]
-    with_few_shot = (*read, *read_logs((logs,), [FEW_SHOT], "smoke"))
-    scores = side_by_side(score_table(with_few_shot), everyone, policy)
-    wins, told = few_shot_wins(scores)
-    shown = everyone if wins else arms
-    of_shown = without_counted([s for s in scores if s.run in shown])
-    show_runs(shown, of_shown, differences(with_few_shot if wins else read))
-    print(f"{told}\n")
-    show_gate(result)
-    return summary_sentence(result)
+    wins, sentence = few_shot_wins(results.scores)
+    shown = [arm for arm in ARMS if wins or arm != FEW_SHOT]
+    of_shown = without_counted([s for s in results.scores if s.run in shown])
+    show_runs(shown, of_shown, differences([results.logs[arm] for arm in shown]))
+    print(f"{sentence}\n")
+    show_gate(results.verdict)
+    return summary_sentence(results.verdict)
 
 
 def few_shot_wins(scores: "Sequence[RunScore]") -> tuple[bool, str]:
@@ -163,26 +196,23 @@ def few_shot_wins(scores: "Sequence[RunScore]") -> tuple[bool, str]:
     )
 
 
-def write_pages(arms: list[str], logs: Path) -> tuple[Path, Path]:
+def write_pages(results: Results) -> tuple[Path, Path]:
     """LOG.md with a section a run, results/report.html, and each run's table in its log."""
-    from results.comparison import side_by_side
     from results.log import export
     from results.log_metadata import write_into_log
-    from results.logs import read_logs
-    from results.policy import load_policy
     from results.report import write_report
-    from results.story import read_story
-    from results.table import score_table
+    from results.story import story_of
+    from training.runs import read_run
 
-    policy = load_policy()
-    read = read_logs((logs,), arms, "smoke")
-    scores = side_by_side(score_table(read), arms, policy)
-    for of_run in read:
-        write_into_log(of_run, BASELINE, scores)
-    log, report = CHECKOUT / "LOG.md", results_dir() / "report.html"
+    log, report, folder = CHECKOUT / "LOG.md", results_dir() / "report.html", runs_dir()
     for name in RUNS:
-        export(read_story(name, (logs,), runs_dir(), policy, "smoke"), log)
-    write_report(read, policy, report, runs=runs_dir(), voice=DEFAULT_VOICE)
+        own, facts = results.logs[name], read_run(name, folder)
+        export(story_of(own, results.logs, facts, folder, results.policy, results.gate), log)
+    shown = [results.logs[arm] for arm in (BASELINE, *RUNS)]
+    write_report(shown, results.policy, report, runs=folder, voice=DEFAULT_VOICE, gate=results.gate)
+    scores = [s for s in results.scores if s.run != FEW_SHOT]
+    for of_run in shown:
+        write_into_log(of_run, BASELINE, scores)
     return log, report
 
 

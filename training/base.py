@@ -112,7 +112,7 @@ def _check_native(path: Path) -> None:
 
 def _local_folder(name: str) -> Path | None:
     """The folder of that name, here or below the checkout: Inspect runs a task in the task's own folder."""
-    given = Path(name).expanduser()
+    given = Path(os.path.expanduser(name))
     return next((p.resolve() for p in (given, CHECKOUT / given) if os.path.isdir(p)), None)
 
 

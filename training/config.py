@@ -8,9 +8,17 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from timbre.errors import TimbreError
 from training.base import EMBEDDED
@@ -24,22 +32,32 @@ _NOT_IN_RECIPE = ("data", "parent", "phase", "base", "revision", "chat_template"
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
+def _without_null(name: str) -> str:
+    if "\0" in name:
+        raise ValueError("no name or path has a null character in it")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_without_null)]
+"""A name or a path."""
+
+
 class TrainConfig(BaseModel):
     """Everything that decides what a run learns, but for its data."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
 
-    base: str = EMBEDDED
+    base: Name = EMBEDDED
     """The embedded base's name, a Hugging Face id, or a local folder."""
-    revision: str | None = None
+    revision: Name | None = None
     """Branch, tag or commit of a base on the hub; the run records the commit. Not in the recipe."""
-    chat_template: str | None = None
+    chat_template: Name | None = None
     """Jinja file in place of the base's chat template, relative to the preset; the recipe holds its content."""
     system: str | None = None
     """System message before every prompt, in training and when the run is asked; none if left out."""
-    data: str = "../data/voice.jsonl"
+    data: Name = "../data/voice.jsonl"
     """Pairs to train on: a file or folder relative to the preset, or a data set on the hub. Not in the recipe."""
-    parent: str | None = None
+    parent: Name | None = None
     """Run that this one is a change of; the log compares the two. Not in the recipe."""
     phase: str = ""
     """One line for the log: what this run is an experiment in. Not in the recipe."""
@@ -163,7 +181,7 @@ def load_config(path: Path, **changes: str) -> TrainConfig:
         config = config.model_copy(update={"quantization": "none"})
     places = {"data": data_place(config.data, path.parent)}
     if config.chat_template is not None:
-        places["chat_template"] = str((path.parent / config.chat_template).resolve())
+        places["chat_template"] = os.path.realpath(path.parent / config.chat_template)
     return config.model_copy(update={**places, **changes})
 
 
@@ -196,12 +214,12 @@ def data_place(name: str, folder: Path) -> str:
         name: A path, or a data set on the hub.
         folder: What a relative path is relative to.
     """
-    path = folder / Path(name).expanduser()
+    path = folder / os.path.expanduser(name)
     if name.startswith("hf://"):
         return name
     if not os.path.exists(path) and _HUB.fullmatch(name) and not name.endswith(_FILE_SUFFIXES):
         return f"hf://{name}"
-    return str(path.resolve())
+    return os.path.realpath(path)
 
 
 def _refusal(error: ValidationError, path: Path, text: str, model: type[BaseModel]) -> TimbreError:

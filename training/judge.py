@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from judges.encoder import TUNED
 from training.base import wheel_file
+from training.config import Name
 from training.judge_data import (
     SENTENCE_HEAD,
     TEXT_HEADS,
@@ -79,7 +80,7 @@ class JudgeConfig(BaseModel):
     """Decay a step of the moving average of the weights."""
     corrupted: int = Field(1500, ge=0)
     """Texts that are no prose, made for the head `fluent`."""
-    start: str = ""
+    start: Name = ""
     """Folder of an earlier fit to go on from; empty for the encoder as published."""
     seed: int = Field(1234, ge=0)
     """Order of the texts, dropout, and the made texts."""

@@ -170,7 +170,8 @@ def run_identity(recipe: str, weights_sha256: str) -> str:
         recipe: Sha256 over config, data lock and base.
         weights_sha256: Of the adapter's safetensors.
     """
-    return hashlib.sha256(f"{recipe} {weights_sha256}".encode()).hexdigest()
+    # JSON may escape half a character, which is no UTF-8.
+    return hashlib.sha256(f"{recipe} {weights_sha256}".encode(errors="surrogatepass")).hexdigest()
 
 
 def check_name(name: str) -> str:
@@ -220,7 +221,9 @@ def read_run(name: str, runs: Path | None = None) -> Run | None:
 def _identified(facts: Mapping[str, Any], folder: Path, weights: str) -> dict[str, str]:
     """Recipe and identity; computed for runs of schema 1, whose identity was the recipe alone."""
     recipe = str(facts.get("recipe") or facts.get("identity") or "")
-    digest = (facts.get("checksums") or {}).get(weights) or sha256_of(folder / weights)
+    checksums = facts.get("checksums")
+    known = checksums.get(weights) if isinstance(checksums, dict) else None
+    digest = known or sha256_of(folder / weights)
     return {"recipe": recipe, "identity": run_identity(recipe, digest)}
 
 

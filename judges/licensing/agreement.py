@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from timbre.stats import Interval
+from timbre.stats import Interval, rate_interval
 
 RESAMPLES = 2000
 SEED = 20_260_117
@@ -73,11 +73,12 @@ def agreement(values: Array, labels: Array, is_yes: Mask, length: Array, *, cut:
     )
     cells = [(yes & is_yes).sum(), (yes & ~is_yes).sum(), (~yes & is_yes).sum(), (~yes & ~is_yes).sum()]
     c = Confusion(*map(int, cells))
+    positives = c.true_yes + c.false_no
     return Agreement(
         c,
         **figures,
-        sensitivity=_share(c.true_yes, c.true_yes + c.false_no),
-        specificity=_share(c.true_no, c.true_no + c.false_yes),
+        sensitivity=rate_interval(c.true_yes, positives) if positives else None,
+        specificity=rate_interval(c.true_no, c.n - positives) if c.n > positives else None,
     )
 
 
@@ -163,76 +164,6 @@ def _kappa(a: Mask, b: Mask) -> Array:
     return _ratio((a == b).mean(axis=1) - by_chance, 1 - by_chance)
 
 
-def _share(hits: int, among: int) -> Interval | None:
-    """A share with Wilson's interval; None of nothing."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    if not among:
-        return None
-    low, high = proportion_confint(hits, among, method="wilson")
-    return Interval(hits / among, float(low), float(high))
-
-
 def _ratio(above: Array, below: Array) -> Array:
     ratio: Array = np.divide(above, below, out=np.full(len(above), np.nan), where=below > 1e-12)
     return ratio
-
-
-@dataclass(frozen=True)
-class CorrectedRate:
-    """The share of texts with a quality: as the judge says, and as it probably is."""
-
-    raw: Interval  # share of yes, with the interval of the texts drawn
-    corrected: Interval | None  # of texts and calibration together; None for a judge no better than chance
-
-
-# Added to each cell of the confusion, and drawn along as one more text that is half a yes: without it, a judge
-# without an error among six texts, or a run without a yes, would count as certain. In simulations (true rates .02 to
-# .5, 100 to 1,000 labels, 20 to 150 canaries) the interval covered 93 to 97 % with it.
-_HALF = 0.5
-
-
-def corrected_rate(shares: Array, confusion: Confusion) -> CorrectedRate:
-    """The share of yes among a run's answers, corrected for the errors that the judge's calibration showed.
-
-    Rogan & Gladen (1978), "Estimating prevalence from the results of a screening test": of a judge with
-    sensitivity se and specificity sp that says yes at rate q, the true rate is (q + sp - 1) / (se + sp - 1).
-    It holds where the judge errs as often as on the labelled texts. Each bootstrap resample draws canaries
-    and labelled rows anew; where more than 2.5 % of them have a judge at chance, the interval is [0, 1].
-
-    Args:
-        shares: Shape (canaries,), at least one, in [0, 1]: the share of a canary's answers called yes.
-        confusion: Labelled rows by label and answer.
-    """
-    rng = np.random.default_rng(SEED)
-    smoothed = np.append(shares, _HALF)
-    observed = smoothed[rng.integers(len(smoothed), size=(RESAMPLES, len(smoothed)))].mean(axis=1)
-    cells = np.array([confusion.true_yes, confusion.false_yes, confusion.false_no, confusion.true_no])
-    chances = (cells + _HALF) / (cells + _HALF).sum()
-    drawn: Array = rng.multinomial(cells.sum(), chances, size=RESAMPLES).astype(np.float64) + _HALF
-    rate = float(shares.mean())
-    raw = percentile_interval(rate, observed)
-    assert raw is not None, "no resample is NaN"
-    estimate = float(_rogan_gladen(np.array([rate]), cells[None].astype(np.float64))[0])
-    redrawn = _rogan_gladen(observed, drawn)
-    corrected = percentile_interval(estimate, redrawn)
-    if not math.isnan(estimate) and np.isnan(redrawn).mean() > 0.025:
-        corrected = Interval(estimate, 0.0, 1.0)
-    return CorrectedRate(_widened(raw), _widened(corrected) if corrected else None)
-
-
-def _widened(interval: Interval) -> Interval:
-    """``interval``, widened to hold its estimate."""
-    estimate = interval.estimate
-    return Interval(estimate, min(estimate, interval.low), max(estimate, interval.high))
-
-
-def _rogan_gladen(rate: Array, cells: Array) -> Array:
-    """Rates in [0, 1]; NaN where sensitivity and specificity add up to 1 or less. ``cells``: shape (n, 4)."""
-    true_yes, false_yes, false_no, true_no = cells.T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        specificity = true_no / (true_no + false_yes)
-        youden = true_yes / (true_yes + false_no) + specificity - 1
-        corrected: Array = np.clip((rate + specificity - 1) / youden, 0, 1)
-    corrected[~(youden > 0)] = np.nan
-    return corrected

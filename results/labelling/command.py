@@ -241,7 +241,7 @@ def _judge_fails(session: "Session", policy: "Policy", licences: Path) -> str:
     judge = find_judge(key)
     stored = find_licence(str(judge.identity), licences)
     lacks = list(shortfalls(key, stored, policy)) if stored else []
-    some = [item.answer for item in list(session.items.values())[:ATTACKED]]
+    some = list(session.items.values())[:ATTACKED]
     flips = attack_flips(judge, some) or 0.0
     if flips > policy.licence.max_injection_flips:
         lacks.append(

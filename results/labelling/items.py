@@ -32,22 +32,10 @@ _QUESTIONS = {
 
 
 @dataclass(frozen=True)
-class Item:
-    """A text to rate, or two to choose between, with what a canary says of them."""
+class Item(Answer):
+    """A text to rate, as judges take it, or two to choose between."""
 
-    id: str
-    prompt: str
-    text: str
     other_text: str = ""  # of a pair
-    subjects: tuple[str, ...] = ()
-    first_person_licensed: bool = False
-    target_words: tuple[int, int] | None = None
-
-    @property
-    def answer(self) -> Answer:
-        """As judges take it."""
-        own = (self.subjects, self.first_person_licensed, self.target_words)
-        return Answer(self.id, self.prompt, self.text, *own)
 
 
 @dataclass(frozen=True)
@@ -150,7 +138,7 @@ def pair_items(logs: Sequence[RunLog]) -> list[Item]:
         one, other = sorted(map(_encodable, (duel.first_text, duel.second_text)), key=_digest)
         if one.split() != other.split() and not (is_blank(one) or is_blank(other)):
             prompt = _encodable(duel.prompt)
-            item = Item(item_id(prompt, one, other), prompt, one, other)
+            item = Item(item_id(prompt, one, other), prompt, one, other_text=other)
             items.setdefault(item.id, item)
     return list(items.values())
 

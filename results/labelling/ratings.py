@@ -20,9 +20,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from judges.licensing.calibrate import NEEDS
 from judges.licensing.labels import COLUMNS, OPTIONAL
-from judges.reference import parse_objects
 from results.labelling.items import Item, Scale
 from timbre.errors import TimbreError
+from timbre.files import parse_objects
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _RESERVED = {*COLUMNS, *OPTIONAL}

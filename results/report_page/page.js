@@ -98,6 +98,7 @@ function characters(box) {
 const words = (text) => [...text.matchAll(/\S+/g)];
 function added(before, after) {
   const [a, b] = [words(before).map(String), words(after)];
+  if (a.length * b.length > 4e6) return []; // the table below would fill the memory
   const longest = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
   for (let i = a.length - 1; i >= 0; i--) for (let j = b.length - 1; j >= 0; j--)
     longest[i][j] = a[i] === b[j][0] ? longest[i + 1][j + 1] + 1 : Math.max(longest[i + 1][j], longest[i][j + 1]);

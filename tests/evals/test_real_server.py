@@ -21,7 +21,7 @@ from results.logs import read_logs
 from tests.conftest import RUN, Workspace
 from training.runs import Run, read_run
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.one_server]
 
 SHORT = ("--limit", "2", "-T", "max_tokens=40", "--display", "plain")
 

@@ -414,6 +414,20 @@ def test_marks_of_killed_processes_are_removed_from_shared_memory_and_those_of_l
     assert left == {f"{os.getpid()}_{own}", f"{ended.pid}_{other}"}
 
 
+def test_what_is_killed_leaves_no_shared_memory_of_pythons_behind() -> None:
+    code = (
+        "import signal; from multiprocessing.shared_memory import SharedMemory as Memory\n"
+        "memory = Memory(create=True, size=1); print(memory.name, flush=True); signal.pause()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        memory = vllm_command.SHARED_MEMORY / child.stdout.readline().strip()
+        assert memory.is_file()
+        process = psutil.Process(child.pid)
+        keeper.kill_left([process, *keeper.descendants(process)], timeout=0)
+    assert not memory.exists()
+
+
 def test_full_shared_memory_is_one_line_and_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vllm_command, "CPU_SHARED_MIB", 2**60)
     with pytest.raises(TimbreError, match=r"^/dev/shm: has \d+ MiB free, and vLLM needs 1152921504606846976"):

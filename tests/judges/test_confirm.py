@@ -16,7 +16,6 @@ from judges.confirm import (
     Reading,
     confirm_identity,
     confirm_prompt,
-    confirm_schema,
     confirmed,
     inquiry,
     needs_confirmation,
@@ -57,7 +56,7 @@ def readings(flagged: Reading, sampled: Reading) -> tuple[Reading, ...]:
 
 
 def test_the_version_is_raised_when_what_is_asked_changes() -> None:
-    prompt = confirm_prompt(ANSWER, ASKED.passages)
+    prompt = confirm_prompt(ANSWER, ASKED.passages).text
     assert (VERSION, hashlib.sha256(prompt.encode()).hexdigest()[:12]) == (2, "28ec28501f94")
 
 
@@ -92,13 +91,13 @@ def test_evidence_outside_of_any_sentence_is_asked_about_too() -> None:
 def test_any_text_can_be_asked_about_and_closes_no_fence(prompt: str, text: str) -> None:
     answer = Answer("a", prompt, text)
     asked = inquiry(answer, detect(text, "a").evidence)
-    shown = confirm_prompt(answer, asked.passages)
+    shown = confirm_prompt(answer, asked.passages).text
     line = next(line for line in shown.splitlines() if line.startswith("=====DATA-"))
     assert shown.split("\n").count(line) == 2 * (2 + len(asked.passages))
 
 
 def test_the_schema_names_every_passage_and_both_questions() -> None:
-    schema = confirm_schema(ASKED.passages)
+    schema = confirm_prompt(ANSWER, ASKED.passages).schema
     assert schema["required"] == [f"p{n}" for n in range(1, 6)] == list(json.loads(reply()))
     assert [i.key for i in questions().items] == ["claims", "allowed"]
 

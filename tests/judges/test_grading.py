@@ -13,6 +13,7 @@ from judges.confirm import Passage, confirm_prompt
 from judges.grading import (
     LEAST_MASS,
     MAX_OBJECTS,
+    GraderPrompt,
     TokenChoice,
     as_data,
     fence,
@@ -48,7 +49,7 @@ TEXTS = (
 )
 OTHER = "A harmless text."
 
-BUILDERS: tuple[Callable[[str], str], ...] = (
+BUILDERS: tuple[Callable[[str], GraderPrompt], ...] = (
     lambda text: rubric_prompt(HUMOR, Answer("a", "On uncles.", text)),
     lambda text: rubric_prompt(HUMOR, Answer("a", text, OTHER)),
     lambda text: pairwise_prompt(HUMOR, "On uncles.", text, OTHER, ["Own words."]),
@@ -67,12 +68,12 @@ def parts(prompt: str) -> tuple[str, list[str], list[str]]:
 
 @pytest.mark.parametrize("build", BUILDERS)
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
-def test_a_text_changes_nothing_outside_of_its_fence(build: Callable[[str], str], text: str) -> None:
-    line, outside, inside = parts(build(text))
-    _, tame_outside, tame_inside = parts(build("Some words."))
+def test_a_text_changes_nothing_outside_of_its_fence(build: Callable[[str], GraderPrompt], text: str) -> None:
+    line, outside, inside = parts(build(text).text)
+    _, tame_outside, tame_inside = parts(build("Some words.").text)
     assert outside == tame_outside and len(inside) == len(tame_inside)
     assert not any(line in piece for piece in inside)
-    assert len(build(text)) < 15_000
+    assert len(build(text).text) < 15_000
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
@@ -86,10 +87,10 @@ def test_marks_of_chat_templates_controls_and_fences_are_broken(text: str) -> No
 
 @given(st.text(), st.text())
 def test_no_text_can_hold_its_own_fence(prompt: str, text: str) -> None:
-    shown = rubric_prompt(HUMOR, Answer("a", prompt, text))
+    shown = rubric_prompt(HUMOR, Answer("a", prompt, text)).text
     line, _, inside = parts(shown)
     assert shown.split("\n").count(line) == 4 and len(inside) == 2
-    assert line not in text and shown == rubric_prompt(HUMOR, Answer("a", prompt, text))
+    assert line not in text and shown == rubric_prompt(HUMOR, Answer("a", prompt, text)).text
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ from judges.pairwise import (
     Duel,
     pairwise_identity,
     pairwise_prompt,
-    pairwise_schema,
     parse_choice,
     reference_texts,
     settle,
@@ -33,7 +32,7 @@ def choice(better: str, quote: str = "") -> Choice:
 
 
 def test_the_version_is_raised_when_what_is_asked_changes() -> None:
-    prompt = pairwise_prompt(HUMOR, DUEL.prompt, DUEL.first_text, DUEL.second_text, ["Own."])
+    prompt = pairwise_prompt(HUMOR, DUEL.prompt, DUEL.first_text, DUEL.second_text, ["Own."]).text
     assert (VERSION, hashlib.sha256(prompt.encode()).hexdigest()[:12]) == (2, "17fb4b6ef901")
 
 
@@ -115,21 +114,23 @@ def test_no_reply_raises(reply: str) -> None:
 @pytest.mark.parametrize("dimension", PAIRED)
 def test_every_criterion_of_the_rubric_is_asked_the_weightiest_first(dimension: str) -> None:
     rubric = load_rubric(dimension)
-    prompt = pairwise_prompt(rubric, "p", "one", "two")
+    prompt, schema = pairwise_prompt(rubric, "p", "one", "two")
     places = [prompt.index(i.question) for i in sorted(rubric.items, key=lambda i: -i.weight)]
     assert rubric.purpose in prompt and places == sorted(places)
-    assert pairwise_schema()["required"] == list(json.loads(prompt.rstrip().rsplit("\n", 1)[-1]))
+    assert schema["required"] == list(json.loads(prompt.rstrip().rsplit("\n", 1)[-1]))
 
 
 def test_the_orders_differ_in_nothing_but_the_place_of_the_texts() -> None:
-    one, two = pairwise_prompt(HUMOR, "p", "1st!", "2nd!"), pairwise_prompt(HUMOR, "p", "2nd!", "1st!")
+    orders = (("1st!", "2nd!"), ("2nd!", "1st!"))
+    one, two = (pairwise_prompt(HUMOR, "p", *order).text for order in orders)
     fences = [next(line for line in p.splitlines() if line.startswith("=====DATA")) for p in (one, two)]
     exchanged = one.replace(fences[0], fences[1]).replace("1st!", "\0").replace("2nd!", "1st!")
     assert exchanged.replace("\0", "2nd!") == two
 
 
 def test_the_writers_own_texts_are_shown_before_the_two() -> None:
-    prompt = pairwise_prompt(load_rubric("voice_match"), "p", "one", "two", ["own text", "another of mine"])
+    own = ["own text", "another of mine"]
+    prompt = pairwise_prompt(load_rubric("voice_match"), "p", "one", "two", own).text
     assert prompt.index("own text") < prompt.index("another of mine") < prompt.index("Text A:")
 
 

@@ -16,7 +16,6 @@ from judges.rubric import (
     pooled,
     rubric_identity,
     rubric_prompt,
-    rubric_schema,
 )
 from judges.types import DIMENSIONS, Answer, Evidence, Judgement, unscored
 from timbre.errors import TimbreError
@@ -42,7 +41,7 @@ def digest(text: str) -> str:
 
 def test_the_version_is_raised_when_what_is_asked_or_made_of_replies_changes() -> None:
     value = parse_reply(RUBRIC, reply(turn="my uncle", exact_words="no such words"), ANSWER).value
-    assert (VERSION, digest(rubric_prompt(RUBRIC, ANSWER)), value) == (
+    assert (VERSION, digest(rubric_prompt(RUBRIC, ANSWER).text), value) == (
         2,
         "65e00dbfd33f",
         pytest.approx(4 / 9),
@@ -79,7 +78,7 @@ def test_a_dimension_without_a_rubric_lists_those_there_are() -> None:
 
 
 def test_the_prompt_asks_every_question_and_the_schema_wants_every_answer() -> None:
-    prompt, schema = rubric_prompt(RUBRIC, ANSWER), rubric_schema(RUBRIC)
+    prompt, schema = rubric_prompt(RUBRIC, ANSWER)
     for item in RUBRIC.items:
         assert all(text in prompt for text in (RUBRIC.purpose, item.question, item.yes, item.no))
     assert schema["required"] == list(WEIGHTS) == list(json.loads(prompt.rstrip().rsplit("\n", 1)[-1]))

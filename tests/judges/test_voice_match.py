@@ -164,8 +164,8 @@ def test_pairs_needed_follow_from_the_width_of_the_interval(
 @pytest.mark.parametrize(
     ("part", "size", "reason"),
     [
-        ("floor", 1, "1 floor texts, needs 2"),
-        ("train", 4, "4 training texts, needs 5"),
+        ("floor", 1, "1 floor texts, needs 2: add answers of the base"),
+        ("train", 4, "4 training texts, needs 5: add pairs"),
     ],
 )
 def test_a_reference_with_too_few_texts_says_which(

@@ -75,6 +75,7 @@ def log_writer(tmp_path: Path) -> WriteLog:
         created: str = "2026-03-01T10:00:00+00:00",
         identity: str | None = None,
         text: Callable[[int, int], str] = lambda canary, epoch: f"An answer to {canary}, try {epoch}.",
+        prompt: Callable[[int], str] = lambda canary: f"Write about {canary}.",
         scores: Callable[[int, int], Mapping[str, Any]] = lambda canary, epoch: {},
         licensed: Callable[[int], bool] = lambda canary: canary % 4 == 0,
         truncated: bool = False,
@@ -113,7 +114,7 @@ def log_writer(tmp_path: Path) -> WriteLog:
                     EvalSample(
                         id=f"c{canary:02d}",
                         epoch=epoch,
-                        input=f"Write about {canary}.",
+                        input=prompt(canary),
                         target="",
                         output=ModelOutput(
                             model=run, choices=[choice], metadata={"identity": answered_by(len(samples))}

@@ -270,6 +270,34 @@ def test_compare_shows_means_and_gains_of_any_number_of_runs(write_log: WriteLog
     assert "Gain over baseline" in page and "+0.30 [0.30, 0.30]" in page
 
 
+@pytest.mark.parametrize(
+    ("confirmed", "missed", "recall"),
+    [
+        (1, 2, "0.60 [0.31, 0.84] (2 missed"),
+        (1, 0, "1.00 [0.46, 1.00] (0"),
+        (0, 0, "nobody found a claim (0"),
+    ],
+)
+def test_compare_estimates_the_detectors_recall_from_the_sentences_that_graders_were_asked_about(
+    write_log: WriteLog, confirmed: int, missed: int, recall: str
+) -> None:
+    """Half of the flagged sentences were asked about, and half of the 96 that are not flagged."""
+
+    def judged(canary: int, take: int) -> dict[str, object]:
+        flagged = {
+            "flagged": 2,
+            "flagged_asked": 1,
+            "confirmed": confirmed if canary < 3 and take == 1 else 0,
+        }
+        found = 1 if canary < missed and take == 1 else 0
+        details = {**flagged, "unflagged": 4, "sampled": 2, "sampled_faults": found}
+        return {"self_insertion": {"value": 0.0, "details": details}}
+
+    folder = write_log("run2", scores=judged).parent
+    page = CliRunner().invoke(compare, ["run2", "--logs", str(folder)]).stdout
+    assert f"Estimated recall of self_insertion in run2: {recall}" in page
+
+
 def test_compare_names_conditions_that_differ(write_log: WriteLog) -> None:
     folder = write_log("baseline").parent
     write_log("run2", facts={"base": "other"})

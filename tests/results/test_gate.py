@@ -364,7 +364,7 @@ def test_a_dimension_of_the_policy_that_nobody_scored_is_an_error_unless_optiona
     table = simulate({"a": arm, "b": arm})
     policy = _only(*SOFT, *HARD, "humor")
     result = gate(table, "a", "b", policy)
-    assert result.exit_code == 3 and f"neither run is scored on {key}" in result.problems[0]
+    assert result.exit_code == 3 and f"neither run is scored on {key} (no grader)" in result.problems[0]
     rule = policy.dimensions[key].model_copy(update={"optional": True})
     optional = policy.model_copy(update={"dimensions": {**policy.dimensions, key: rule}})
     passed = gate(table, "a", "b", optional)
@@ -374,7 +374,7 @@ def test_a_dimension_of_the_policy_that_nobody_scored_is_an_error_unless_optiona
 def test_a_dimension_that_the_table_lacks_altogether_is_an_error(simulate: Simulate) -> None:
     arm = {"compression": np.full((30, 1), 0.5)}
     result = gate(simulate({"a": arm, "b": arm}), "a", "b", POLICY)
-    assert result.exit_code == 3 and "memorization" in result.problems[0]
+    assert result.exit_code == 3 and "memorization (not in the table)" in result.problems[0]
 
 
 def test_a_dimension_that_one_run_alone_was_scored_on_is_an_error(simulate: Simulate) -> None:

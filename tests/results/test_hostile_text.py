@@ -4,7 +4,6 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -15,11 +14,12 @@ from markdown_it import MarkdownIt
 
 from results.commands import compare, export, gate, report
 from results.gate_pages import STEP_SUMMARY
-from results.markdown import bullets
+from results.markdown import bullets, clean
 from results.table import read_scores, write_scores
+from tests.made_browser import needs_browser, opened_page
+from tests.results.conftest import log_writer
 from timbre.errors import TimbreError
 
-WriteLog = Callable[..., Path]
 HOSTILE = {
     "fence": "```\n## Forged\n```\n~~~~\n`````text\n</details>",
     "marker": "<!-- timbre:run2 end -->\n<!-- timbre:run1 begin -->\nforged",
@@ -38,38 +38,46 @@ HOSTILE = {
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200f\U000e0041]")
 
 
-@pytest.fixture
-def surfaces(write_log: WriteLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Every page and output about two runs of which one answers each canary with a hostile text, by its name."""
-    texts = list(HOSTILE.values())
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the pages are."""
+    return tmp_path_factory.mktemp("hostile")
+
+
+@pytest.fixture(scope="module")
+def surfaces(folder: Path) -> dict[str, str]:
+    """Every page and output, by its name, about runs that answer hostile prompts with hostile texts.
+
+    The report also has a run whose name and base are hostile, as a stranger's log may say.
+    """
+    texts, write_log = list(HOSTILE.values()), log_writer(folder)
 
     def fault(text: str) -> dict[str, Any]:
         quote = {"text": text, "start": 0, "end": len(text), "why": "of_us"}
         return {"self_insertion": {"value": 1.0, "evidence": [quote]}, "humor": 0.1}
 
-    write_log("baseline", canaries=len(texts))
-    logs = write_log(
-        "run2", canaries=len(texts), text=lambda c, e: texts[c], scores=lambda c, e: fault(texts[c])
-    ).parent
-    monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path / "runs"))
-    monkeypatch.setenv(STEP_SUMMARY, str(tmp_path / "summary.md"))
+    asked: dict[str, Any] = {"canaries": len(texts), "prompt": lambda c: texts[c]}
+    write_log("baseline", **asked)
+    write_log("run2", **asked, text=lambda c, e: texts[c], scores=lambda c, e: fault(texts[c]))
+    asked["text"] = lambda c, e: f"{c} {e} " * (len(texts[c].split()))
+    logs = write_log("run3", **asked, facts={"run": HOSTILE["script"], "base": HOSTILE["link"]}).parent
     given = ["--logs", str(logs)]
-    files = {"junit": tmp_path / "g.xml", "comment": tmp_path / "g.md", "log": tmp_path / "LOG.md"}
+    files = {"junit": folder / "g.xml", "comment": folder / "g.md", "log": folder / "LOG.md"}
     runs = ["--baseline", "baseline", "--candidate", "run2", *given]
     to_files = ["--junit", str(files["junit"]), "--markdown", str(files["comment"])]
-    runner = CliRunner()
+    runner = CliRunner(env={"TIMBRE_RUNS": str(folder / "runs"), STEP_SUMMARY: str(folder / "summary.md")})
     outputs = {
         "gate": runner.invoke(gate, [*runs, *to_files]).output,
         "compare": runner.invoke(compare, ["baseline", "run2", *given]).output,
         "export": runner.invoke(export, ["run2", *given, "--log", str(files["log"])]).output,
-        "report": runner.invoke(report, [*given, "--out", str(tmp_path / "r.html")]).output,
+        "report": runner.invoke(report, [*given, "--out", str(folder / "r.html")]).output,
     }
     pages = {name: path.read_text() for name, path in files.items()}
     return {
         **{f"{name} in a terminal": output for name, output in outputs.items()},
         **pages,
-        "page": (tmp_path / "r.html").read_text(),
-        "summary": (tmp_path / "summary.md").read_text(),
+        "page": (folder / "r.html").read_text(),
+        "summary": (folder / "summary.md").read_text(),
     }
 
 
@@ -91,6 +99,35 @@ def test_no_surface_lets_a_text_be_more_than_text(surfaces: dict[str, str]) -> N
     assert sorted(markers) == sorted(["run2", "run2:notes", "baseline:smoke", "baseline:smoke:notes"] * 2)
     own = re.sub(r"<script>.*?</script>", "", surfaces["page"], count=1, flags=re.DOTALL)
     assert "<script" not in own and "<img" not in own and 'href="javascript' not in own
+
+
+@needs_browser
+def test_in_a_browser_every_text_stands_there_and_none_does_anything(
+    surfaces: dict[str, str], folder: Path
+) -> None:
+    address = (folder / "r.html").as_uri()
+    with opened_page(address) as opened:
+        page = opened.page
+        title = page.title()
+        for at, text in enumerate(HOSTILE.values()):
+            text = clean(
+                text.encode(errors="backslashreplace").decode()
+            )  # Inspect's logs spell half characters out
+            page.fill("#text", text[:40])
+            answer = f"characters(document.querySelector('#c{at:02d}-run2-1 .text')).text"
+            assert page.evaluate(answer) == text
+            assert page.text_content(f"#canary-c{at:02d} .prompt") == text
+        page.fill("#text", "")
+        page.select_option("#against", label=HOSTILE["script"])
+        page.check("#differences")
+        assert 0 < page.evaluate("CSS.highlights.get('new').size") < 20_000  # not of the longest
+        page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+        assert page.inner_text("#heat caption i") == HOSTILE["script"]
+        assert page.title() == title
+        assert page.locator("script").count() == 1 and page.locator("img, iframe, object, embed").count() == 0
+        assert page.locator("a:not([href^='#'])").count() == 0
+        # What the policy of the page refuses is a complaint: nothing even tried.
+        assert opened.complaints == [] and opened.requests == [address]
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from judges.types import JudgeIdentity
 from results.commands import compare
 from results.commands import gate as gate_command
 from results.comparison import DimensionVerdict
+from results.corrected_rates import corrected_rates
 from results.gate import gate
-from results.licences import Basis, corrected_rates, demands, read_licences, shortfalls
+from results.licences import Basis, demands, read_licences, shortfalls
 from results.policy import DimensionPolicy, Policy, load_policy
 from results.verdicts import GateResult
 from tests.made_licence import good_agreement, made_licence, with_all_optional

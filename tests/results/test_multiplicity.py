@@ -7,11 +7,12 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from statsmodels.stats.multitest import multipletests
 
 from results.comparison import DimensionVerdict
 from results.gate import gate
 from results.policy import DimensionPolicy, load_policy
-from results.statistics import margin_p, mean_interval
+from results.statistics import SOFT_LEVEL, holm, margin_p, mean_interval
 
 Array = NDArray[np.float64]
 Simulate = Callable[..., pd.DataFrame]
@@ -84,3 +85,11 @@ def test_worse_scores_in_one_dimension_improve_no_verdict(seed: int, at: int, lo
 
     for before, after in zip(verdicts(columns), verdicts(worse), strict=True):
         assert ORDER[after.verdict] <= ORDER[before.verdict]
+
+
+@settings(max_examples=60, deadline=None)
+@given(ps=st.lists(st.sampled_from([0.0, 0.002, 0.0025, 0.004, 0.005, 0.0125, 0.02, 0.4, 1.0]), min_size=1))
+def test_the_tests_rejected_are_those_of_another_implementation(ps: list[float]) -> None:
+    rejected, adjusted = holm(ps)
+    expected, figures, *_ = multipletests(ps, alpha=SOFT_LEVEL, method="holm")
+    assert rejected == list(expected) and adjusted == list(figures)

@@ -182,6 +182,18 @@ def test_a_log_of_one_canary_gives_further_takes_to_the_log_of_all(write_log: Wr
     assert [(s.canary, s.epoch) for s in log.retakes] == [("c03", take) for take in (3, 4, 5, 6)]
 
 
+def test_further_takes_under_other_settings_are_named_with_what_differs(write_log: WriteLog) -> None:
+    whole = write_log("baseline", created="2026-03-01T10:00:00+00:00")
+    write_log("run2", created="2026-03-01T10:00:00+00:00")
+    write_log("run2", only=3, epochs=6, decoding={"temperature": 0.0})
+    write_log("run2", only=4, epochs=6, decoding={"temperature": 0.0}, created="2026-03-02T10:00:00+00:00")
+    write_log("run2", only=4, epochs=6, created="2026-03-03T10:00:00+00:00")
+    result = gate_logs(*read_logs([whole.parent], ["baseline", "run2"]), load_policy())
+    (note,) = [note for note in result.notes if "again" in note]
+    assert note.startswith("run2 was asked c03 again under other conditions, which doesn't count: decoding")
+    assert "further ones max_tokens 512, seed 7, temperature 0.0" in note and "epochs" not in note
+
+
 def test_a_log_of_one_canary_alone_is_read_as_it_is(write_log: WriteLog) -> None:
     (log,) = read_logs([write_log("run2", only=3, epochs=4)])
     assert len(log.samples) == 4 and not log.retakes

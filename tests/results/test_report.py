@@ -17,10 +17,9 @@ from results.commands import report
 from results.markdown import clean
 from results.report_answers import LONG, SHOWN, answer_html, marked
 from results.report_plots import level_plots, loss_curves
-from results.statistics import NO_INTERVAL
 from tests.made_run import made_run
 from tests.results.conftest import log_writer, run_writer
-from timbre.stats import Interval
+from timbre.stats import NO_INTERVAL, Interval
 
 WriteLog = Callable[..., Path]
 ATTACK = "</div></script><script>alert(1)</script><img src=x onerror=alert(1)>"

@@ -13,7 +13,6 @@ from tests.results.conftest import log_writer, run_writer
 WORDS = ("kettle", "ferry", "lamp", "winter", "bread", "river")
 GAINS = (0.1, 0.0, -0.2, 0.2, -0.1, 0.3)
 """Of the second run in specificity, by canary."""
-HOSTILE = "[click](javascript:alert(1)) </div></article><script>document.title = 'taken'</script>"
 pytestmark = needs_browser
 
 
@@ -28,7 +27,7 @@ def open_report(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[.
     fault = {"value": 1.0, "evidence": [{"text": sentence, "start": 0, "end": len(sentence), "why": "of_us"}]}
     joke = {"value": 0.9, "evidence": [{"text": "shared", "start": 3, "end": 9, "why": "joke"}]}
     write_log("baseline", canaries=6)
-    write_log("run1", canaries=6, text=lambda c, e: HOSTILE if c == 5 else f"Answer {e} to {c}: {WORDS[c]}.")
+    write_log("run1", canaries=6, text=lambda c, e: f"Answer {e} to {c}: {WORDS[c]}.")
     write_log(
         "run2",
         canaries=6,
@@ -67,12 +66,6 @@ def _names(page: Any) -> list[str]:
 
 def test_it_fetches_nothing_but_itself(opened: Opened) -> None:
     assert len(opened.requests) == 1 and opened.requests[0].startswith("file://")
-
-
-def test_hostile_text_stays_text(page: Any) -> None:
-    assert page.title().startswith("Timbre: ")
-    assert page.text_content("#c05-run1-1 .text") == HOSTILE
-    assert page.locator("a[href^=javascript]").count() == 0
 
 
 def test_it_is_whole_without_a_script(open_report: Callable[..., Opened]) -> None:

@@ -19,9 +19,9 @@ from results.statistics import (
     mean_intervals,
     paired_rate_difference,
     rate_bound,
-    rate_interval,
     safe_low,
 )
+from timbre.stats import rate_interval
 
 scores = st.lists(st.floats(-1, 1, allow_nan=False), min_size=2, max_size=25)
 

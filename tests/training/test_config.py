@@ -34,6 +34,10 @@ def test_a_shipped_preset_loads_and_its_data_is_there(name: str) -> None:
         ("learning_rate = 2.0", "e.g. 2e-4"),
         ("gradient_accumulation = 0", "greater than or equal to 1"),
         ('gradient_checkpointing = "sometimes"', "gradient_checkpointing is 'sometimes'"),
+        *(
+            (rf'{key} = "a\u0000b"', "has a null character")
+            for key in ("data", "chat_template", "base", "revision", "parent")
+        ),
     ],
 )
 def test_a_wrong_setting_is_told_with_its_line(tmp_path: Path, line: str, complaint: str) -> None:
@@ -95,6 +99,7 @@ def test_how_memory_is_saved_leaves_the_recipe_alone_and_a_system_message_does_n
         ("owner/letters@v2", "hf://owner/letters@v2"),
         ("hf://owner/letters@v2", "hf://owner/letters@v2"),
         ("there/already", "{folder}/there/already"),
+        ("~nobody-of-that-name/x", "{folder}/~nobody-of-that-name/x"),
     ],
 )
 def test_data_is_a_path_from_the_preset_or_a_set_on_the_hub(tmp_path: Path, name: str, place: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import Workspace
 from training.runs import read_run
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.one_server]
 
 THINGS = ("ladder", "kettle", "gate", "spoon", "bench", "drain", "shelf", "lamp", "stair", "bell")
 SHORT = ("--limit", "2", "-T", "max_tokens=16", "-T", "epochs=1", "--display", "plain")

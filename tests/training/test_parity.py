@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import Workspace
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.one_server]
 
 ON_THE_STORED_BASE = """
 target_modules = ["q_proj", "v_proj"]

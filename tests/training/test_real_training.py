@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import RUN, TRAINED_EPOCHS, TRAINED_PAIRS, Workspace
 from timbre.errors import TimbreError
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.one_server]
 
 
 @pytest.fixture

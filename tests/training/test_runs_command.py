@@ -195,12 +195,28 @@ def test_a_run_whose_identity_was_its_recipe_alone_gets_one_from_its_weights(
     assert run.identity == run_identity(recipe, sha256_of(folder / "adapter" / "adapter_model.safetensors"))
 
 
-def test_a_run_record_of_another_shape_is_one_line_with_its_file(write: Write) -> None:
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"epochs": [{"epoch": "first"}]}, "epochs.0.epoch"),
+        ({"checksums": [1]}, "checksums"),
+    ],
+)
+def test_a_run_record_of_another_shape_is_one_line_with_its_file(
+    write: Write, change: dict[str, Any], named: str
+) -> None:
     folder = write("run1")
     facts = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps({**facts, "epochs": [{"epoch": "first"}]}))
-    with pytest.raises(TimbreError, match=r"run\.json: unexpected shape: epochs\.0\.epoch"):
+    (folder / "run.json").write_text(json.dumps({**facts, **change}))
+    with pytest.raises(TimbreError, match=rf"run\.json: unexpected shape: {named}"):
         find_run("run1")
+
+
+def test_half_a_character_in_a_record_is_read(write: Write) -> None:
+    folder = write("run1")
+    facts = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**facts, "recipe": "\ud800"}))
+    assert find_run("run1").recipe == "\ud800"
 
 
 def test_reading_runs_needs_no_heavy_library() -> None:
