@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from timbre.errors import TimbreError
 from timbre.files import write_whole
@@ -189,9 +188,6 @@ def _round_to_nf4(source: Base, folder: Path) -> dict[str, str]:
     another model than it was trained on. This base, trained on with ``quantization = "none"``, is served exactly as
     trained, with ``quantization = "nf4"`` to within a second rounding. It takes as much room as ``source`` does.
     """
-    from bitsandbytes.functional import dequantize_4bit
-    from bitsandbytes.nn.modules import Linear4bit
-    from safetensors.torch import save_file
     from transformers import AutoTokenizer
 
     from training.config import TrainConfig
@@ -199,18 +195,9 @@ def _round_to_nf4(source: Base, folder: Path) -> dict[str, str]:
 
     print(f"Rounding {source.name} to nf4 and back (once)", file=sys.stderr, flush=True)
     model = load_base(TrainConfig(base=source.name, quantization="nf4"), source)
-    weights = model.state_dict()
-    for name, module in model.named_modules():
-        if isinstance(module, Linear4bit):
-            for key in [key for key in weights if key.startswith(f"{name}.weight")]:
-                del weights[key]
-            packed: Any = module.weight
-            weights[f"{name}.weight"] = dequantize_4bit(packed.data, packed.quant_state)
-    if model.config.tie_word_embeddings:
-        weights.pop("lm_head.weight", None)
     # float32 holds a value of nf4 times its scale exactly, bfloat16 would round it again.
-    kept = {name: tensor.float().contiguous().cpu() for name, tensor in weights.items()}
-    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    model.dequantize().float().save_pretrained(folder)
+    # As the source spells it: a server reads settings that training has changed in the model's own.
     config = json.loads((source.path / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps({**config, "dtype": "float32"}, indent=2) + "\n")
     AutoTokenizer.from_pretrained(source.path, local_files_only=True).save_pretrained(folder)
