@@ -287,8 +287,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         # A child that is forked has none of OpenMP's other threads, and would wait for them for ever.
-        os.environ.update(OMP_NUM_THREADS="1", TIMBRE_THREADS="1")
-        os.environ.update(TIMBRE_HOME=folder, TOKENIZERS_PARALLELISM="false")
+        threads = {"OMP_NUM_THREADS": "1", "TIMBRE_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+        os.environ.update(threads, TIMBRE_HOME=folder)
         base = make_base(home / "base")
         sys.exit("\n".join(run(given.kills, given.seed, given.only, home, base)) or 0)
 

@@ -1,6 +1,7 @@
 """A random two-layer base with the embedded base's tokenizer and a run on it, where the model is not the point."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
+
+
+def write_pairs(folder: Path, splits: Mapping[str, str]) -> None:
+    """Write ``pairs.jsonl`` with a short pair about each thing, on its side of the split."""
+    rows = [
+        {"prompt": f"A line on {thing}?", "response": f"The {thing} came back late.", "split": split}
+        for thing, split in splits.items()
+    ]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def config_of(base: Path, data: Path, **changes: Any) -> TrainConfig:

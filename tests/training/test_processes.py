@@ -13,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.conftest import Workspace
+from tests.training.conftest import write_pairs
 from timbre.paths import CHECKOUT
 from training.runs import WEIGHTS, Run, read_run
 
@@ -45,11 +46,7 @@ PATIENCE_S = 300
 def train(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Train:
     """Trains a run on four pairs, in this process or as a launcher's arguments."""
     space = Workspace(tmp_path_factory.mktemp("processes"))
-    rows = [
-        {"prompt": f"A line on {thing}?", "response": f"The {thing} came back late.", "split": split}
-        for thing, split in PAIRS.items()
-    ]
-    (space.home / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_pairs(space.home, PAIRS)
 
     def trained(
         name: str, batch: int, quantization: str, launcher: tuple[str, ...] = (), *, killed: bool = False

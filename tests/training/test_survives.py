@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.conftest import Workspace
+from tests.training.conftest import write_pairs
 from timbre.paths import CHECKOUT
 from training.runs import WEIGHTS, read_run
 from training.watching import last_whole
@@ -43,11 +44,7 @@ def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def command(space: Workspace, tiny_base: Path) -> list[str]:
     """A short training with dropout, so that the random state matters too; without the run's name."""
-    rows = [
-        {"prompt": f"A line on {thing}?", "response": f"The {thing} came back late.", "split": split}
-        for thing, split in PAIRS.items()
-    ]
-    (space.home / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_pairs(space.home, PAIRS)
     preset = space.home / "quick.toml"
     preset.write_text(PRESET.format(base=tiny_base))
     return ["train", str(preset), "--name"]
