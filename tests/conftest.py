@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from evals import vllm_command
 from timbre.cli import cli
 from timbre.paths import CHECKOUT, models_dir
 
@@ -28,6 +30,10 @@ TRAINED_PAIRS, TRAINED_EPOCHS = 6, 3
 def pytest_configure() -> None:
     """What is printed into a pipe has no width; readline, in pytest-xdist's own process, gives its workers one."""
     os.environ.pop("COLUMNS", None)
+
+
+settings.register_profile("any machine", deadline=None)  # a busy one takes its time
+settings.load_profile("any machine")
 
 
 class ByFile(LoadScopeScheduling):
@@ -62,9 +68,16 @@ class Workspace:
     home: Path
 
     def environment(self, **more: str) -> dict[str, str]:
-        """The caller's environment, pointed here; one torch thread, as a busy machine wants it."""
-        here = {"TIMBRE_HOME": str(self.home), "TIMBRE_MODELS": str(models_dir()), "TIMBRE_THREADS": "1"}
-        return {**os.environ, **here, "INSPECT_LOG_DIR": str(self.home / "logs"), **more}
+        """The caller's environment, pointed here; one thread each for torch and vLLM, as a busy machine wants it."""
+        cores = vllm_command.environment("")["VLLM_CPU_OMP_THREADS_BIND"].split(",")
+        here = {
+            "TIMBRE_HOME": str(self.home),
+            "TIMBRE_MODELS": str(models_dir()),
+            "TIMBRE_THREADS": "1",
+            "VLLM_CPU_OMP_THREADS_BIND": cores[-1],
+            "INSPECT_LOG_DIR": str(self.home / "logs"),
+        }
+        return {**os.environ, **here, **more}
 
     def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
         """A command of the environment (``timbre``, ``inspect``) from the checkout, as a user types it."""

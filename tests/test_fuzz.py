@@ -30,7 +30,6 @@ def test_a_sound_file_is_read(kind: str, made: Mapping[str, Target], tmp_path: P
 @pytest.mark.parametrize("kind", KINDS)
 @settings(
     derandomize=True,
-    deadline=None,
     database=None,
     max_examples=100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

@@ -15,7 +15,7 @@ from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 
 from evals import endpoint as endpoints
 from evals.endpoint import PROBE_PROMPTS, Endpoint, Served, serve_base, serve_run
-from evals.vllm_command import STILL
+from evals.vllm_command import STILL, WHOLE_PREFILLS
 from judges.types import DIMENSIONS
 from results.logs import read_logs
 from tests.conftest import RUN, Workspace
@@ -194,20 +194,23 @@ def test_the_base_answers_the_same_while_a_run_is_being_asked(endpoint: Endpoint
 
 def test_many_seeded_prompts_at_once_do_not_kill_the_server(endpoint: Endpoint) -> None:
     """Together they are longer than a step; a seeded prompt split over two would end vLLM's CPU engine."""
+    step, per_prompt = int(WHOLE_PREFILLS[-1]), 125
+    asked = step // per_prompt + 2
 
     def ask(n: int) -> int:
-        prompt = f"{n} " + "and one more spoon " * 25
         body = {
-            "model": serve_base(endpoint),
-            "messages": [{"role": "user", "content": prompt}],
+            "model": endpoint.served.model,
+            "messages": [{"role": "user", "content": f"{n} " + "and one more spoon " * 25}],
             "seed": n,
             "temperature": 0.7,
             "max_tokens": 2,
         }
-        return endpoint.ask("POST", "/v1/chat/completions", body, timeout=900).status_code
+        reply = endpoint.ask("POST", "/v1/chat/completions", body, timeout=900)
+        assert reply.json()["usage"]["prompt_tokens"] >= per_prompt
+        return reply.status_code
 
-    with ThreadPoolExecutor(90) as pool:
-        assert set(pool.map(ask, range(90))) == {200}
+    with ThreadPoolExecutor(asked) as pool:
+        assert set(pool.map(ask, range(asked))) == {200}
 
 
 def test_results_read_the_logs_and_export_the_run(

@@ -340,7 +340,7 @@ PIECES = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.one_of(st.text(max_size=200), PIECES), st.one_of(st.just(PROMPT), PIECES))
 def test_any_text_is_judged_with_exact_evidence(text: str, prompt: str) -> None:
     shown = clean(text).text

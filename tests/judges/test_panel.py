@@ -34,7 +34,7 @@ def panel(reference: VoiceReference) -> Panel:
     return Panel(reference, responses, {prompt: () for prompt in PROMPTS})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TEXTS, st.one_of(st.none(), st.tuples(st.integers(1, 60), st.integers(60, 200))))
 def test_any_text_gets_every_dimension_in_range_with_exact_evidence(
     panel: Panel, text: str, band: tuple[int, int] | None

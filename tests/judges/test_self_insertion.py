@@ -327,7 +327,7 @@ def test_spans_are_exact_ordered_and_apart_in_a_text_with_marks_and_line_breaks(
 @given(
     st.text(alphabet="Imy ouruncle\"'\u2018\u2019\u201c\u201d\u201e\u00ab>*_[].\n:Hanh\u00e9", max_size=300)
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_text_gives_exact_spans_and_a_mask_of_equal_length(text: str) -> None:
     assert all(text[e.start : e.end] == e.text for e in judge(text).evidence)
     shown = asserted(text, NOTE)

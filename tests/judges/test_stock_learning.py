@@ -184,7 +184,7 @@ def test_phrases_that_share_a_word_are_one_stretch_and_neighbours_are_two() -> N
     assert [text[a:b] for a, b in spans(text, stock)] == ["here to help you with", "any task"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.sampled_from(["a", "b", "c", "é", ".", "\n", ",", "**b**", "#a", "`a`", "\u200b"]), max_size=40

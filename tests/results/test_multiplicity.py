@@ -56,7 +56,7 @@ def test_a_loss_far_beyond_the_margin_stands_among_many(simulate: Simulate) -> N
     assert result.dimensions[0].verdict == "REGRESSED" and result.dimensions[0].needed is None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.floats(-1, 1), min_size=8, max_size=20))
 def test_p_is_at_most_2_5_percent_where_the_whole_interval_is_beyond_the_margin(values: list[float]) -> None:
     found, p = mean_interval(np.array(values)), margin_p(np.array(values), 0.1)
@@ -66,7 +66,7 @@ def test_p_is_at_most_2_5_percent_where_the_whole_interval_is_beyond_the_margin(
         assert p > 0.024
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), at=st.integers(0, 2), loss=st.floats(0, 1))
 def test_worse_scores_in_one_dimension_improve_no_verdict(seed: int, at: int, loss: float) -> None:
     rng = np.random.default_rng(seed)
@@ -89,7 +89,7 @@ def test_worse_scores_in_one_dimension_improve_no_verdict(seed: int, at: int, lo
         assert ORDER[after.verdict] <= ORDER[before.verdict]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ps=st.lists(st.sampled_from([0.0, 0.002, 0.0025, 0.004, 0.005, 0.0125, 0.02, 0.4, 1.0]), min_size=1))
 def test_the_tests_rejected_are_those_of_another_implementation(ps: list[float]) -> None:
     rejected, adjusted = holm(ps)

@@ -64,7 +64,7 @@ def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         read_scores(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(
         st.text(st.characters(categories=("L", "N", "P")), min_size=1, max_size=8),

@@ -61,7 +61,7 @@ def test_below_30_canaries_the_interval_widens_rather_than_cover_less(n: int, sh
     assert _coverage(columns, 0.0) >= 0.93 - SLACK
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(scores, st.data())
 def test_making_one_score_worse_never_raises_an_end_of_the_interval(
     values: list[float], data: st.DataObject
@@ -140,7 +140,7 @@ def test_the_number_of_canaries_named_gives_the_power_it_claims(sd: float, worst
 
 
 @given(scores, st.floats(0, 1), st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_limit_for_pass_is_below_the_interval_and_falls_with_any_gain(
     values: list[float], worst: float, data: st.DataObject
 ) -> None:

@@ -158,7 +158,7 @@ def test_the_end_shows_three_pairs_and_what_was_left_out(folder: Path, tmp_path:
     assert "left out: 1 quotation, 1 code" in lines
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     st.lists(
         st.sampled_from([*ESSAY.split("\n\n"), "(", ")", "[^2]: a note of four words", "\t x"]), max_size=8

@@ -97,7 +97,7 @@ _SAID = st.text(
 ).filter(lambda text: bool(text.strip()) and not any(token in text for token in SPECIAL))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(prompt=_SAID, response=_SAID, family=st.sampled_from(sorted(STOPS)))
 def test_whatever_is_said_the_labels_decode_to_the_response_and_its_stop(
     prompt: str, response: str, family: str

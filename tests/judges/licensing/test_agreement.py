@@ -122,7 +122,7 @@ def test_the_bootstrap_is_the_same_every_time_and_leaves_out_what_has_no_value()
     assert percentile_interval(math.nan, half) is None and RESAMPLES == 2000
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=30))
 def test_every_figure_lies_in_its_range_and_its_interval_is_in_order(rows: list[tuple[float, bool]]) -> None:
     values, is_yes = np.array([v for v, _ in rows]), np.array([yes for _, yes in rows])
