@@ -3,9 +3,9 @@
 A *gain* is the paired difference with the sign that makes more better; a loss is a gain below 0.
 
 A soft dimension is REGRESSED if the whole 95 % interval of the gain lies below minus the margin; ``apply_holm``
-then decides which regressions remain significant among all soft dimensions. It is a PASS if the mean loss is no
-larger than the margin and ``statistics.safe_low``, which allows for what n canaries can't have shown, lies above
-minus the loss that a PASS must rule out (the margin, or the suite's own). Otherwise it is INCONCLUSIVE.
+then decides which regressions remain significant among all soft dimensions. It is a PASS if ``statistics.safe_low``,
+which allows for what n canaries can't have shown, lies above minus the loss that a PASS must rule out (the margin,
+or the suite's own), and no loss is proven whose mean is beyond the margin. Otherwise it is INCONCLUSIVE.
 
 A hard dimension asks which canaries show the fault in any take. It is REGRESSED if the exact one-sided McNemar
 test gives p <= alpha: its level holds however canaries differ, so two equal runs are seldom blocked. It is a PASS
@@ -148,8 +148,8 @@ def soft_verdict(gain: Interval, low: float, margin: float, rules_out: float) ->
     """The verdict on a gain with its interval, where ``low`` is its ``safe_low``."""
     if gain.high < -margin - TOLERANCE:
         return "REGRESSED"
-    is_sound = gain.estimate >= -margin - TOLERANCE and low >= -rules_out - TOLERANCE
-    return "PASS" if is_sound else "INCONCLUSIVE"
+    is_large_loss = gain.estimate < -margin - TOLERANCE and gain.high < -TOLERANCE
+    return "PASS" if low >= -rules_out - TOLERANCE and not is_large_loss else "INCONCLUSIVE"
 
 
 def hard_verdict(p: float, alpha: float, worse: int, n: int, rules_out: float) -> Verdict:

@@ -114,12 +114,13 @@ def summary_sentence(result: GateResult) -> str:
     if result.overall == "PASS":
         passed = result.having("PASS")
         wider = [d.rules_out for d in passed if d.rules_out is not None and d.rules_out > (d.margin or 0)]
-        least = max(wider, default=0)
-        small = f" The {result.suite} suite is small: only losses of more than {least:g} are ruled out."
-        return (
-            f"PASS: {pair} lost no more than the margin in any of {len(passed)} dimensions that can block{rest}."
-            f"{small if wider else ''}{gains}"
-        )
+        lost = f"lost no more than the margin in any of {len(passed)} dimensions that can block{rest}."
+        if wider:
+            lost = (
+                f"shows no proven loss beyond the margin in any of {len(passed)} dimensions that can block{rest}. "
+                f"The {result.suite} suite is small: only losses of more than {max(wider):g} are ruled out."
+            )
+        return f"PASS: {pair} {lost}{gains}"
     open_ones = result.having("INCONCLUSIVE")
     names = ", ".join(d.dimension for d in open_ones)
     low, high = min(d.n for d in open_ones), max(d.n for d in open_ones)
