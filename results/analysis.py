@@ -22,7 +22,7 @@ from results.policy import Policy
 from results.records import RunLog
 from results.statistics import TOLERANCE, holm, margin_p, mcnemar
 from results.story import Story
-from results.verdicts import GateResult, gain_sentence, interval
+from results.verdicts import GateResult, interval
 from training.runs import BASELINE, counted
 
 SHARE = 0.5
@@ -52,7 +52,6 @@ class Analysis:
     """The parts of the analysis; every sentence is plain text."""
 
     takeaway: str
-    gains: tuple[str, ...]  # of the dimensions that the policy asks a gain of
     learned: tuple[str, ...]
     worse: tuple[str, ...]
     not_shown: tuple[str, ...]
@@ -64,7 +63,7 @@ class Analysis:
 def analyse(story: Story) -> Analysis:
     """Apply the rules to one story."""
     result = story.result if story.result and not story.result.problems else None
-    read = _able(result)
+    read = result.able if result else ()
     up, down = _proven(story.baseline, story.log, story.policy, read)
     learned = [
         d
@@ -78,7 +77,6 @@ def analyse(story: Story) -> Analysis:
     failures = failure_modes(story.log, story.baseline, story.policy)
     return Analysis(
         takeaway=_takeaway(story, result, learned, worse, failures),
-        gains=tuple(gain_sentence(d) for d in result.dimensions if d.goal and d.n) if result else (),
         learned=tuple(map(_sentence, learned)),
         worse=tuple(f"{d.dimension}: {_figures(d)}" for d in worse),
         not_shown=tuple(
@@ -90,12 +88,6 @@ def analyse(story: Story) -> Analysis:
         failures=failures,
         moved=_moved(story),
     )
-
-
-def _able(result: GateResult | None) -> list[DimensionVerdict]:
-    """The dimensions that may block: licensed, in the policy, and scored on both sides."""
-    dimensions = result.dimensions if result else ()
-    return [d for d in dimensions if d.n and d.margin is not None and d.verdict != "ADVISORY"]
 
 
 def _proven(
@@ -144,7 +136,7 @@ def _figures(d: DimensionVerdict) -> str:
 def _not_read(result: GateResult | None) -> tuple[str, ...]:
     if result is None:
         return ()
-    named = [d for d in result.dimensions if d.margin is not None and (d.verdict == "ADVISORY" or not d.n)]
+    named = [d for d in result.having("ADVISORY") if d.margin is not None]
     return tuple(f"{d.dimension}: " + (f"unlicensed ({d.licence})" if d.n else d.why) for d in named)
 
 
@@ -193,7 +185,7 @@ def _moved(story: Story) -> tuple[str, ...]:
         return ()
     before, after = _sides(story.parent, story.log, story.policy)
     moves: dict[str, list[tuple[bool, float, str]]] = {}
-    for d in _able(result):
+    for d in result.able:
         key = d.dimension
         gains = Pair.of(key, story.policy, before, after).gains
         least = FAULT_AT if d.hard else d.margin or 0

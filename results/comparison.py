@@ -81,6 +81,11 @@ class DimensionVerdict:
     missing: int = 0  # answers of the candidate that are none and count as the worst
 
     @property
+    def is_judged(self) -> bool:
+        """Whether more or less of it is better; False for a reported figure."""
+        return DIMENSIONS[self.dimension].direction != "band"
+
+    @property
     def gain_is_proven(self) -> bool:
         """Whether the whole interval of the gain lies above 0."""
         return self.n > 1 and self.gain.low > TOLERANCE

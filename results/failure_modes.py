@@ -60,6 +60,13 @@ class FailureMode:
         does = _CLAUSES.get(self.name, f"show {self.name.replace('_', ' ')}")
         return f"{self.answers} of {self.of} answers {does}"
 
+    @property
+    def sentence(self) -> str:
+        """The same count beside the baseline's, and the quotes."""
+        theirs = "" if self.of_baseline is None else f" (the baseline: {self.of_baseline})"
+        quotes = "".join(f"; {q.canary}, take {q.take}: “{q.text}”" for q in self.quotes)
+        return f"{self.name}: {self.answers} of {self.of} answers{theirs}{quotes}"
+
 
 def failure_modes(log: RunLog, baseline: RunLog | None, policy: Policy) -> tuple[FailureMode, ...]:
     """The ways in which answers of a run fail, in the order of the module's rules."""

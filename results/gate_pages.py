@@ -34,7 +34,7 @@ def gate_markdown(result: GateResult) -> str:
     """
     names = hashlib.sha256(f"{result.baseline}\0{result.candidate}".encode(errors="replace")).hexdigest()[:12]
     pair = f"{_SIGNS[result.overall]} {result.overall}: {result.candidate} against {result.baseline}"
-    table = gate_table(result)
+    table = gate_table(result, result.dimensions)
     command = next_command(result)
     parts = {
         "verdict": f"<!-- voice-gate {names} -->\n### Voice gate: {inline(shortened(pair, _LONGEST_ITEM))}",

@@ -120,7 +120,6 @@ def _newest(headers: Sequence[Header], run: str, suite: str | None) -> Header:
 def _with_retakes(header: Header, headers: Sequence[Header]) -> RunLog:
     """The whole log, with the takes of canaries that were asked again under the same conditions."""
     log = replace(read_log(header.path), run=header.run)
-    takes = max(s.epoch for s in log.samples)
     own = (header.run, header.identity, header.suite)
     parts = [
         read_log(h.path)
@@ -130,7 +129,7 @@ def _with_retakes(header: Header, headers: Sequence[Header]) -> RunLog:
     retakes: dict[tuple[str, int], Sample] = {}
     unlike: dict[str, str] = {}
     for part in parts:
-        further = {(s.canary, s.epoch): s for s in part.samples if s.epoch > takes}
+        further = {(s.canary, s.epoch): s for s in part.samples if s.epoch > log.takes}
         first_and_further = _without_takes(log, "first takes"), _without_takes(part, "further ones")
         if different := "; ".join(differences(first_and_further)):
             unlike |= dict.fromkeys((canary for canary, _ in further), different)

@@ -4,6 +4,9 @@ import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
 
 from timbre.errors import TimbreError, visible
 
@@ -21,6 +24,15 @@ _MARKER = re.compile(r"^<!-- timbre:(?P<name>[^\s]+) (?P<edge>begin|end) -->\s*$
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:,-]*")
 
 
+class Markdown(str):
+    """Text that is Markdown already, which a page takes as it is."""
+
+
+def render(page: str, **values: Any) -> str:
+    """A page of ``pages/``; every value in it that isn't ``Markdown`` is escaped by ``inline``."""
+    return _PAGES.get_template(page).render(values, bullets=bullets, code=code)
+
+
 def clean(text: str) -> str:
     """``text`` with plain line ends and a visible sign in place of control and text-direction characters.
 
@@ -29,12 +41,12 @@ def clean(text: str) -> str:
     return re.sub(r"<!--(\s*timbre:)", "<!\u200b--\\1", visible(text))
 
 
-def fence(text: str) -> str:
+def fence(text: str) -> Markdown:
     """A fenced block whose fence is longer than any run of backticks in ``text`` (CommonMark 0.31, 4.5)."""
     body = clean(text)
     longest = max((len(run) for run in re.findall("`+", body)), default=0)
     bar = "`" * max(3, longest + 1)
-    return f"{bar}text\n{body}\n{bar}"
+    return Markdown(f"{bar}text\n{body}\n{bar}")
 
 
 def inline(text: str) -> str:
@@ -42,30 +54,37 @@ def inline(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", " ".join(clean(text).split()))
 
 
-def code(text: str) -> str:
+def code(text: str) -> Markdown:
     """One line of code to stand after other words; its bar is longer than any run of backticks in it."""
     line = " ".join(clean(text).split())
     bar = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
     gap = " " if line[:1] == "`" or line[-1:] == "`" else ""
-    return f"{bar}{gap}{line}{gap}{bar}"
+    return Markdown(f"{bar}{gap}{line}{gap}{bar}")
 
 
-def folded(summary: str, body: str) -> str:
+def folded(summary: str, body: str) -> Markdown:
     """Markdown that is shown on a click; ``summary`` is plain text."""
-    return (
-        f"<details><summary>{html.escape(' '.join(clean(summary).split()))}</summary>\n\n{body}\n</details>"
-    )
+    line = html.escape(" ".join(clean(summary).split()))
+    return Markdown(f"<details><summary>{line}</summary>\n\n{body}\n</details>")
 
 
-def bullets(sentences: Sequence[str]) -> str:
+def bullets(sentences: Sequence[str]) -> Markdown:
     """A list of plain sentences."""
-    return "\n".join("- " + _BLOCK.sub(r"\1\\\2", inline(sentence)) for sentence in sentences)
+    return Markdown("\n".join("- " + _BLOCK.sub(r"\1\\\2", inline(sentence)) for sentence in sentences))
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Markdown:
     """A pipe table; cells are plain text and are escaped here."""
     lines = [headings, ["---"] * len(headings), *([inline(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+_PAGES = Environment(
+    loader=FileSystemLoader(Path(__file__).with_name("pages")),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=lambda value: value if isinstance(value, Markdown) else inline(str(value)),
+)
 
 
 def replace_section(page: str, name: str, body: str, where: str) -> str:
@@ -96,9 +115,9 @@ def replace_section(page: str, name: str, body: str, where: str) -> str:
     return page[: span[0]] + section + page[span[1] :]
 
 
-def notes_place(name: str) -> str:
+def notes_place(name: str) -> Markdown:
     """Where a section has its writer's own notes, which ``replace_section`` keeps."""
-    return f"{_marker(_notes_name(name), 'begin')}\n\n{_marker(_notes_name(name), 'end')}"
+    return Markdown(f"{_marker(_notes_name(name), 'begin')}\n\n{_marker(_notes_name(name), 'end')}")
 
 
 def _notes_name(name: str) -> str:

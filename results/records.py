@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from judges.types import Judgement
 
@@ -40,3 +41,19 @@ class RunLog:
     )  # by dimension, why it can't block on these texts
     unlike_retakes: Mapping[str, str] = field(default_factory=dict)
     """By canary, how the conditions differ under which it was asked again: takes that don't count."""
+
+    @property
+    def takes(self) -> int:
+        """Takes of a canary."""
+        return max(s.epoch for s in self.samples)
+
+    @cached_property
+    def canary_means(self) -> Mapping[str, Mapping[str, float]]:
+        """Mean over takes, by canary and dimension."""
+        values: dict[str, dict[str, list[float]]] = {}
+        for s in self.samples:
+            of_canary = values.setdefault(s.canary, {})
+            for key, judgement in s.judgements.items():
+                if judgement.value is not None:
+                    of_canary.setdefault(key, []).append(judgement.value)
+        return {c: {k: sum(v) / len(v) for k, v in row.items()} for c, row in values.items()}

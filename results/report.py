@@ -1,14 +1,14 @@
 """A self-contained HTML page: verdicts, plots, judges, training, and every answer side by side.
 
 Everything is inside the one file, and its Content-Security-Policy lets nothing be fetched and runs no script but its
-own: it works offline, can be sent by mail, and is whole without its script. The page is in ``report_page/``.
+own: it works offline, can be sent by mail, and is whole without its script. The page is in ``pages/``.
 """
 
 import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
@@ -38,7 +38,7 @@ MEANING = {
 }
 """What a verdict says, in a few words."""
 
-_PAGE = Path(__file__).with_name("report_page")
+_PAGE = Path(__file__).with_name("pages")
 _COMMAND = re.compile(
     r"(?P<before>.*?)(?P<command>(?:timbre|inspect eval) .*?)(?P<after>, or .*)?", re.DOTALL
 )
@@ -57,15 +57,13 @@ class Comparison:
     @property
     def gained(self) -> list[str]:
         """Gains whose whole interval lies above 0."""
-        return [self._line(d) for d in self.result.dimensions if d.gain_is_proven and not _is_reported(d)]
+        return [self._line(d) for d in self.result.judged if d.gain_is_proven]
 
     @property
     def lost(self) -> list[str]:
         """What is REGRESSED, and losses whose whole interval lies below 0."""
-        worse = [
-            d for d in self.result.dimensions if d.verdict == "REGRESSED" or (d.n > 1 and d.gain.high < 0)
-        ]
-        return [self._line(d) for d in worse if not _is_reported(d)]
+        worse = (d for d in self.result.judged if d.verdict == "REGRESSED" or (d.n > 1 and d.gain.high < 0))
+        return [self._line(d) for d in worse]
 
     @property
     def next(self) -> dict[str, str]:
@@ -127,13 +125,13 @@ def write_report(
     keys.sort(key=lambda key: key not in goals)
     canaries = canary_views(logs, keys)
     evidence = _evidence(canaries)
-    style = (_PAGE / "style.css").read_text(encoding="utf-8") + _rules(evidence, canaries)
-    script = (_PAGE / "page.js").read_text(encoding="utf-8")
+    style = (_PAGE / "report.css").read_text(encoding="utf-8") + _rules(evidence, canaries)
+    script = (_PAGE / "report.js").read_text(encoding="utf-8")
     different, same = report_tables.facts_tables(logs, facts)
     environment = Environment(
         autoescape=True, loader=FileSystemLoader(_PAGE), trim_blocks=True, lstrip_blocks=True
     )
-    text = environment.get_template("page.html").render(
+    text = environment.get_template("report.html").render(
         runs=names,
         log=logs[0],
         warnings=differences(logs),
@@ -168,11 +166,11 @@ def write_report(
 
 def _comparisons(results: Sequence[GateResult], names: Sequence[str]) -> list[Comparison]:
     """The tables of each gate: gains with margins, and the hard dimensions, whose rates are on another scale."""
-    soft = [[d for d in r.dimensions if not d.hard and not _is_reported(d)] for r in results]
+    soft = [[d for d in r.judged if not d.hard] for r in results]
     comparisons = []
     for result, own in zip(results, soft, strict=True):
         at, first = names.index(result.candidate), names.index(result.baseline)
-        gains = report_tables.gate_table(replace(result, dimensions=tuple(own))).without("licence")
+        gains = report_tables.gate_table(result, own).without("licence")
         plots = report_plots.gain_plots(own, result.candidate, at, [d for row in soft for d in row])
         rates = [
             ([(first, result.baseline, d.baseline), (at, result.candidate, d.candidate)], dict[str, float]())
@@ -191,10 +189,6 @@ def _levels(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) 
         marks = [(names.index(s.run), f"{s.run}, {key}", s.mean) for s in scored if s.dimension == key]
         rows.append((marks, anchors.levels(key)))
     return grid.html(report_plots.level_plots(rows))
-
-
-def _is_reported(d: DimensionVerdict) -> bool:
-    return DIMENSIONS[d.dimension].direction == "band"
 
 
 def _evidence(canaries: Sequence[CanaryView]) -> list[str]:

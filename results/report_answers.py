@@ -9,10 +9,9 @@ from markupsafe import Markup
 
 from judges.text import find_repeats
 from judges.types import DIMENSIONS, FAULT_AT
-from results.log_answers import canary_means, gain_of, signed
 from results.markdown import clean
 from results.records import RunLog, Sample
-from results.verdicts import number
+from results.verdicts import gain_of, number, signed
 
 FAULTS = ("integrity", "self_insertion", "memorization", "hashtag_slop")
 """Dimensions whose evidence is marked at first: faults that a reader wants to see in place."""
@@ -88,7 +87,6 @@ def canary_views(logs: Sequence[RunLog], keys: Sequence[str]) -> tuple[CanaryVie
         logs: One a run.
         keys: Dimensions of the cells' values.
     """
-    means = {log.run: canary_means(log) for log in logs}
     answers: dict[str, dict[int, dict[str, Sample]]] = {}
     for log in logs:
         for sample in log.samples:
@@ -102,7 +100,7 @@ def canary_views(logs: Sequence[RunLog], keys: Sequence[str]) -> tuple[CanaryVie
             views_of_take = [_view(run, sample, first, known) for run, sample in samples.items()]
             takes.append((take, tuple(views_of_take)))
         links = {a.run: a.id for _, views_of_take in reversed(takes) for a in views_of_take}
-        of_runs = [means[log.run].get(canary, {}) if log.run in links else None for log in logs]
+        of_runs = [log.canary_means.get(canary, {}) if log.run in links else None for log in logs]
         cells = [
             None if own is None else _cell(links[log.run], own, of_runs[0] if at else None, keys)
             for at, (log, own) in enumerate(zip(logs, of_runs, strict=True))

@@ -16,15 +16,15 @@ from results.records import RunLog
 from results.table import ScoreTable
 from results.verdicts import GateResult, interval, number
 from timbre.stats import NO_INTERVAL
-from training.runs import Run
+from training.runs import Run, loss_text
 
 _FACTS = ("seed", "wall_s", "peak_mb", "cpu", "git_sha")
 _CONFIG = ("phase", "quantization", "rank", "alpha", "learning_rate", "epochs", "batch_size", "collator")
 _BETTER = {"up": "more", "down": "less", "band": "near the writer's"}
 
 
-def gate_table(result: GateResult) -> Grid:
-    """A row for each dimension of a gate, with its verdict."""
+def gate_table(result: GateResult, dimensions: Sequence[DimensionVerdict]) -> Grid:
+    """A row for each of some dimensions of a gate, with its verdict."""
     return Grid(
         f"{result.candidate} against {result.baseline}: mean [95 % CI] over n canaries, * for rates of faults. "
         "Gain: paired, more is better. Margin: in brackets, what a PASS rules out. "
@@ -33,8 +33,8 @@ def gate_table(result: GateResult) -> Grid:
             *("dimension", "verdict", "n", "gain", "margin"),
             *(result.baseline, result.candidate, "detectable", "licence"),
         ),
-        tuple(_gate_row(d) for d in result.dimensions),
-        tuple(d.verdict for d in result.dimensions),
+        tuple(_gate_row(d) for d in dimensions),
+        tuple(d.verdict for d in dimensions),
     )
 
 
@@ -46,7 +46,7 @@ def _gate_row(d: DimensionVerdict) -> tuple[str, ...]:
         starred(d.dimension, d.hard),
         d.verdict,
         str(d.n),
-        "-" if DIMENSIONS[d.dimension].direction == "band" else interval(d.gain, signed=True),
+        interval(d.gain, signed=True) if d.is_judged else "-",
         margin,
         interval(d.baseline),
         interval(d.candidate),
@@ -286,8 +286,3 @@ def starred(dimension: str, hard: bool) -> str:
 def _by_dimension(scored: Sequence[RunScore]) -> list[tuple[str, dict[str, RunScore]]]:
     groups = groupby(scored, key=lambda s: s.dimension)
     return [(key, {s.run: s for s in group}) for key, group in groups]
-
-
-def loss_text(loss: float | None) -> str:
-    """A loss with three decimals, a dash for none."""
-    return "-" if loss is None else f"{loss:.3f}"

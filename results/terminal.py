@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from judges.types import DIMENSIONS
 from results.comparison import RunScore
@@ -33,9 +32,9 @@ def show_gate(result: GateResult) -> None:
     Counted dimensions are left out: ``timbre compare`` shows them.
     """
     console = stdout_console()
-    judged = [d for d in result.dimensions if DIMENSIONS[d.dimension].direction != "band"]
+    judged = result.judged
     if judged:
-        gate_table(replace(result, dimensions=tuple(judged))).without("licence").show(console)
+        gate_table(result, judged).without("licence").show(console)
     if result.flips:
         console.print()
         flips = flips_table(result, FLIPS)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from judges.types import DIMENSIONS
 from results.comparison import DimensionVerdict, Verdict
 from timbre.stats import Interval
 
@@ -61,6 +62,16 @@ class GateResult:
         return EXIT_CODES[self.overall]
 
     @property
+    def judged(self) -> tuple[DimensionVerdict, ...]:
+        """All but the reported figures."""
+        return tuple(d for d in self.dimensions if d.is_judged)
+
+    @property
+    def able(self) -> tuple[DimensionVerdict, ...]:
+        """The dimensions that can block: licensed, in the policy, and scored on both sides."""
+        return tuple(d for d in self.dimensions if d.verdict != "ADVISORY")
+
+    @property
     def to_ask_again(self) -> tuple[str, ...]:
         """Canaries whose new fault further takes of both runs can tell from chance; none once these are there."""
         open_ones = {d.dimension for d in self.having("INCONCLUSIVE") if d.hard}
@@ -74,8 +85,7 @@ class GateResult:
     def worst_dimensions(self, count: int = 3) -> tuple[DimensionVerdict, ...]:
         """Those that decided: REGRESSED, then INCONCLUSIVE, then the rest, each by its gain."""
         order = {"REGRESSED": 0, "INCONCLUSIVE": 1, "PASS": 2}
-        able = [d for d in self.dimensions if d.verdict in order]
-        return tuple(sorted(able, key=lambda d: (order[d.verdict], d.gain.estimate))[:count])
+        return tuple(sorted(self.able, key=lambda d: (order[d.verdict], d.gain.estimate))[:count])
 
 
 def shortened(text: str, longest: int) -> str:
@@ -100,17 +110,38 @@ def interval(found: Interval, signed: bool = False) -> str:
     return f"{sign}{number(found.estimate)} [{number(found.low)}, {number(found.high)}]"
 
 
+def gain_of(key: str, value: float | None, before: float | None) -> float:
+    """The difference with the sign that makes more better; 0 without both."""
+    if value is None or before is None:
+        return 0.0
+    return value - before if DIMENSIONS[key].direction == "up" else before - value
+
+
+def signed(gain: float) -> str:
+    """A gain with its sign; empty where there is none to speak of."""
+    return f"{gain:+.2f}" if abs(gain) >= 0.005 else ""
+
+
 def summary_sentence(result: GateResult) -> str:
     """The verdict as one plain sentence, with what is known of the gain that the policy asks for."""
+    return " ".join((verdict_sentence(result), *gain_sentences(result)))
+
+
+def gain_sentences(result: GateResult) -> tuple[str, ...]:
+    """Whether the gains that the policy asks for are proven; nothing of runs that can't be compared."""
+    return () if result.problems else tuple(_gain_sentence(d) for d in result.dimensions if d.goal and d.n)
+
+
+def verdict_sentence(result: GateResult) -> str:
+    """The verdict as one plain sentence."""
     pair = f"{result.candidate} against {result.baseline}"
     if result.overall == "ERROR":
         return f"ERROR: {pair} can't be judged: {'; '.join(result.problems)}."
     unscored = [d.dimension for d in result.dimensions if d.n == 0 and d.margin is not None]
     rest = f" ({', '.join(unscored)} not scored)" if unscored else ""
-    gains = "".join(f" {gain_sentence(d)}" for d in result.dimensions if d.goal and d.n)
     if result.overall == "REGRESSED":
         worse = "; ".join(f"{d.dimension}: {d.why}" for d in result.having("REGRESSED"))
-        return f"REGRESSED: {pair} got worse in {worse}{rest}.{gains}"
+        return f"REGRESSED: {pair} got worse in {worse}{rest}."
     if result.overall == "PASS":
         passed = result.having("PASS")
         wider = [d.rules_out for d in passed if d.rules_out is not None and d.rules_out > (d.margin or 0)]
@@ -118,7 +149,7 @@ def summary_sentence(result: GateResult) -> str:
         small = f" The {result.suite} suite is small: only losses of more than {least:g} are ruled out."
         return (
             f"PASS: {pair} lost no more than the margin in any of {len(passed)} dimensions that can block{rest}."
-            f"{small if wider else ''}{gains}"
+            f"{small if wider else ''}"
         )
     open_ones = result.having("INCONCLUSIVE")
     names = ", ".join(d.dimension for d in open_ones)
@@ -126,7 +157,7 @@ def summary_sentence(result: GateResult) -> str:
     n = f"{low} to {high}" if low < high else str(high)
     return (
         f"INCONCLUSIVE: {pair}: no loss beyond the margin is proven, and {n} canaries can't rule one out in "
-        f"{names}; {settling(open_ones)}{rest}.{gains}"
+        f"{names}; {settling(open_ones)}{rest}."
     )
 
 
@@ -137,8 +168,7 @@ def settling(open_ones: Sequence[DimensionVerdict]) -> str:
     return f"about {max(d.needed or 0 for d in open_ones)} would settle it"
 
 
-def gain_sentence(verdict: DimensionVerdict) -> str:
-    """Whether the gain that the policy asks for is proven."""
+def _gain_sentence(verdict: DimensionVerdict) -> str:
     figure = f"{verdict.dimension} gained {interval(verdict.gain, signed=True)}"
     if verdict.verdict == "ADVISORY":
         return f"{figure}: advisory ({verdict.licence})."
