@@ -90,6 +90,11 @@ class DimensionVerdict:
         """Whether the whole interval of the gain lies above 0."""
         return self.n > 1 and self.gain.low > TOLERANCE
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is REGRESSED, or the whole interval of the gain lies below 0."""
+        return self.verdict == "REGRESSED" or (self.n > 1 and self.gain.high < 0)
+
 
 def side_by_side(table: ScoreTable, runs: Sequence[str], policy: Policy) -> tuple[RunScore, ...]:
     """Every dimension of ``table`` for every run beside the first, by dimension in table order and then by run."""

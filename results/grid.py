@@ -8,8 +8,10 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from rich import box
 from rich.console import Console
@@ -32,6 +34,18 @@ STYLES = {
 
 _UNBOUNDED = 10_000
 """Columns of a file or pipe: nothing is wrapped there, so that a line can be searched for."""
+
+
+PAGES = Path(__file__).with_name("pages")
+HTML = Environment(
+    autoescape=True,
+    loader=FileSystemLoader(PAGES),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=lambda value: clean(value) if type(value) is str else value,
+)
+"""Pages in HTML: of every text in them control characters are made visible, and markup is escaped."""
+HTML.globals["verdicts"] = STYLES
 
 
 @dataclass(frozen=True)
@@ -94,33 +108,10 @@ class Grid:
         return table([inline(heading) for heading in self.headings], self.rows)
 
     def html(self, plots: "Plots | None" = None) -> Markup:
-        """A table that scrolls sideways by itself; a row's verdict is its class, and that cell has a colour.
-
-        Args:
-            plots: A column of plots, put behind the second one.
-        """
-        at = 2 if plots else len(self.headings)
-        plot_heading = Markup('<th class="axis">{}</th>').format(plots.axis) if plots else ""
-        headings = [Markup('<th scope="col">{}</th>').format(clean(h)) for h in self.headings]
-        rows = []
-        for row_at, row in enumerate(self.rows):
-            plot = Markup("<td>{}</td>").format(plots.rows[row_at]) if plots else ""
-            cells = [Markup("<td{}>{}</td>").format(_verdict_class(cell), clean(cell)) for cell in row[1:]]
-            name = Markup('<th scope="row">{}</th>').format(clean(row[0]))
-            parts = [name, *cells[: at - 1], plot, *cells[at - 1 :]]
-            rows.append(Markup("<tr>{}</tr>").format(Markup("").join(parts)))
-        return Markup(
-            '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption>{0}</caption>'
-            "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
-        ).format(
-            clean(self.caption),
-            Markup("").join([*headings[:at], plot_heading, *headings[at:]]),
-            Markup("").join(rows),
-        )
-
-
-def _verdict_class(cell: str) -> Markup:
-    return Markup(' class="{}"').format(cell) if cell in STYLES else Markup("")
+        """A table that scrolls sideways by itself; ``plots`` are a column put behind the second one."""
+        pages: Any = HTML.get_template("table.html").module
+        made: Markup = pages.table(self, plots)
+        return made
 
 
 class _Stdout(Console):

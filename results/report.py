@@ -6,27 +6,28 @@ own: it works offline, can be sent by mail, and is whole without its script. The
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from judges.licensing.licence import LICENCES
 from judges.types import DIMENSIONS
 from results import report_plots, report_tables
 from results.ceiling import Anchors, ceiling, other_writers
-from results.comparison import DimensionVerdict, RunScore, side_by_side
+from results.comparison import RunScore, side_by_side
 from results.conditions import differences, voice_digest
 from results.gate import gate_logs
+from results.grid import HTML, PAGES
 from results.licences import named_table
 from results.policy import Policy
 from results.records import RunLog
-from results.report_answers import FAULTS, STEPS, CanaryView, canary_views
+from results.report_answers import CanaryView, canary_views, is_void, plain
 from results.story import Gate
-from results.verdicts import GateResult, interval, next_command, number, summary_sentence
+from results.verdicts import GateResult, gain_of, next_command, number, signed, summary_sentence
 from timbre.files import write_whole
 from training.runs import read_run
 
@@ -38,7 +39,12 @@ MEANING = {
 }
 """What a verdict says, in a few words."""
 
-_PAGE = Path(__file__).with_name("pages")
+FAULTS = ("integrity", "self_insertion", "memorization", "hashtag_slop")
+"""Dimensions whose evidence is marked at first: faults that a reader wants to see in place."""
+
+STEPS = (0.05, 0.15, 0.3)
+"""Gains from which a cell of the table of all canaries has a stronger shade."""
+
 _COMMAND = re.compile(
     r"(?P<before>.*?)(?P<command>(?:timbre|inspect eval) .*?)(?P<after>, or .*)?", re.DOTALL
 )
@@ -47,35 +53,11 @@ _UNDERLINES = ("solid", "dashed", "dotted", "double", "wavy")
 
 @dataclass(frozen=True)
 class Comparison:
-    """One run against the first, or against the run that it is a change of."""
+    """One run against the first, or against the run that it is a change of, as tables with plots."""
 
     result: GateResult
-    soft: Markup  # a table with plots
-    hard: Markup  # the same of faults
-    is_parent: bool
-
-    @property
-    def gained(self) -> list[str]:
-        """Gains whose whole interval lies above 0."""
-        return [self._line(d) for d in self.result.judged if d.gain_is_proven]
-
-    @property
-    def lost(self) -> list[str]:
-        """What is REGRESSED, and losses whose whole interval lies below 0."""
-        worse = (d for d in self.result.judged if d.verdict == "REGRESSED" or (d.n > 1 and d.gain.high < 0))
-        return [self._line(d) for d in worse]
-
-    @property
-    def next(self) -> dict[str, str]:
-        """The next step, parted ``before`` and ``after`` its command; empty where there is none."""
-        step = (next_command(self.result) or "").rstrip(".")
-        parts = _COMMAND.fullmatch(step)
-        return parts.groupdict(default="") if parts else {"before": step, "command": "", "after": ""}
-
-    @staticmethod
-    def _line(d: DimensionVerdict) -> str:
-        advisory = " (advisory)" if d.verdict == "ADVISORY" else ""
-        return f"{d.dimension} {interval(d.gain, signed=True)}{advisory}"
+    soft: Markup
+    hard: Markup
 
 
 def write_report(
@@ -118,68 +100,68 @@ def write_report(
         )
     )
     results = [gate(by_name[first], by_name[name]) for first, name in pairs]
-    comparisons = _comparisons(results, names)
+    comparisons = [_comparison(result, results, names) for result in results]
     keys = [k for k in dict.fromkeys(s.dimension for s in scored if s.n) if DIMENSIONS[k].unit == "share"]
     keys = keys or ["integrity"]
     goals = [k for k, rule in policy.dimensions.items() if rule.goal == "gain" and k in keys]
     keys.sort(key=lambda key: key not in goals)
-    canaries = canary_views(logs, keys)
+    canaries = canary_views(logs)
     evidence = _evidence(canaries)
-    style = (_PAGE / "report.css").read_text(encoding="utf-8") + _rules(evidence, canaries)
-    script = (_PAGE / "report.js").read_text(encoding="utf-8")
+    style = (PAGES / "report.css").read_text(encoding="utf-8") + _rules(evidence, canaries)
+    script = (PAGES / "report.js").read_text(encoding="utf-8")
     different, same = report_tables.facts_tables(logs, facts)
-    environment = Environment(
-        autoescape=True, loader=FileSystemLoader(_PAGE), trim_blocks=True, lstrip_blocks=True
-    )
-    text = environment.get_template("report.html").render(
+    text = HTML.get_template("report.html").render(
         runs=names,
-        log=logs[0],
+        numbered=list(enumerate(names)),
+        logs=logs,
         warnings=differences(logs),
         comparisons=comparisons,
-        meaning=MEANING,
-        sentence=summary_sentence,
-        flips=report_tables.flips_table,
         levels=_levels(names, scored, anchors),
         reported=report_tables.reported_table(names, scored, anchors),
         anchors={k: ", ".join(f"{n} {number(v)}" for n, v in anchors.levels(k).items()) for k in keys},
         anchors_note=note,
-        licences=report_tables.licences_table(table, [c.result for c in comparisons]),
+        licences=report_tables.licences_table(table, results),
         losses=report_tables.losses_table(facts),
         curves=report_plots.loss_curves([(names.index(f.name), f) for f in facts if f.name in names]),
-        legend=report_plots.legend(list(enumerate(names))),
         different=different,
         same=same,
         canaries=canaries,
         takes=max(len(c.takes) for c in canaries),
-        kinds=sorted({c.kind for c in canaries}),
+        kinds=sorted({c.sample.kind for c in canaries}),
         keys=keys,
-        directions={key: DIMENSIONS[key].direction for key in keys},
         evidence=evidence,
-        faults=FAULTS,
-        steps=STEPS,
         style=Markup(style),
         script=Markup(script),
         hashes={"style": _csp_hash(style), "script": _csp_hash(script)},
+        dimensions=DIMENSIONS,
+        flips_table=report_tables.flips_table,
+        nan=math.nan,
+        **{f.__name__: f for f in (gain_of, is_void, next_step, plain, signed, summary_sentence)},
+        **{"FAULTS": FAULTS, "MEANING": MEANING, "STEPS": STEPS},
     )
     write_whole(path, text)
 
 
-def _comparisons(results: Sequence[GateResult], names: Sequence[str]) -> list[Comparison]:
-    """The tables of each gate: gains with margins, and the hard dimensions, whose rates are on another scale."""
-    soft = [[d for d in r.judged if not d.hard] for r in results]
-    comparisons = []
-    for result, own in zip(results, soft, strict=True):
-        at, first = names.index(result.candidate), names.index(result.baseline)
-        gains = report_tables.gate_table(result, own).without("licence")
-        plots = report_plots.gain_plots(own, result.candidate, at, [d for row in soft for d in row])
-        rates = [
-            ([(first, result.baseline, d.baseline), (at, result.candidate, d.candidate)], dict[str, float]())
-            for d in result.dimensions
-            if d.hard
-        ]
-        faults = report_tables.faults_table(result).html(report_plots.level_plots(rates))
-        comparisons.append(Comparison(result, gains.html(plots), faults, result.baseline != names[0]))
-    return comparisons
+def next_step(result: GateResult) -> dict[str, str]:
+    """What to do next, parted ``before`` and ``after`` its command; empty where there is nothing."""
+    step = (next_command(result) or "").rstrip(".")
+    parts = _COMMAND.fullmatch(step)
+    return parts.groupdict(default="") if parts else {"before": step, "command": "", "after": ""}
+
+
+def _comparison(result: GateResult, beside: Sequence[GateResult], names: Sequence[str]) -> Comparison:
+    """Gains with margins, on one scale with those of other gates; and hard dimensions, whose rates have another."""
+    own, *others = ([d for d in each.judged if not d.hard] for each in (result, *beside))
+    at, first = names.index(result.candidate), names.index(result.baseline)
+    gains = report_tables.gate_table(result, own).without("licence")
+    plots = report_plots.gain_plots(own, result.candidate, at, [d for row in others for d in row])
+    rates = [
+        ([(first, result.baseline, d.baseline), (at, result.candidate, d.candidate)], dict[str, float]())
+        for d in result.dimensions
+        if d.hard
+    ]
+    faults = report_tables.faults_table(result)
+    return Comparison(result, gains.html(plots), faults.html(report_plots.level_plots(rates)))
 
 
 def _levels(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) -> Markup:
