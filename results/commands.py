@@ -263,9 +263,8 @@ def scores(
     timbre scores baseline run2 --into wandb
     """
     from results.comparison import side_by_side
-    from results.log_metadata import write_into_log
     from results.table import score_table, write_scores
-    from results.trackers import send, tracked_run
+    from results.trackers import send, write_into_log
 
     if out is None and not into_logs and tracker is None:
         do = "give --out FILE, --into-logs or --into TRACKER"
@@ -277,11 +276,10 @@ def scores(
     policy, changed = sources.policy(), []
     scored = side_by_side(table, names, policy) if into_logs or tracker else ()
     if into_logs:
-        changed = [log.path for log in logs if write_into_log(log, names[0], scored)]
+        changed = [log.path for log in logs if write_into_log(log, scored)]
     if tracker:
         results = [sources.gate(policy)(logs[0], log) for log in logs[1:]]
-        tracked = zip(logs, (None, *results), strict=True)
-        send(tracker, [tracked_run(log, names[0], scored, result) for log, result in tracked])
+        send(tracker, logs, scored, results)
     if as_json:
         written = {"out": str(out) if out else None, "logs": changed, "tracker": tracker}
         print_json({"runs": names, "rows": len(table), **written})
