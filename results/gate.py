@@ -86,7 +86,7 @@ def gate(
         )
         v = replace(v, licence=standings[key].text, missing=both.missing.get(key, 0))
         if key in able:
-            problems += scoring_problems(v, pair, both, names, policy)
+            problems += scoring_problems(v, pair, names, policy)
         else:  # the same figures, which decide nothing for want of a licence
             why = f"{v.licence}: {v.why}" if v.n and v.margin is not None else v.why
             v = replace(v, verdict="ADVISORY", needed=None, why=why)
