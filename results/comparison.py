@@ -121,13 +121,8 @@ def compare_dimension(
 ) -> DimensionVerdict:
     """Judge one dimension by its rule; without a rule it is measured and ADVISORY. Licences are the gate's.
 
-    Args:
-        pair: The rows of baseline and candidate.
-        policy: What it says of the dimension and of the suite.
-        alpha: Level of the test of a hard dimension.
-        among: Soft dimensions that may block, at least 1.
-        suite: Its name.
-        ceiling: The writer's own mean, for a margin that is a share of floor to ceiling.
+    ``alpha`` is the level of a hard dimension's test, ``among`` the number of soft ones that may block, at least
+    1, and ``ceiling`` the writer's own mean, for a margin that is a share of floor to ceiling.
     """
     rule, (n, gain) = pair.rule, pair.gain
     (_, base), (_, own) = pair.level(pair.before), pair.level(pair.after)

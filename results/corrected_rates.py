@@ -66,17 +66,13 @@ def corrected_rate(shares: Array, confusion: Confusion) -> tuple[Interval, Inter
     """The share of yes among a run's answers, as the judge says, and corrected for the errors that it showed.
 
     Rogan & Gladen (1978), "Estimating prevalence from the results of a screening test": of a judge with
-    sensitivity se and specificity sp that says yes at rate q, the true rate is (q + sp - 1) / (se + sp - 1).
-    It holds where the judge errs as often as on the labelled texts. Each bootstrap resample draws canaries
-    and labelled rows anew; where more than 2.5 % of them have a judge at chance, the interval is [0, 1].
+    sensitivity se and specificity sp that says yes at rate q, the true rate is (q + sp - 1) / (se + sp - 1). It
+    holds where the judge errs as often as on the labelled texts. Each bootstrap resample draws canaries and
+    labelled rows anew; where more than 2.5 % of them have a judge at chance, the interval is [0, 1].
 
-    Args:
-        shares: Shape (canaries,), at least one, in [0, 1]: the share of a canary's answers called yes.
-        confusion: Labelled rows by label and answer.
-
-    Returns:
-        The share with the interval of the texts drawn; the corrected one with that of texts and calibration
-        together, None for a judge no better than chance.
+    ``shares`` has shape (canaries,), at least one, in [0, 1]: of a canary's answers those called yes. The
+    interval of the first figure is that of the texts drawn, of the second that of texts and calibration together;
+    the second is None for a judge no better than chance.
     """
     rng = np.random.default_rng(SEED)
     smoothed = np.append(shares, _HALF)

@@ -43,17 +43,9 @@ def gate(
     policy: Policy,
     basis: Basis = SCORES_ALONE,
 ) -> GateResult:
-    """Decide whether the candidate got worse than the baseline.
+    """Decide whether the candidate got worse than the baseline by the rows of both in ``table``.
 
-    Args:
-        table: Scores of both runs (other runs are ignored).
-        baseline: Run name.
-        candidate: Run name.
-        policy: What counts as worse.
-        basis: What the verdicts rest on beside these.
-
-    Returns:
-        The decision. Runs that can't be compared give ``overall == "ERROR"`` and the problems, no exception.
+    Runs that can't be compared give ``overall == "ERROR"`` and the problems, no exception.
     """
     before, after = table[table["run"] == baseline], table[table["run"] == candidate]
     problems = pairing_problems(before, after, baseline, candidate, table, policy.max_unscored)

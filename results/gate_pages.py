@@ -28,9 +28,8 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def gate_markdown(result: GateResult) -> str:
     """The decision first, then what it rests on, one next command, and the table folded.
 
-    Returns:
-        At most ``LONGEST_PAGE`` characters; a part that does not fit is left out and named. The first line is a
-        comment that is the same for every gate of these two runs, by which a CI finds the comment to update.
+    At most ``LONGEST_PAGE`` characters; a part that does not fit is left out and named. The first line is a
+    comment that is the same for every gate of these two runs, by which a CI finds the comment to update.
     """
     names = hashlib.sha256(f"{result.baseline}\0{result.candidate}".encode(errors="replace")).hexdigest()[:12]
     pair = f"{_SIGNS[result.overall]} {result.overall}: {result.candidate} against {result.baseline}"

@@ -283,13 +283,7 @@ def arms_name(runs: Sequence[str]) -> str:
 
 
 def arms_section(logs: Sequence[RunLog], scores: Sequence[RunScore], warnings: Sequence[str]) -> str:
-    """Runs side by side: what each is, the tables of means and of gains over the first, and how their logs differ.
-
-    Args:
-        logs: Of the runs, in order; the first is what the others are compared with.
-        scores: Of ``results.comparison.side_by_side``.
-        warnings: Conditions in which the logs differ.
-    """
+    """Runs side by side: what each is, their means, their gains over the first, and how their logs differ."""
     names = [log.run for log in logs]
     grids = scores_table(names, scores), gains_table(names, scores)
     return render("compare.md", logs=logs, grids=grids, warnings=warnings, bullets=bullets)

@@ -16,21 +16,13 @@ from training.runs import BASELINE, read_run
 def read_logs(
     places: Sequence[Path], runs: Sequence[str] | None = None, suite: str | None = None
 ) -> tuple[RunLog, ...]:
-    """Read the logs to compare.
+    """The log of each run to compare, in the order of ``runs``; None for every run there is, by time.
 
-    A file is read as it is. Of a folder, each run gives its newest successful log, of the newest
-    identity that it was evaluated under: a retrained run whose eval failed is an error, never its older self.
-    Logs of some canaries alone (``--sample-id``) give the further takes of these to the log of all.
-    The baseline of a second base is called ``baseline@BASE``. All runs are read on one suite: ``suite``, or
-    else the one most lately evaluated that they share.
-
-    Args:
-        places: Log files and folders of logs.
-        runs: Names wanted, in order; None for every run there is, by time.
-        suite: Name of a suite; None to choose.
-
-    Returns:
-        One log a run, in the order of ``runs``.
+    A file is read as it is. Of a folder, each run gives its newest successful log, of the newest identity that it
+    was evaluated under: a retrained run whose eval failed is an error, never its older self. Logs of some
+    canaries alone (``--sample-id``) give the further takes of these to the log of all. The baseline of a second
+    base is called ``baseline@BASE``. All runs are read on one suite: ``suite``, or else the one most lately
+    evaluated that they share.
 
     Raises:
         TimbreError: nothing there, a run without a log, a log that is unreadable, failed,

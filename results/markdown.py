@@ -90,13 +90,8 @@ _PAGES = Environment(
 def replace_section(page: str, name: str, body: str, where: str) -> str:
     """``page`` with the section ``name`` replaced, or appended where there is none; all else stays as it is.
 
-    What people wrote between the markers that ``notes_place`` put into the section stays as well.
-
-    Args:
-        page: The whole page, or an empty string.
-        name: A run's name.
-        body: The section without its markers.
-        where: The page's file, for the message.
+    What people wrote between the markers that ``notes_place`` put into the section stays as well. ``body`` is
+    without markers, and ``where`` the page's file, for the message.
 
     Raises:
         TimbreError: the name can't stand in a marker, or the page's markers of it are not one

@@ -72,14 +72,8 @@ def write_report(
 ) -> None:
     """Write the page of some runs, of which the first is what the others are compared with.
 
-    Args:
-        logs: One a run; with several bases each run's base is named.
-        policy: For gates and margins; conditions that differ are named and compared all the same.
-        path: The page.
-        licences: Folder of the judges' licences.
-        runs: Folder of run folders, for losses and facts.
-        voice: The writer's pairs, for the anchors; not used where the logs were judged with others.
-        gate: Compares two logs of the same conditions; by default ``gate_logs`` with these arguments.
+    Conditions that differ are named and compared all the same, and with several bases each run's base is named.
+    The voice is for the anchors, and not used where the logs were judged with another.
 
     Raises:
         TimbreError: the place can't be written to, or a run's folder is broken.

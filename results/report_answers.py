@@ -106,12 +106,7 @@ def _id(*parts: str) -> str:
 
 
 def answer_html(text: str, evidence: Sequence[Span]) -> Markup:
-    """The marked text; what a loop repeats stands once with its count, and of a long answer the beginning.
-
-    Args:
-        text: The whole answer.
-        evidence: What to mark.
-    """
+    """The marked text; what a loop repeats stands once with its count, and of a long answer the beginning."""
     repeats = find_repeats(text)
     words = [
         m.end() for m in re.finditer(r"\S+", text) if not any(r.end < m.end() <= r.stop for r in repeats)

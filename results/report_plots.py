@@ -64,11 +64,8 @@ def gain_plots(
 ) -> Plots:
     """Paired gains of one run; right is better, and a dashed line marks the margin.
 
-    Args:
-        dimensions: Those of the rows, in order.
-        run: Who gained.
-        at: The run's place among the runs, which gives its colour and symbol.
-        beside: Dimensions of other tables that share the scale.
+    ``at`` is the run's place among the runs, which gives its colour and symbol; tables of the dimensions
+    ``beside`` share the scale.
     """
     ends = [(-(d.margin or 0), d.gain.low, d.gain.high, d.gain.estimate) for d in (*dimensions, *beside)]
     known = [x for row in ends for x in row if math.isfinite(x)]
@@ -79,11 +76,7 @@ def gain_plots(
 
 
 def level_plots(rows: Sequence[tuple[Marks, Mapping[str, float]]]) -> Plots:
-    """Values from 0 to 1 of several runs a row, with dashed lines at the levels of writers.
-
-    Args:
-        rows: For each the runs' figures, and levels by name ("writer").
-    """
+    """Values from 0 to 1 of several runs a row, with dashed lines at levels by name ("writer")."""
     return _plots(_Scale(0, 1), 4, rows)
 
 
@@ -94,8 +87,7 @@ def _plots(scale: _Scale, ticks: int, rows: Sequence[tuple[Marks, Mapping[str, f
 def loss_curves(runs: Sequence[tuple[int, Run]]) -> Markup:
     """Training (solid) and validation loss (dashed) by training epoch, in nats a token.
 
-    Args:
-        runs: Each with its place among the runs, which gives its colour and symbol.
+    Each run comes with its place among the runs, which gives its colour and symbol.
     """
     losses = [v for _, run in runs for e in run.epochs for v in (e.train_loss, e.val_loss) if v is not None]
     last = max((e.epoch for _, run in runs for e in run.epochs), default=1)

@@ -28,10 +28,9 @@ _PACKAGES = {"wandb": "wandb", "mlflow": "mlflow-skinny"}
 
 
 def write_into_log(log: RunLog, scores: Sequence[RunScore]) -> bool:
-    """Put a run's rows of ``side_by_side`` into its log, by Inspect's own editing; the answers stay as they are.
+    """Put a run's rows of ``side_by_side`` into its log, by Inspect's own editing; False if they are there already.
 
-    Returns:
-        Whether the log was changed; False if it says the same already.
+    The answers stay as they are.
     """
     from inspect_ai.log import MetadataEdit, ProvenanceData, edit_eval_log, read_eval_log, write_eval_log
 
@@ -67,13 +66,10 @@ def _interval(name: str, interval: Interval) -> dict[str, float | None]:
 def send(
     tracker: str, logs: Sequence[RunLog], scores: Sequence[RunScore], results: Sequence[GateResult]
 ) -> None:
-    """Write runs into a tracker: figures as "humor/mean" or "humor/gain_low", verdicts as "humor/verdict".
+    """Write runs into ``wandb`` or ``mlflow``: figures as "humor/mean" or "humor/gain_low", verdicts as
+    "humor/verdict".
 
-    Args:
-        tracker: ``wandb`` or ``mlflow``.
-        logs: Of the runs; the first is what the others are compared with.
-        scores: Of ``side_by_side``.
-        results: The gates of the other runs against the first.
+    The first log is what the others are compared with; ``results`` are the gates of those.
 
     Raises:
         TimbreError: The client isn't installed, or fails.

@@ -32,11 +32,9 @@ Row = Mapping[str, str]
 
 
 def import_labels(paths: Sequence[Path], question: str) -> list[Rating]:
-    """The labels in some exported files, of whatever tools they are.
+    """The labels in some CSV files, of whatever tools they are; Langfuse's traces and scores belong together.
 
-    Args:
-        paths: CSV files; the traces and the scores of Langfuse belong together.
-        question: What the labels answer, as the tool calls it: a dimension, unless it was named otherwise.
+    ``question`` is what the labels answer, as the tool calls it: a dimension, unless it was named otherwise.
 
     Raises:
         TimbreError: a file can't be read, is no export that is known, or has no label of the question.

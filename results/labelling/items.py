@@ -144,12 +144,9 @@ def pair_items(logs: Sequence[RunLog]) -> list[Item]:
 
 
 def chosen(items: Iterable[Item], rated: Mapping[str, Item], n: int) -> dict[str, Item]:
-    """The ``n`` texts of a session by id: those that somebody rated already, then a random draw.
+    """The ``n`` texts of a session by id, or more where more are rated: these, then a random draw of ``items``.
 
-    Args:
-        items: All there are.
-        rated: By id; kept even where the logs no longer have them.
-        n: How many; more where more are rated.
+    A rated text stays even where the logs no longer have it.
     """
     drawn = sorted((i for i in items if i.id not in rated), key=lambda item: item.id)
     return {**rated, **{item.id: item for item in drawn[: max(0, n - len(rated))]}}

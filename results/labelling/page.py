@@ -28,12 +28,9 @@ PAIR_KEYS = ("ArrowLeft", "=", "ArrowRight")
 
 
 def page(session: Session, done: Sequence[Rating], served: bool) -> tuple[str, str]:
-    """The HTML and its Content-Security-Policy.
+    """The HTML and its Content-Security-Policy; ``done`` are this rater's labels so far, oldest first.
 
-    Args:
-        session: What is shown; no run is named in it.
-        done: This rater's labels so far, oldest first.
-        served: Whether labels go to the command; else the page keeps them and gives them out as a file.
+    If it is ``served``, labels go to the command; else the page keeps them and gives them out as a file.
     """
     nonce = secrets.token_urlsafe(16)
     policy = f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; base-uri 'none'"
@@ -123,13 +120,9 @@ def label_app(session: Session, file: RatingFile, key: str, stop: Callable[[], N
 
 
 def serve(session: Session, file: RatingFile, port: int, announce: Callable[[str], None]) -> None:
-    """Serve the page until the rater says that it is enough; Ctrl-C ends it too.
+    """Serve the page until the rater says that it is enough; port 0 is any that is free.
 
-    Args:
-        session: What is shown.
-        file: Takes the labels.
-        port: 0 for any that is free.
-        announce: Called with the page's address once it can be opened.
+    ``announce`` is called with the page's address once it can be opened.
 
     Raises:
         TimbreError: the port is taken.
