@@ -23,14 +23,12 @@ from results.completeness import (
     some_of,
     unscored_dimensions,
 )
-from results.conditions import comparability
-from results.flips import fault_quotes, flips_of, pass_rates, with_texts
 from results.licences import SCORES_ALONE, Basis, named_table, read_licences
 from results.paired import Pair
 from results.policy import Policy
-from results.records import RunLog
+from results.records import RunLog, comparability
 from results.table import ScoreTable
-from results.verdicts import GateResult
+from results.verdicts import GateResult, fault_quotes, flips_of, pass_rates, with_texts
 
 MOST_UNMATCHED = 0.5
 """Share of the canaries of two suites that may be left out: a gate on the lesser part says nothing of the suites."""

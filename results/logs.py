@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from results.conditions import differences
 from results.inspect_log import Header, log_error, read_header, read_log
-from results.records import RunLog, Sample
+from results.records import RunLog, Sample, differences
 from timbre.paths import logs_dir
 from training.runs import BASELINE, read_run
 

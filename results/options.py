@@ -99,7 +99,7 @@ class Sources:
         Raises:
             TimbreError: one of them was judged with other texts.
         """
-        from results.conditions import voice_digest
+        from results.records import voice_digest
 
         voice = self.voice_of(logs[0])
         digest = voice_digest(voice)

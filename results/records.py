@@ -1,10 +1,27 @@
-"""Answers and their judgements, as every page of the results reads them."""
+"""Answers and their judgements, as every page of the results reads them, and the conditions they were made under.
 
-from collections.abc import Mapping
+A difference between runs means something if nothing else differs.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from judges.types import Judgement
+
+CONDITIONS = {
+    "base": "the model under the adapters",
+    "suite": "the canaries; those that both answered are compared",
+    "judges": "the rules of metrics and rubrics",
+    "voice": "the writer's texts",
+    "impostors": "further writers that voice_match tells the writer from",
+    "decoding": "temperature, seed, length limit, system message, takes, as Inspect used them",
+    "server": "number type and arguments of the server that answered",
+    "grader": "the model that judges by rubrics",
+}
+"""What may differ between two logs, with what each one is."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +47,7 @@ class RunLog:
     run: str  # name in every table; a few-shot arm is NAME+3shot
     identity: str  # of the run, or of the base for the baseline
     suite: str
-    conditions: Mapping[str, str]  # what two logs must share to be compared, by name (results.conditions)
+    conditions: Mapping[str, str]  # what two logs must share to be compared, by name
     created: str  # ISO time at which the eval started
     path: str
     samples: tuple[Sample, ...]  # sorted by canary and epoch
@@ -57,3 +74,34 @@ class RunLog:
                 if judgement.value is not None:
                     of_canary.setdefault(key, []).append(judgement.value)
         return {c: {k: sum(v) / len(v) for k, v in row.items()} for c, row in values.items()}
+
+
+def differences(logs: Sequence[RunLog], among: Sequence[str] = ()) -> tuple[str, ...]:
+    """The conditions in which logs differ, each with its values; of all, or of those named."""
+    return tuple(text for name, text in _differences(logs).items() if not among or name in among)
+
+
+def comparability(
+    logs: Sequence[RunLog], allowed: Collection[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What keeps logs from being compared, each with how to let it pass; and notes on what is allowed to differ."""
+    different = _differences(logs)
+    return tuple(
+        f"{text} (--allow {name} compares them all the same)"
+        for name, text in different.items()
+        if name not in allowed
+    ), tuple(f"not like with like, as allowed: {text}" for name, text in different.items() if name in allowed)
+
+
+def _differences(logs: Sequence[RunLog]) -> dict[str, str]:
+    texts = {}
+    for name in dict.fromkeys(name for log in logs for name in log.conditions):
+        values = {log.run: log.conditions.get(name, "") for log in logs}
+        if len(set(values.values())) > 1:
+            texts[name] = f"{name} differs: " + "; ".join(f"{run} {value}" for run, value in values.items())
+    return texts
+
+
+def voice_digest(voice: Path) -> str:
+    """What the condition ``voice`` ends in where a log was judged with this file."""
+    return hashlib.sha256(voice.read_bytes()).hexdigest()[:12] if voice.is_file() else "absent"

@@ -19,12 +19,11 @@ from judges.types import DIMENSIONS
 from results import report_plots, report_tables
 from results.ceiling import Anchors, ceiling, other_writers
 from results.comparison import RunScore, side_by_side
-from results.conditions import differences, voice_digest
 from results.gate import gate_logs
 from results.grid import HTML, PAGES
 from results.licences import named_table
 from results.policy import Policy
-from results.records import RunLog
+from results.records import RunLog, differences, voice_digest
 from results.report_answers import CanaryView, canary_views, is_void, plain
 from results.story import Gate
 from results.verdicts import GateResult, gain_of, next_command, number, signed, summary_sentence

@@ -168,7 +168,7 @@ def show_results(results: Results) -> str:
 
     The few-shot arm is in the table where it beats the runs.
     """
-    from results.conditions import differences
+    from results.records import differences
     from results.terminal import show_gate, show_runs, without_counted
     from results.verdicts import summary_sentence
 
