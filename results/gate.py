@@ -35,11 +35,7 @@ MOST_UNMATCHED = 0.5
 
 
 def gate(
-    table: ScoreTable,
-    baseline: str,
-    candidate: str,
-    policy: Policy,
-    basis: Basis = SCORES_ALONE,
+    table: ScoreTable, baseline: str, candidate: str, policy: Policy, basis: Basis = SCORES_ALONE
 ) -> GateResult:
     """Decide whether the candidate got worse than the baseline by the rows of both in ``table``.
 

@@ -36,10 +36,7 @@ class DimensionPower:
 
 
 def power(
-    table: ScoreTable,
-    runs: Sequence[str],
-    policy: Policy,
-    basis: Basis = SCORES_ALONE,
+    table: ScoreTable, runs: Sequence[str], policy: Policy, basis: Basis = SCORES_ALONE
 ) -> tuple[DimensionPower, ...]:
     """Every dimension of the policy that was scored, in table order, each run held against the first.
 
