@@ -65,14 +65,10 @@ def analyse(story: Story) -> Analysis:
     result = story.result if story.result and not story.result.problems else None
     read = result.able if result else ()
     up, down = _proven(story.baseline, story.log, story.policy, read)
-    learned = [
-        d
-        for d in read
-        if d.dimension in up and d.gain_is_proven and d.gain.estimate >= SHARE * (d.margin or 0) - TOLERANCE
-    ]
-    worse = [
-        d for d in read if d.verdict == "REGRESSED" or (d.dimension in down and d.gain.high < -TOLERANCE)
-    ]
+    proven = [d for d in read if d.dimension in up and d.gain_is_proven]
+    learned = [d for d in proven if d.gain.estimate >= SHARE * (d.margin or 0) - TOLERANCE]
+    lost = [d for d in read if d.dimension in down and d.gain.high < -TOLERANCE]
+    worse = [d for d in read if d.verdict == "REGRESSED" or d in lost]
     rest = [d for d in read if d not in (*learned, *worse)]
     failures = failure_modes(story.log, story.baseline, story.policy)
     return Analysis(
@@ -84,7 +80,11 @@ def analyse(story: Story) -> Analysis:
             for d in rest
             if not (d.hard and d.baseline.estimate == d.candidate.estimate == 0)
         ),
-        not_read=_not_read(result),
+        not_read=tuple(
+            f"{d.dimension}: " + (f"unlicensed ({d.licence})" if d.n else d.why)
+            for d in (result.having("ADVISORY") if result else ())
+            if d.margin is not None
+        ),
         failures=failures,
         moved=_moved(story),
     )
@@ -98,8 +98,8 @@ def _proven(
     if before is None or not keys:
         return set(), set()
     sides = _sides(before, after, policy)
-    ups, downs = zip(*(_gain_ps(Pair.of(key, policy, *sides)) for key in keys), strict=True)
-    up, down = (set(itertools.compress(keys, holm(ps)[0])) for ps in (ups, downs))
+    ps = zip(*(_gain_ps(Pair.of(key, policy, *sides)) for key in keys), strict=True)
+    up, down = (set(itertools.compress(keys, holm(of_keys)[0])) for of_keys in ps)
     return up, down
 
 
@@ -133,13 +133,6 @@ def _figures(d: DimensionVerdict) -> str:
     )
 
 
-def _not_read(result: GateResult | None) -> tuple[str, ...]:
-    if result is None:
-        return ()
-    named = [d for d in result.having("ADVISORY") if d.margin is not None]
-    return tuple(f"{d.dimension}: " + (f"unlicensed ({d.licence})" if d.n else d.why) for d in named)
-
-
 def _takeaway(
     story: Story,
     result: GateResult | None,
@@ -149,26 +142,21 @@ def _takeaway(
 ) -> str:
     run = story.log.run
     if result is None and story.baseline is None and run.partition("@")[0] == BASELINE:
-        return _with_failures("This is what runs are compared with", failures)
-    if result is None:
-        return _with_failures(f"Nothing can be concluded about {run} without a comparable baseline", failures)
-    if learned:
+        text = "This is what runs are compared with"
+    elif result is None:
+        text = f"Nothing can be concluded about {run} without a comparable baseline"
+    elif learned:
         text = f"Against {result.baseline}, {run} became {_listed([WORDS[d.dimension] for d in learned])}"
     else:
         text = f"No gain of {run} over {result.baseline} is proven"
-        if any(d.goal and d.gain_is_proven for d in result.dimensions):
-            text += " once all dimensions are tested together"
+        is_alone = any(d.goal and d.gain_is_proven for d in result.dimensions)
+        text += " once all dimensions are tested together" if is_alone else ""
     beyond = [d.dimension for d in worse if d.verdict == "REGRESSED"]
     within = [d.dimension for d in worse if d.verdict != "REGRESSED"]
     if beyond:
         text += f", and it got worse in {_listed(beyond)}"
     if within:
         text += f", and it lost somewhat in {_listed(within)} (proven, though not beyond the margin)"
-    return _with_failures(text, failures)
-
-
-def _with_failures(text: str, failures: tuple[FailureMode, ...]) -> str:
-    """``text`` as a sentence, with the commonest failure and the writer's place in other people's stories."""
     hard = [f for f in failures if f.name != "hashtag_slop"]
     if hard:
         worst = max(hard, key=lambda f: f.answers)
