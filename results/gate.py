@@ -26,7 +26,7 @@ from results.completeness import (
 from results.licences import SCORES_ALONE, Basis, named_table, read_licences
 from results.paired import Pair
 from results.policy import Policy
-from results.records import RunLog, comparability
+from results.records import RunLog, differences
 from results.table import ScoreTable
 from results.verdicts import GateResult, fault_quotes, flips_of, pass_rates, with_texts
 
@@ -112,8 +112,15 @@ def gate_logs(
     Raises:
         TimbreError: a licence was tampered with.
     """
-    allowed = {*allowed, *policy.allow}
-    problems, notes = comparability((baseline, candidate), allowed)
+    allowed, logs = {*allowed, *policy.allow}, (baseline, candidate)
+    problems = tuple(
+        f"{text} (--allow {name} compares them all the same)"
+        for name in dict.fromkeys([*baseline.conditions, *candidate.conditions])
+        if name not in allowed
+        for text in differences(logs, (name,))
+    )
+    unlike = differences(logs, allowed) if allowed else ()
+    notes = tuple(f"not like with like, as allowed: {text}" for text in unlike)
     problems += _not_the_pinned(policy, baseline.run, [baseline.identity])
     table = named_table((baseline, candidate))
     if "suite" in allowed:

@@ -76,30 +76,14 @@ class RunLog:
         return {c: {k: sum(v) / len(v) for k, v in row.items()} for c, row in values.items()}
 
 
-def differences(logs: Sequence[RunLog], among: Sequence[str] = ()) -> tuple[str, ...]:
+def differences(logs: Sequence[RunLog], among: Collection[str] = ()) -> tuple[str, ...]:
     """The conditions in which logs differ, each with its values; of all, or of those named."""
-    return tuple(text for name, text in _differences(logs).items() if not among or name in among)
-
-
-def comparability(
-    logs: Sequence[RunLog], allowed: Collection[str]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What keeps logs from being compared, each with how to let it pass; and notes on what is allowed to differ."""
-    different = _differences(logs)
-    return tuple(
-        f"{text} (--allow {name} compares them all the same)"
-        for name, text in different.items()
-        if name not in allowed
-    ), tuple(f"not like with like, as allowed: {text}" for name, text in different.items() if name in allowed)
-
-
-def _differences(logs: Sequence[RunLog]) -> dict[str, str]:
-    texts = {}
-    for name in dict.fromkeys(name for log in logs for name in log.conditions):
+    texts = []
+    for name in dict.fromkeys(name for log in logs for name in log.conditions if not among or name in among):
         values = {log.run: log.conditions.get(name, "") for log in logs}
         if len(set(values.values())) > 1:
-            texts[name] = f"{name} differs: " + "; ".join(f"{run} {value}" for run, value in values.items())
-    return texts
+            texts.append(f"{name} differs: " + "; ".join(f"{run} {value}" for run, value in values.items()))
+    return tuple(texts)
 
 
 def voice_digest(voice: Path) -> str:
