@@ -37,6 +37,14 @@ _UNBOUNDED = 10_000
 
 
 PAGES = Path(__file__).with_name("pages")
+PLAIN = Environment(
+    loader=FileSystemLoader(PAGES),
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=lambda value: " ".join(str(value).split()),
+)
+"""Pages in plain text: what is put in stays on its line."""
+
 HTML = Environment(
     autoescape=True,
     loader=FileSystemLoader(PAGES),
