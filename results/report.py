@@ -24,7 +24,7 @@ from results.grid import HTML, PAGES
 from results.licences import named_table
 from results.policy import Policy
 from results.records import RunLog, differences, voice_digest
-from results.report_answers import CanaryView, canary_views, is_void, plain
+from results.report_answers import canary_views, is_void, plain
 from results.story import Gate
 from results.verdicts import GateResult, gain_of, next_command, number, signed, summary_sentence
 from timbre.files import write_whole
@@ -47,7 +47,6 @@ STEPS = (0.05, 0.15, 0.3)
 _COMMAND = re.compile(
     r"(?P<before>.*?)(?P<command>(?:timbre|inspect eval) .*?)(?P<after>, or .*)?", re.DOTALL
 )
-_UNDERLINES = ("solid", "dashed", "dotted", "double", "wavy")
 
 
 @dataclass(frozen=True)
@@ -99,9 +98,13 @@ def write_report(
     goals = [k for k, rule in policy.dimensions.items() if rule.goal == "gain" and k in keys]
     keys.sort(key=lambda key: key not in goals)
     canaries = canary_views(logs)
-    evidence = _evidence(canaries)
-    style = (PAGES / "report.css").read_text(encoding="utf-8") + _rules(evidence, canaries)
+    takes = max(len(c.takes) for c in canaries)
+    present = {key for c in canaries for _, answers in c.takes for a in answers for key in a.evidence}
+    evidence = [key for key in DIMENSIONS if key in present]
+    style = HTML.get_template("report.css").render(evidence=evidence, takes=takes).rstrip("\n")
     script = (PAGES / "report.js").read_text(encoding="utf-8")
+    digests = (hashlib.sha256(text.encode()).digest() for text in (style, script))
+    hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
     different, same = report_tables.facts_tables(logs, facts)
     text = HTML.get_template("report.html").render(
         runs=names,
@@ -119,13 +122,13 @@ def write_report(
         different=different,
         same=same,
         canaries=canaries,
-        takes=max(len(c.takes) for c in canaries),
+        takes=takes,
         kinds=sorted({c.sample.kind for c in canaries}),
         keys=keys,
         evidence=evidence,
         style=Markup(style),
         script=Markup(script),
-        hashes={"style": _csp_hash(style), "script": _csp_hash(script)},
+        hashes=dict(zip(("style", "script"), hashes, strict=True)),
         dimensions=DIMENSIONS,
         flips_table=report_tables.flips_table,
         nan=math.nan,
@@ -164,34 +167,6 @@ def _levels(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) 
         marks = [(names.index(s.run), f"{s.run}, {key}", s.mean) for s in scored if s.dimension == key]
         rows.append((marks, anchors.levels(key)))
     return grid.html(report_plots.level_plots(rows))
-
-
-def _evidence(canaries: Sequence[CanaryView]) -> list[str]:
-    """Dimensions with evidence in any answer, in table order."""
-    present = {key for c in canaries for _, answers in c.takes for a in answers for key in a.evidence}
-    return [key for key in DIMENSIONS if key in present]
-
-
-def _rules(evidence: Sequence[str], canaries: Sequence[CanaryView]) -> str:
-    """Style rules by which boxes switch evidence and takes, which need no script."""
-    rules = []
-    for at, key in enumerate(evidence):
-        hue, line = round(50 + 360 * at / len(evidence)) % 360, _UNDERLINES[at % len(_UNDERLINES)]
-        on, mark = f"body:has(#show-{key}:checked)", f"mark[data-of~={key}]"
-        rules.append(
-            f"{on} {mark},.key-{key}{{background:light-dark(hsl({hue} 90% 82%),hsl({hue} 55% 26%));"
-            f"text-decoration:underline {line}}}{on} {mark}[data-why]::after{{content:' ('attr(data-why)')'}}"
-        )
-    for take in range(1, max(len(c.takes) for c in canaries) + 1):
-        rules.append(
-            f".canary:has(.tabs label:nth-of-type({take})>:checked)>.take:nth-of-type({take}){{display:grid}}"
-        )
-    return "\n".join(rules)
-
-
-def _csp_hash(text: str) -> str:
-    """The source by which a Content-Security-Policy knows an inline element."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _anchors(logs: Sequence[RunLog], voice: Path) -> tuple[Anchors, str]:

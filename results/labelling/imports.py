@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from results.inspect_log import SCORER
-from results.labelling.items import Item, item_id, item_of
+from results.labelling.items import Item, item_of
 from results.labelling.ratings import Rating, RatingFile, rating_path, ratings_of
 from results.records import RunLog
 from timbre.errors import TimbreError
@@ -175,7 +175,7 @@ def _ratings(labels: Sequence[tuple[Row, str, str]], where: str) -> list[Rating]
         if not text.strip():
             what = f"no text in the columns {', '.join(sorted(row))}"
             raise TimbreError(what, where=where, do=f"name the text's column {' or '.join(TEXTS)}")
-        item = Item(item_id(prompt, text), prompt, text)
+        item = Item.of(prompt, text)
         made[rater, item.id] = Rating(item, rater, value)
     return list(made.values())
 

@@ -7,6 +7,7 @@ by such ids, texts are in random order: the first N of them are the sample that 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 from judges.rubric import RUBRICS, load_rubric
 from judges.text import find_repeats, is_blank
@@ -36,6 +37,12 @@ class Item(Answer):
     """A text to rate, as judges take it, or two to choose between."""
 
     other_text: str = ""  # of a pair
+
+    @classmethod
+    def of(cls, prompt: str, text: str, other_text: str = "", **of_canary: Any) -> Self:
+        """The item of some texts, with an id that is the same for the same texts."""
+        digest = _digest("\0".join((prompt, text, other_text) if other_text else (prompt, text)))
+        return cls(digest[:16], prompt, text, other_text=other_text, **of_canary)
 
 
 @dataclass(frozen=True)
@@ -105,20 +112,13 @@ def scale_of(dimension: str, pairs: bool) -> Scale:
 
 def item_of(sample: Sample) -> Item:
     """An answer without its run."""
-    prompt, text = _encodable(sample.prompt), _encodable(sample.text)
-    return Item(
-        item_id(prompt, text),
-        prompt,
-        text,
+    return Item.of(
+        _encodable(sample.prompt),
+        _encodable(sample.text),
         subjects=sample.subjects,
         first_person_licensed=sample.licensed,
         target_words=sample.target_words,
     )
-
-
-def item_id(*texts: str) -> str:
-    """The same for the same texts."""
-    return _digest("\0".join(texts))[:16]
 
 
 def text_items(logs: Iterable[RunLog]) -> list[Item]:
@@ -137,8 +137,7 @@ def pair_items(logs: Sequence[RunLog]) -> list[Item]:
     for duel in duels_between(logs):
         one, other = sorted(map(_encodable, (duel.first_text, duel.second_text)), key=_digest)
         if one.split() != other.split() and not (is_blank(one) or is_blank(other)):
-            prompt = _encodable(duel.prompt)
-            item = Item(item_id(prompt, one, other), prompt, one, other_text=other)
+            item = Item.of(_encodable(duel.prompt), one, other)
             items.setdefault(item.id, item)
     return list(items.values())
 
