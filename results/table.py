@@ -20,7 +20,6 @@ with at most one row for a (run, canary, epoch, dimension).
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -140,19 +139,28 @@ def _read_csv(path: Path) -> ScoreTable:
         (f"{path}:{line}", [field.strip() for field in fields])
         for line, fields in csv_rows(decoded(read_bytes(path), path), str(path))
     ]
-    if rows:
-        _check_header(rows[0][1], rows[0][0])
+    header_at, names = rows[0] if rows else ("", [*CSV_COLUMNS])
+    for name in (*CSV_COLUMNS, *names):
+        if name not in names:
+            do = f"give the columns {', '.join(CSV_COLUMNS)}"
+            raise TimbreError(f"no column {name!r}", where=header_at, do=do)
+        if name not in (*CSV_COLUMNS, LICENSED) or names.count(name) > 1:
+            do = f"keep only {', '.join((*CSV_COLUMNS, LICENSED))}"
+            raise TimbreError(f"unexpected column {name!r}", where=header_at, do=do)
     for where, fields in rows:
-        if len(fields) != len(rows[0][1]):
-            raise TimbreError(f"{len(fields)} fields, not {len(rows[0][1])}", where=where, do="mend the row")
+        if len(fields) != len(names):
+            raise TimbreError(f"{len(fields)} fields, not {len(names)}", where=where, do="mend the row")
     if len(rows) < 2:
         raise TimbreError("no rows", where=str(path), do="give a row an answer and dimension")
-    cells = pd.DataFrame([fields for _, fields in rows[1:]], columns=rows[0][1], dtype=str)
-    value = cells["value"].map(_number).astype("float64")
+    cells = pd.DataFrame([fields for _, fields in rows[1:]], columns=names, dtype=str)
+    # What is no number, and no whole one from 1 for an epoch, becomes one that is refused below.
+    numbers = pd.to_numeric(cells["value"], errors="coerce").astype("float64")
+    value = numbers.where(numbers.notna() | (cells["value"] == ""), math.inf)
+    epoch = cells["epoch"].where(cells["epoch"].str.fullmatch("[0-9]{1,9}"), "0").astype("int64")
     flags = cells[LICENSED].str.lower() if LICENSED in cells else pd.Series("", index=cells.index)
     table = cells[["run", "canary", "dimension"]].assign(
         kind="",
-        epoch=cells["epoch"].map(_epoch).astype("int64"),
+        epoch=epoch,
         value=value,
         unscored=np.where(value.isna(), "empty in the table", ""),
         licensed=flags.map(YES_OR_NO).eq(True),
@@ -162,30 +170,6 @@ def _read_csv(path: Path) -> ScoreTable:
     )
     _refuse_wrong_rows(table, cells.assign(licensed=flags), [where for where, _ in rows[1:]])
     return table[list(COLUMNS)]
-
-
-def _check_header(names: list[str], where: str) -> None:
-    for name in CSV_COLUMNS:
-        if name not in names:
-            do = f"give the columns {', '.join(CSV_COLUMNS)}"
-            raise TimbreError(f"no column {name!r}", where=where, do=do)
-    for name in names:
-        if name not in (*CSV_COLUMNS, LICENSED) or names.count(name) > 1:
-            do = f"keep only {', '.join((*CSV_COLUMNS, LICENSED))}"
-            raise TimbreError(f"unexpected column {name!r}", where=where, do=do)
-
-
-def _number(cell: str) -> float:
-    """A finite number, NaN for an empty cell, infinity for anything else."""
-    try:
-        number = float(cell) if cell else math.nan
-    except ValueError:
-        return math.inf
-    return math.inf if cell and math.isnan(number) else number
-
-
-def _epoch(cell: str) -> int:
-    return int(cell) if re.fullmatch("[0-9]{1,9}", cell) else 0
 
 
 def _refuse_wrong_rows(table: ScoreTable, cells: pd.DataFrame, places: Sequence[str]) -> None:
