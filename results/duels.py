@@ -140,14 +140,10 @@ def standings(outcomes: Sequence[Outcome], runs: Sequence[str], reference: str) 
         ]
         counts = winners.count(run), winners.count(reference), winners.count("tie")
         score = scores[at] if linked[at] == linked[zero] else NO_INTERVAL
+        canaries = int(met[:, at, zero].sum())
         if at == zero:
-            rows.append(
-                Standing(
-                    run, Interval(0.0, 0.0, 0.0), NO_INTERVAL, int(met[:, at].any(axis=1).sum()), 0, 0, 0
-                )
-            )
-        else:
-            rows.append(Standing(run, score, rates[at], int(met[:, at, zero].sum()), *counts))
+            score, counts, canaries = Interval(0.0, 0.0, 0.0), (0, 0, 0), int(met[:, at].any(axis=1).sum())
+        rows.append(Standing(run, score, rates[at], canaries, *counts))
     return tuple(rows)
 
 

@@ -229,8 +229,7 @@ def answers(story: Story) -> Markdown:
             f"Beside each canary its gain over the baseline, takes averaged. {inline(BASELINE)}'s own answers are in "
             f"the section “{inline(baseline.run)} on {inline(baseline.suite)}”.\n\n"
         )
-    for canary, group in groupby(log.samples, key=lambda s: s.canary):
-        takes = list(group)
+    for canary, takes in log.by_canary.items():
         own, before = log.canary_means[canary], theirs.get(canary, {})
         gains = [(key, signed(gain_of(key, own.get(key), before.get(key)))) for key in keys]
         shown = ", ".join(f"{key} {gain}" for key, gain in gains if gain)

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 from judges.types import Judgement
@@ -65,15 +66,19 @@ class RunLog:
         return max(s.epoch for s in self.samples)
 
     @cached_property
+    def by_canary(self) -> Mapping[str, Sequence[Sample]]:
+        """The takes of each canary."""
+        return {canary: tuple(takes) for canary, takes in groupby(self.samples, key=lambda s: s.canary)}
+
+    @cached_property
     def canary_means(self) -> Mapping[str, Mapping[str, float]]:
         """Mean over takes, by canary and dimension."""
-        values: dict[str, dict[str, list[float]]] = {}
-        for s in self.samples:
-            of_canary = values.setdefault(s.canary, {})
-            for key, judgement in s.judgements.items():
-                if judgement.value is not None:
-                    of_canary.setdefault(key, []).append(judgement.value)
-        return {c: {k: sum(v) / len(v) for k, v in row.items()} for c, row in values.items()}
+        means: dict[str, dict[str, float]] = {}
+        for canary, takes in self.by_canary.items():
+            values = {key: [s.judgements[key].value for s in takes] for key in takes[0].judgements}
+            known = {key: [v for v in of_key if v is not None] for key, of_key in values.items()}
+            means[canary] = {key: sum(v) / len(v) for key, v in known.items() if v}
+        return means
 
 
 def differences(logs: Sequence[RunLog], among: Collection[str] = ()) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ RETAKES = 32
 """Further takes that tell a new fault from chance: seven of them against none are proof (benchmarks/gate.py)."""
 
 
-_LONGEST_QUOTE = 200
+_QUOTES, _LONGEST_QUOTE = 3, 200
 _FIRST_WORDS = 90
 """Characters of an answer shown beside a flip."""
 
@@ -164,17 +164,13 @@ def verdict_sentence(result: GateResult) -> str:
     names = ", ".join(d.dimension for d in open_ones)
     low, high = min(d.n for d in open_ones), max(d.n for d in open_ones)
     n = f"{low} to {high}" if low < high else str(high)
+    needed = [d.needed for d in open_ones if d.needed is not None]
+    all_known = len(needed) == len(open_ones)
+    settling = f"about {max(needed)}" if all_known else "no suite that anybody writes"
     return (
         f"INCONCLUSIVE: {pair}: no loss beyond the margin is proven, and {n} canaries can't rule one out in "
-        f"{names}; {settling(open_ones)}{rest}."
+        f"{names}; {settling} would settle it{rest}."
     )
-
-
-def settling(open_ones: Sequence[DimensionVerdict]) -> str:
-    """How many canaries would settle all of these, as a clause."""
-    if any(d.needed is None for d in open_ones):
-        return "no suite that anybody writes would settle it"
-    return f"about {max(d.needed or 0 for d in open_ones)} would settle it"
 
 
 def _gain_sentence(verdict: DimensionVerdict) -> str:
@@ -206,11 +202,9 @@ def next_command(result: GateResult) -> str | None:
                 f"Read what shows a new fault of {d.dimension}, {flips[0].canary} first of {len(flips)}; more "
                 f"canaries tell chance from a change: {asked} -T suite=full"
             )
-    if any(d.needed is None for d in open_ones):
-        return (
-            f"Read the answers of {', '.join(d.dimension for d in open_ones if d.needed is None)}: at what was "
-            "seen no suite that anybody writes would settle it."
-        )
+    if endless := [d.dimension for d in open_ones if d.needed is None]:
+        why = "at what was seen no suite that anybody writes would settle it"
+        return f"Read the answers of {', '.join(endless)}: {why}."
     most = max(open_ones, key=lambda d: d.needed or 0)
     return (
         f"To settle it, evaluate both on about {most.needed} canaries ({most.dimension} takes the most): "
@@ -233,21 +227,18 @@ def flips_of(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) ->
 
 def with_texts(flips: Sequence[Flip], baseline: RunLog, candidate: RunLog) -> tuple[Flip, ...]:
     """The same with the first words of both answers: of the take that shows the fault, else of the first."""
-    takes: list[dict[str, list[Sample]]] = [{}, {}]
-    for log, by_canary in zip((baseline, candidate), takes, strict=True):
-        for s in log.samples:
-            by_canary.setdefault(s.canary, []).append(s)
 
-    def words(side: int, flip: Flip) -> str:
-        samples = takes[side].get(flip.canary)
-        if not samples:
-            return ""
-        better = 1 if DIMENSIONS[flip.dimension].direction == "up" else -1
-        sign = -better if side else better
-        shown = max(samples, key=lambda s: sign * (s.judgements[flip.dimension].value or 0.0))
-        return shortened(" ".join(shown.text.split()), _FIRST_WORDS)
+    def words(takes: Mapping[str, Sequence[Sample]], flip: Flip, wants_better: bool) -> str:
+        is_more = wants_better == (DIMENSIONS[flip.dimension].direction == "up")
+        by_value = sorted(
+            takes.get(flip.canary, ()),
+            key=lambda s: s.judgements[flip.dimension].value or 0.0,
+            reverse=is_more,
+        )
+        return shortened(" ".join(by_value[0].text.split()), _FIRST_WORDS) if by_value else ""
 
-    return tuple(replace(flip, before=words(0, flip), after=words(1, flip)) for flip in flips)
+    before, after = baseline.by_canary, candidate.by_canary
+    return tuple(replace(f, before=words(before, f, True), after=words(after, f, False)) for f in flips)
 
 
 def pass_rates(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) -> Iterator[PassRate]:
@@ -269,8 +260,8 @@ def pass_rates(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) 
             yield PassRate(str(canary), key, len(takes), int(takes.sum()))
 
 
-def fault_quotes(log: RunLog, policy: Policy, shown: int = 3) -> tuple[str, ...]:
-    """Quotes of a run's hard faults, ``dimension on canary: "sentence"``, at most ``shown`` a dimension."""
+def fault_quotes(log: RunLog, policy: Policy) -> tuple[str, ...]:
+    """Quotes of a run's hard faults, ``dimension on canary: "sentence"``, at most ``_QUOTES`` a dimension."""
     sentences: list[str] = []
     for key, rule in policy.dimensions.items():
         if rule.fault_at is None:
@@ -283,6 +274,6 @@ def fault_quotes(log: RunLog, policy: Policy, shown: int = 3) -> tuple[str, ...]
             and not (rule.unlicensed_only and s.licensed)
         ]
         quotes = list(dict.fromkeys(quotes))
-        sentences += quotes[:shown]
-        sentences += [f"{key}: and {len(quotes) - shown} more"] if len(quotes) > shown else []
+        more = [f"{key}: and {len(quotes) - _QUOTES} more"] if len(quotes) > _QUOTES else []
+        sentences += [*quotes[:_QUOTES], *more]
     return tuple(sentences)

@@ -81,11 +81,9 @@ def label_app(session: Session, file: RatingFile, key: str, stop: Callable[[], N
 
     async def show(request: Request) -> Response:
         html, policy = page(session, file.ratings(), served=True)
-        headers = {
-            "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
-            "Cache-Control": "no-store",
-        }
-        return HTMLResponse(html, headers={**headers, "Referrer-Policy": "no-referrer"})
+        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        policy += "; frame-ancestors 'none'"
+        return HTMLResponse(html, headers={**headers, "Content-Security-Policy": policy})
 
     async def rate(request: Request) -> Response:
         size = int(request.headers.get("content-length", MOST_BYTES + 1))
@@ -109,11 +107,8 @@ def label_app(session: Session, file: RatingFile, key: str, stop: Callable[[], N
     async def refuse(request: Request) -> Response:
         return PlainTextResponse("open the address that `timbre label` printed", 403)
 
-    own = [
-        Route("/", show),
-        Route("/rate", rate, methods=["POST"]),
-        Route("/finish", finish, methods=["POST"]),
-    ]
+    calls = (Route(f"/{call.__name__}", call, methods=["POST"]) for call in (rate, finish))
+    own = [Route("/", show), *calls]
     only_here = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"], www_redirect=False)
     routes = [Mount(f"/{key}", routes=own), Route("/{path:path}", refuse, methods=["GET", "POST"])]
     return Starlette(routes=routes, middleware=[only_here])
