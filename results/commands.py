@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from results.grid import Grid, say, stdout_console
 from results.options import FILE, Sources, print_json, reading
 from results.records import CONDITIONS
 from timbre.errors import TimbreError, stop_writing
@@ -31,14 +32,11 @@ def _exit_3_on_failure() -> Iterator[None]:
         yield
     except (click.exceptions.Exit, click.Abort):
         raise
-    except TimbreError as error:
-        error.exit_code = ERROR
+    except (TimbreError, click.ClickException) as error:
+        error.exit_code = ERROR  # type: ignore[misc]  # click has it on the class
         raise
-    except Exception as error:
-        if isinstance(error, click.ClickException):
-            error.show()
-        else:
-            traceback.print_exc()
+    except Exception:
+        traceback.print_exc()
         raise click.exceptions.Exit(ERROR) from None
 
 
@@ -70,7 +68,6 @@ def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: So
     """
     from results.comparison import side_by_side
     from results.corrected_rates import corrected_rates
-    from results.grid import say, stdout_console
     from results.licences import named_table, read_licences
     from results.log import arms_name, arms_section, put_section
     from results.records import differences
@@ -199,7 +196,6 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     timbre power baseline run2
     timbre power --scores table.csv
     """
-    from results.grid import say, stdout_console
     from results.licences import Basis, named_table, read_licences
     from results.power import power as measure
     from results.report_tables import power_table
@@ -389,7 +385,6 @@ def stock(out: Path | None, sources: Sources, as_json: bool) -> None:
     """
     from judges.reference import load_reference
     from judges.stock_learning import STORED, PromptedText, human_share, learn, store
-    from results.grid import Grid, stdout_console
     from timbre.errors import visible
     from timbre.files import read_objects
     from timbre.paths import DEFAULT_VOICE

@@ -57,7 +57,7 @@ def gate(
     able = [
         key
         for key in policy.dimensions
-        if key in pairs and standings[key].may_block and pairs[key].after["value"].notna().any()
+        if key in pairs and standings[key][0] and pairs[key].after["value"].notna().any()
     ]
     hard = sum(policy.dimensions[key].hard for key in able)
     judged: list[DimensionVerdict] = []
@@ -70,7 +70,7 @@ def gate(
             suite=basis.suite,
             ceiling=basis.ceilings.get(key),
         )
-        v = replace(v, licence=standings[key].text, missing=both.missing.get(key, 0))
+        v = replace(v, licence=standings[key][1], missing=both.missing.get(key, 0))
         if key in able:
             problems += scoring_problems(v, pair, names, policy)
         else:  # the same figures, which decide nothing for want of a licence

@@ -99,7 +99,7 @@ def replace_section(page: str, name: str, body: str, where: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise TimbreError(f"{name!r} can't name a section", where=where, do="rename the run")
-    body, notes = body.strip(), _notes_name(name)
+    body, notes = body.strip(), f"{name}:notes"
     if (own := _span(body, notes, where)) and (kept := _span(page, notes, where)):
         body = body[: own[0]] + page[kept[0] : kept[1]] + body[own[1] :]
     section = f"{_marker(name, 'begin')}\n{body}\n{_marker(name, 'end')}"
@@ -112,11 +112,7 @@ def replace_section(page: str, name: str, body: str, where: str) -> str:
 
 def notes_place(name: str) -> Markdown:
     """Where a section has its writer's own notes, which ``replace_section`` keeps."""
-    return Markdown(f"{_marker(_notes_name(name), 'begin')}\n\n{_marker(_notes_name(name), 'end')}")
-
-
-def _notes_name(name: str) -> str:
-    return f"{name}:notes"
+    return Markdown("\n\n".join(_marker(f"{name}:notes", edge) for edge in ("begin", "end")))
 
 
 def _marker(name: str, edge: str) -> str:
@@ -130,11 +126,11 @@ def _span(page: str, name: str, where: str) -> tuple[int, int] | None:
         return None
     if [m["edge"] for m in edges] != ["begin", "end"]:
         line = page.count("\n", 0, edges[0].start()) + 1
-        raise TimbreError(
+        what, do = (
             f"the markers of {name!r} are not one begin and one end",
-            where=f"{where}:{line}",
-            do="mend or remove them and export again",
+            "mend or remove them and export again",
         )
+        raise TimbreError(what, where=f"{where}:{line}", do=do)
     return edges[0].start(), edges[1].start() + len(_marker(name, "end"))
 
 
@@ -147,6 +143,5 @@ def read_page(path: Path, new: str) -> str:
     try:
         return path.read_bytes().decode("utf-8") if path.exists() else new
     except (OSError, UnicodeDecodeError) as error:
-        raise TimbreError(
-            "can't be read as UTF-8", where=str(path), do="mend the file or name another"
-        ) from error
+        do = "mend the file or name another"
+        raise TimbreError("can't be read as UTF-8", where=str(path), do=do) from error

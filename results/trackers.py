@@ -24,6 +24,8 @@ KEY = "timbre_scores"
 """Of an Inspect log's metadata; ``inspect view`` shows what is there beside the answers."""
 
 PROJECT = "timbre"
+Texts = Mapping[str, str]
+Figures = Mapping[str, float]
 _PACKAGES = {"wandb": "wandb", "mlflow": "mlflow-skinny"}
 
 
@@ -99,13 +101,7 @@ def _verdicts(result: GateResult) -> dict[str, str]:
     return {"against": result.baseline, "verdict": result.overall, **problems, **of_dimensions}
 
 
-def _to_wandb(
-    wandb: ModuleType,
-    key: str,
-    config: Mapping[str, str],
-    metrics: Mapping[str, float],
-    verdicts: Mapping[str, str],
-) -> None:
+def _to_wandb(wandb: ModuleType, key: str, config: Texts, metrics: Figures, verdicts: Texts) -> None:
     sent = wandb.init(
         project=os.environ.get("WANDB_PROJECT", PROJECT),
         id=key,
@@ -118,13 +114,7 @@ def _to_wandb(
     sent.finish()
 
 
-def _to_mlflow(
-    mlflow: ModuleType,
-    key: str,
-    config: Mapping[str, str],
-    metrics: Mapping[str, float],
-    verdicts: Mapping[str, str],
-) -> None:
+def _to_mlflow(mlflow: ModuleType, key: str, config: Texts, metrics: Figures, verdicts: Texts) -> None:
     if not {"MLFLOW_EXPERIMENT_NAME", "MLFLOW_EXPERIMENT_ID"} & os.environ.keys():
         mlflow.set_experiment(PROJECT)
     earlier: list[Any] = mlflow.search_runs(filter_string=f"tags.timbre = '{key}'", output_format="list")
