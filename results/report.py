@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from markupsafe import Markup
@@ -18,16 +19,17 @@ from judges.licensing.licence import LICENCES
 from judges.types import DIMENSIONS
 from results import report_plots, report_tables
 from results.ceiling import Anchors, ceiling, other_writers
-from results.comparison import RunScore, side_by_side
+from results.comparison import side_by_side
 from results.gate import gate_logs
 from results.grid import HTML, PAGES
-from results.licences import named_table
+from results.licences import judges_of, named_table
 from results.policy import Policy
 from results.records import RunLog, differences, voice_digest
 from results.report_answers import canary_views, is_void, plain
 from results.story import Gate
 from results.verdicts import GateResult, gain_of, next_command, number, signed, summary_sentence
 from timbre.files import write_whole
+from timbre.stats import NO_INTERVAL
 from training.runs import read_run
 
 MEANING = {
@@ -51,11 +53,11 @@ _COMMAND = re.compile(
 
 @dataclass(frozen=True)
 class Comparison:
-    """One run against the first, or against the run that it is a change of, as tables with plots."""
+    """One run against the first, or against the run that it is a change of: gains as a table, faults as plots."""
 
     result: GateResult
     soft: Markup
-    hard: Markup
+    hard: report_plots.Plots
 
 
 def write_report(
@@ -97,6 +99,13 @@ def write_report(
     keys = keys or ["integrity"]
     goals = [k for k, rule in policy.dimensions.items() if rule.goal == "gain" and k in keys]
     keys.sort(key=lambda key: key not in goals)
+    scores = {key: {s.run: s for s in group} for key, group in groupby(scored, key=lambda s: s.dimension)}
+    soft = (k for k in scores if DIMENSIONS[k].direction != "band" and not DIMENSIONS[k].hard)
+    level_keys = [key for key in soft if any(score.n for score in scores[key].values())]
+    means = [
+        ([(at, f"{run}, {key}", scores[key][run].mean) for at, run in enumerate(names)], anchors.levels(key))
+        for key in level_keys
+    ]
     canaries = canary_views(logs)
     takes = max(len(c.takes) for c in canaries)
     present = {key for c in canaries for _, answers in c.takes for a in answers for key in a.evidence}
@@ -112,11 +121,14 @@ def write_report(
         logs=logs,
         warnings=differences(logs),
         comparisons=comparisons,
-        levels=_levels(names, scored, anchors),
-        reported=report_tables.reported_table(names, scored, anchors),
-        anchors={k: ", ".join(f"{n} {number(v)}" for n, v in anchors.levels(k).items()) for k in keys},
+        scores=scores,
+        level_keys=level_keys,
+        levels=report_plots.level_plots(means),
+        anchors=anchors,
+        anchor_texts={k: ", ".join(f"{n} {number(v)}" for n, v in anchors.levels(k).items()) for k in keys},
         anchors_note=note,
-        licences=report_tables.licences_table(table, results),
+        judges={key: judges_of(table[table["dimension"] == key]) for key in scores},
+        verdicts_of={d.dimension: d for result in results for d in result.dimensions},
         losses=report_tables.losses_table(facts),
         curves=report_plots.loss_curves([(names.index(f.name), f) for f in facts if f.name in names]),
         different=different,
@@ -132,6 +144,7 @@ def write_report(
         dimensions=DIMENSIONS,
         flips_table=report_tables.flips_table,
         nan=math.nan,
+        NO_INTERVAL=NO_INTERVAL,
         **{f.__name__: f for f in (gain_of, is_void, next_step, plain, signed, summary_sentence)},
         **{"FAULTS": FAULTS, "MEANING": MEANING, "STEPS": STEPS},
     )
@@ -156,17 +169,7 @@ def _comparison(result: GateResult, beside: Sequence[GateResult], names: Sequenc
         for d in result.dimensions
         if d.hard
     ]
-    faults = report_tables.faults_table(result)
-    return Comparison(result, gains.html(plots), faults.html(report_plots.level_plots(rates)))
-
-
-def _levels(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) -> Markup:
-    grid = report_tables.levels_table(names, scored, anchors)
-    rows = []
-    for key in (row[0] for row in grid.rows):
-        marks = [(names.index(s.run), f"{s.run}, {key}", s.mean) for s in scored if s.dimension == key]
-        rows.append((marks, anchors.levels(key)))
-    return grid.html(report_plots.level_plots(rows))
+    return Comparison(result, gains.html(plots), report_plots.level_plots(rates))
 
 
 def _anchors(logs: Sequence[RunLog], voice: Path) -> tuple[Anchors, str]:

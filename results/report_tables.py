@@ -1,21 +1,16 @@
 """Every table of the results as a ``Grid``: of a gate, of runs side by side, of power, judges and training."""
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from judges.types import DIMENSIONS
-from results.ceiling import Anchors
 from results.comparison import DimensionVerdict, RunScore
 from results.corrected_rates import CorrectedRate
 from results.duels import Table as Duels
 from results.grid import Grid
-from results.licences import judges_of
 from results.power import DimensionPower
 from results.records import RunLog
-from results.table import ScoreTable
 from results.verdicts import GateResult, interval, number
-from timbre.stats import NO_INTERVAL
 from training.runs import Run, loss_text
 
 _FACTS = ("seed", "wall_s", "peak_mb", "cpu", "git_sha")
@@ -58,19 +53,6 @@ def flips_table(result: GateResult, most: int) -> Grid:
     if any(f.before or f.after for f in shown):
         return grid
     return grid.without(result.candidate).without(result.baseline)
-
-
-def faults_table(result: GateResult) -> Grid:
-    """The hard dimensions of a gate: on how many canaries each run shows the fault."""
-    rows = []
-    for d in (d for d in result.dimensions if d.hard):
-        rates = (f"{round(r.estimate * d.n)} of {d.n}" if d.n else "-" for r in (d.baseline, d.candidate))
-        rows.append((d.dimension, d.verdict, *rates, d.why))
-    return Grid(
-        "Faults: canaries that show one in any take, with the rate's 95 % interval; fewer is better",
-        ("dimension", "verdict", result.baseline, result.candidate, "why"),
-        tuple(rows),
-    )
 
 
 OfRuns = dict[str, RunScore]
@@ -133,42 +115,6 @@ def run_table(run: str, first: str, scored: Sequence[RunScore]) -> Grid:
     return grid if run != first else grid.without("gain")
 
 
-def levels_table(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) -> Grid:
-    """Means of the soft dimensions beside what the writer and other writers reach."""
-
-    def cells(key: str, runs: OfRuns) -> Sequence[str]:
-        if DIMENSIONS[key].hard or not _is_judged(key) or not any(score.n for score in runs.values()):
-            return ()
-        return key, _better(key), *(interval(runs[name].mean) for name in names), *_writers(anchors, key)
-
-    return Grid(
-        "Mean over canaries [95 % CI]; dashed: the writer's held-out texts, dotted: other writers'",
-        ("dimension", "better is", *names, "writer", "other writers"),
-        _by_dimension(scored, cells),
-    )
-
-
-def reported_table(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) -> Grid:
-    """Counted figures beside the writer's own, each with its distance from that."""
-
-    def cells(key: str, runs: OfRuns) -> Sequence[str]:
-        own = anchors.writer.get(key, NO_INTERVAL).estimate
-        means = [runs[name].mean for name in names]
-        away = [m.estimate - own for m in means]
-        figures = (interval(m) + (f" ({d:+.3g})" if d == d else "") for m, d in zip(means, away, strict=True))
-        return () if _is_judged(key) else (key, *figures, *_writers(anchors, key))
-
-    return Grid(
-        "Reported figures: mean over canaries [95 % CI] and, in brackets, the distance from the writer's",
-        ("figure", *names, "writer", "other writers"),
-        _by_dimension(scored, cells),
-    )
-
-
-def _writers(anchors: Anchors, key: str) -> tuple[str, str]:
-    return interval(anchors.writer.get(key, NO_INTERVAL)), number(anchors.others.get(key, math.nan))
-
-
 def power_table(runs: Sequence[str], powers: Sequence[DimensionPower]) -> Grid:
     """Canaries that each dimension needs for 80 % power."""
 
@@ -211,19 +157,6 @@ def standings_table(duels: Duels) -> Grid:
         ("run", "n", "score", f"win rate against {duels.reference}", "won", "lost", "tied"),
         tuple(rows),
     )
-
-
-def licences_table(table: ScoreTable, gates: Sequence[GateResult]) -> Grid:
-    """Who judged each dimension, by which licence, and whether it may block."""
-    verdicts = {d.dimension: d for result in gates for d in result.dimensions}
-    rows = []
-    for key in filter(_is_judged, dict.fromkeys(table["dimension"])):
-        judges = ", ".join(j or "rules" for j in judges_of(table[table["dimension"] == key])) or "nobody"
-        d = verdicts.get(key)
-        may_block = "" if d is None else "no" if d.verdict == "ADVISORY" else "yes"
-        rows.append((key, may_block, d.licence if d else "", judges))
-    caption = "Who judged, by which licence, and whether it may block"
-    return Grid(caption, ("dimension", "may block", "licence", "judge"), tuple(rows))
 
 
 def losses_table(runs: Sequence[Run]) -> Grid | None:
