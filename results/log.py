@@ -21,7 +21,6 @@ from results.markdown import (
     Markdown,
     bullets,
     clean,
-    code,
     fence,
     folded,
     inline,
@@ -109,21 +108,11 @@ def section(story: Story) -> str:
     """The run's section in Markdown, without its markers."""
     log, run, analysis = story.log, story.facts, analyse(story)
     scored = () if story.result else side_by_side(named_table([log]), [log.run], story.policy)
+    functions = (config, data, changed, training, counted, loss_text, number, interval)
     return render(
         "log.md",
-        log=log,
-        run=run,
-        parent_run=story.parent_facts,
-        result=story.result,
-        parent_result=story.parent_result,
+        story=story,
         analysis=analysis,
-        findings=(
-            ("Learned", analysis.learned),
-            ("Worse", analysis.worse),
-            ("Not shown", analysis.not_shown),
-            ("Not read", analysis.not_read),
-            ("Failure modes", [mode.sentence for mode in analysis.failures]),
-        ),
         steps=next_steps(story, analysis.failures),
         parity=parity_of(story),
         losses=losses_table([run] if run else []),
@@ -132,23 +121,20 @@ def section(story: Story) -> str:
         writer=writer_figures(run),
         answers=answers(story),
         notes_place=notes_place(_section_name(log)),
-        **{f.__name__.strip("_"): f for f in (_config, _data, _changed, _training)},
-        **{f.__name__: f for f in (bullets, code, counted, gain_sentences, gate_table)},
-        **{f.__name__: f for f in (interval, loss_text, number, verdict_sentence)},
-        MOVED=MOVED,
-        OTHER_MODEL=OTHER_MODEL,
+        **{f.__name__: f for f in (*functions, gate_table, gain_sentences, verdict_sentence)},
+        **{"MOVED": MOVED, "OTHER_MODEL": OTHER_MODEL},
     )
 
 
-def _config(run: Run) -> str:
-    def text(value: object) -> str:
-        return "+".join(map(str, value)) if isinstance(value, list) else str(value)
+def config(run: Run) -> str:
+    """The settings that matter to a reader."""
+    named = {label: run.config[key] for key, label in _CONFIG.items() if key in run.config}
+    texts = {k: "+".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in named.items()}
+    return ", ".join(f"{label} {text}" for label, text in texts.items()) or "not recorded"
 
-    named = [f"{label} {text(run.config[key])}" for key, label in _CONFIG.items() if key in run.config]
-    return ", ".join(named) or "not recorded"
 
-
-def _data(run: Run) -> str:
+def data(run: Run) -> str:
+    """The training pairs by tier, with their sources."""
     train, val = sorted(run.of_split("train"), key=lambda p: p.tier), run.of_split("val")
     if not train:
         return "not recorded"
@@ -164,7 +150,8 @@ def _titles(sources: Sequence[str]) -> str:
     return ", ".join(f"“{source}”" for source in dict.fromkeys(sources))
 
 
-def _changed(run: Run, parent: Run | None) -> str:
+def changed(run: Run, parent: Run | None) -> str:
+    """What differs from the parent run in config and data."""
     if run.parent is None:
         return "Changed: no parent run is named"
     if parent is None:
@@ -180,7 +167,7 @@ def _changed(run: Run, parent: Run | None) -> str:
     return f"Changed since {run.parent}: {'; '.join(changes) or 'nothing in config or data'}"
 
 
-def _training(run: Run) -> str:
+def training(run: Run) -> str:
     """Time, machine and commit, as far as they are recorded."""
     parts = [f"{run.wall_s:.0f} s"] if run.wall_s is not None else []
     machine = [str(run.hardware[k]) for k in ("gpu", "cpu", "device", "machine") if run.hardware.get(k)]
