@@ -25,11 +25,8 @@ from results.story import Story
 from results.verdicts import GateResult, interval
 from training.runs import BASELINE, counted
 
-SHARE = 0.5
-"""Share of the margin under which a proven gain is too small to count: half of what a loss may be."""
-
-MOVED = 8
-"""Canaries that are named as moved between parent and run; the rest are counted."""
+SHARE = 0.5  # share of the margin under which a proven gain is too small to count: half of what a loss may be
+MOVED = 8  # canaries that are named as moved between parent and run; the rest are counted
 
 WORDS = {
     "integrity": "less often broken",

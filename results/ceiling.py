@@ -15,8 +15,7 @@ from timbre.files import read_objects
 from timbre.paths import DEFAULT_FLOOR
 from timbre.stats import Interval
 
-TEXTS = 2
-"""Texts of each impostor that are judged for the report's anchor: 32 in all, in a second and a half."""
+TEXTS = 2  # texts of each impostor that are judged for the report's anchor: 32 in all, in a second and a half
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,7 @@ from timbre.errors import TimbreError, stop_writing
 from timbre.paths import results_dir, runs_dir
 from training.runs import BASELINE
 
-ERROR = 3
-"""Exit status of a gate that could not judge (C3)."""
+ERROR = 3  # exit status of a gate that could not judge (C3)
 
 _DIFF_LINES = 40
 

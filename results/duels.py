@@ -32,11 +32,8 @@ Flags = NDArray[np.bool_]
 MATTERS = ("suite", "decoding", "server", "voice", "base")
 """Conditions that decide what a run wrote and whose voice it is held to; how it was scored doesn't matter."""
 
-QUOTES = 3
-"""Quotes of a run that are kept for show."""
-
-_PRIOR = 0.5
-"""Wins that each of two runs that met is given against the other: one tie."""
+QUOTES = 3  # quotes of a run that are kept for show
+_PRIOR = 0.5  # wins that each of two runs that met is given against the other: one tie
 _LONGEST_STEP, _STEPS, _CLOSE = 2.0, 60, 1e-9
 
 

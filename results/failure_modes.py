@@ -12,11 +12,8 @@ from judges.types import Evidence
 from results.policy import Policy
 from results.records import RunLog, Sample
 
-SLOPPY = 0.5
-"""Value of ``hashtag_slop`` from which an answer is quoted."""
-
-QUOTES = 2
-"""Sentences quoted a failure mode; its answers are counted."""
+SLOPPY = 0.5  # value of ``hashtag_slop`` from which an answer is quoted
+QUOTES = 2  # sentences quoted a failure mode; its answers are counted
 
 _LONGEST_QUOTE = 240
 _SAME = "same as the baseline"

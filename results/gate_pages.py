@@ -15,8 +15,7 @@ from timbre.errors import TimbreError
 from timbre.files import write_whole
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
-LONGEST_PAGE = 60_000
-"""Characters of a page; GitHub refuses a comment of more than 65,536."""
+LONGEST_PAGE = 60_000  # characters of a page; GitHub refuses a comment of more than 65,536
 
 _FLIPS, _ITEMS, _LONGEST_ITEM = 10, 15, 400
 _SIGNS = {"PASS": "✅", "REGRESSED": "❌", "INCONCLUSIVE": "❔", "ERROR": "⚠️"}

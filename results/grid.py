@@ -32,8 +32,7 @@ STYLES = {
 }
 """Colour of a verdict in a terminal."""
 
-_UNBOUNDED = 10_000
-"""Columns of a file or pipe: nothing is wrapped there, so that a line can be searched for."""
+_UNBOUNDED = 10_000  # columns of a file or pipe: nothing is wrapped there, so that a line can be searched for
 
 
 PAGES = Path(__file__).with_name("pages")

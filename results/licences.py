@@ -27,10 +27,8 @@ class Basis:
 
     licences: Mapping[str, Licence] | None = field(default_factory=dict)
     """Of the judges, by "name@digest"; None where the scores are the caller's own, who answers for the judges."""
-    advisory: Mapping[str, str] = field(default_factory=dict)
-    """By dimension, why it can't block on these texts."""
-    suite: str | None = None
-    """Its name, where the policy has a section for it."""
+    advisory: Mapping[str, str] = field(default_factory=dict)  # why dimensions can't block on these texts
+    suite: str | None = None  # its name, where the policy has a section for it
     ceilings: Mapping[str, float] = field(default_factory=dict)
     """By dimension, the writer's own mean, for margins that are a share of floor to ceiling."""
     retakes: ScoreTable | None = None
@@ -72,8 +70,7 @@ class Basis:
         return not lacks, "; ".join(lacks) or summary(licence)
 
 
-SCORES_ALONE = Basis()
-"""Nothing is known beside the scores."""
+SCORES_ALONE = Basis()  # nothing is known beside the scores
 
 
 def read_licences(table: ScoreTable, folder: Path = LICENCES) -> dict[str, Licence]:

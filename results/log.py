@@ -39,8 +39,7 @@ from training.runs import BASELINE, Run, counted, loss_text
 
 TITLE = "# Experiment log\n"
 
-_FLIPS = 5
-"""Flips that are named; all are counted."""
+_FLIPS = 5  # flips that are named; all are counted
 
 _CONFIG = {
     "rank": "r",

@@ -9,8 +9,7 @@ from results.story import Story
 from results.verdicts import next_command
 from training.runs import BASELINE
 
-MOST = 5
-"""Steps named; with more nobody takes the first."""
+MOST = 5  # steps named; with more nobody takes the first
 
 FEW_PAIRS = 13
 """Training pairs under which more of them is the advice: what the founding experiment named after its three."""
@@ -18,11 +17,8 @@ FEW_PAIRS = 13
 OTHER_MODEL = 0.2
 """Nats a token between trained and served from which these are two models; the same weights differ by about .05."""
 
-COMMON = 0.1
-"""Share of answers from which a failure is worth a step."""
-
-HARDLY = 0.1
-"""Nats that a training loss must have fallen by for the training to have taken."""
+COMMON = 0.1  # share of answers from which a failure is worth a step
+HARDLY = 0.1  # nats that a training loss must have fallen by for the training to have taken
 
 OVERFIT = 0.02
 """Nats by which the last validation loss lies above the least where an earlier epoch is worth a look."""

@@ -15,8 +15,7 @@ from timbre.errors import TimbreError
 
 DEFAULT_POLICY = Path(__file__).with_name("policy.toml")
 
-LEAST_MARGIN = 0.001
-"""A narrower margin takes more canaries than anybody writes."""
+LEAST_MARGIN = 0.001  # a narrower margin takes more canaries than anybody writes
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Margin = Annotated[float, Field(ge=LEAST_MARGIN, le=1)]

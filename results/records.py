@@ -54,9 +54,7 @@ class RunLog:
     samples: tuple[Sample, ...]  # sorted by canary and epoch
     retakes: tuple[Sample, ...] = ()  # further takes of canaries that were asked again, for the gate alone
     separation: str = ""  # how well voice_match tells the writer from others, in a sentence
-    advisory: Mapping[str, str] = field(
-        default_factory=dict
-    )  # by dimension, why it can't block on these texts
+    advisory: Mapping[str, str] = field(default_factory=dict)  # why dimensions can't block on these texts
     unlike_retakes: Mapping[str, str] = field(default_factory=dict)
     """By canary, how the conditions differ under which it was asked again: takes that don't count."""
 

@@ -43,8 +43,7 @@ MEANING = {
 FAULTS = ("integrity", "self_insertion", "memorization", "hashtag_slop")
 """Dimensions whose evidence is marked at first: faults that a reader wants to see in place."""
 
-STEPS = (0.05, 0.15, 0.3)
-"""Gains from which a cell of the table of all canaries has a stronger shade."""
+STEPS = (0.05, 0.15, 0.3)  # gains from which a cell of the table of all canaries has a stronger shade
 
 _COMMAND = re.compile(
     r"(?P<before>.*?)(?P<command>(?:timbre|inspect eval) .*?)(?P<after>, or .*)?", re.DOTALL

@@ -13,8 +13,7 @@ from results.markdown import clean
 from results.records import RunLog, Sample
 from results.verdicts import gain_of, signed
 
-LONG, SHOWN = 200, 120
-"""Words from which an answer is folded, and words that are shown of it then."""
+LONG, SHOWN = 200, 120  # words from which an answer is folded, and words that are shown of it then
 
 Span = tuple[int, int, str, str]
 """Evidence: first character, one past the last, dimension, and what was found there."""

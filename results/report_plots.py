@@ -17,8 +17,7 @@ from results.verdicts import interval, number
 from timbre.stats import Interval
 from training.runs import Run
 
-_LEFT, _RIGHT = 3.0, 97.0
-"""Per cent of the width between which values lie."""
+_LEFT, _RIGHT = 3.0, 97.0  # per cent of the width between which values lie
 
 HTML.globals |= {"interval": interval, "number": number}
 _DRAW: Any = HTML.get_template("plots.html").module

@@ -19,11 +19,8 @@ from results.report_tables import (
 )
 from results.verdicts import GateResult, interval, next_command, number, summary_sentence
 
-FLIPS = 5
-"""Flips shown; the JSON has all."""
-
-ORDER_DECIDES = 0.5
-"""Share of flips from which a grader is said to go by place."""
+FLIPS = 5  # flips shown; the JSON has all
+ORDER_DECIDES = 0.5  # share of flips from which a grader is said to go by place
 
 
 def show_gate(result: GateResult) -> None:

@@ -20,8 +20,7 @@ from results.verdicts import GateResult
 from timbre.errors import TimbreError
 from timbre.stats import Interval
 
-KEY = "timbre_scores"
-"""Of an Inspect log's metadata; ``inspect view`` shows what is there beside the answers."""
+KEY = "timbre_scores"  # of an Inspect log's metadata; ``inspect view`` shows what is there beside the answers
 
 PROJECT = "timbre"
 Texts = Mapping[str, str]

@@ -23,8 +23,7 @@ RETAKES = 32
 
 
 _QUOTES, _LONGEST_QUOTE = 3, 200
-_FIRST_WORDS = 90
-"""Characters of an answer shown beside a flip."""
+_FIRST_WORDS = 90  # characters of an answer shown beside a flip
 
 
 @dataclass(frozen=True)

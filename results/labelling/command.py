@@ -28,8 +28,7 @@ from timbre.errors import TimbreError
 from timbre.files import write_whole
 from timbre.paths import results_dir
 
-ATTACKED = 10
-"""Answers on which attacks are tried before anybody rates; the licence itself tries more."""
+ATTACKED = 10  # answers on which attacks are tried before anybody rates; the licence itself tries more
 
 EXAMPLE_GRADER = "openai/gpt-5"
 

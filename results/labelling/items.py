@@ -15,11 +15,8 @@ from judges.types import DIMENSIONS, Answer
 from results.duels import duels_between
 from results.records import RunLog, Sample
 
-EVERY = 10
-"""Of the texts each tenth is shown twice."""
-
-LATER = 7
-"""How many other texts come in between, at least, unless too few are left."""
+EVERY = 10  # of the texts each tenth is shown twice
+LATER = 7  # how many other texts come in between, at least, unless too few are left
 
 _QUESTIONS = {
     "integrity": "Is this no proper answer: empty, a refusal, a loop, word salad, another language, cut off?",

@@ -20,11 +20,8 @@ from results.labelling.ratings import Rating, RatingFile
 from timbre.errors import TimbreError
 
 HOST = "127.0.0.1"
-MOST_BYTES = 4000
-"""Of a request's body."""
-
-PAIR_KEYS = ("ArrowLeft", "=", "ArrowRight")
-"""Beside 1, 2 and 3; a rating is its own digit."""
+MOST_BYTES = 4000  # of a request's body
+PAIR_KEYS = ("ArrowLeft", "=", "ArrowRight")  # beside 1, 2 and 3; a rating is its own digit
 
 
 def page(session: Session, done: Sequence[Rating], served: bool) -> tuple[str, str]:
