@@ -56,9 +56,8 @@ class OrderEffect:
 
     settled: int  # duels with a reply to both orders
     flips: Interval  # share of them whose two orders disagreed, with its Wilson interval
-    chose_first_shown: (
-        float  # share of the replies that named a text; .5 without a bias, no interval: not independent
-    )
+    # Share of the replies that named a text; .5 without a bias, no interval: not independent.
+    chose_first_shown: float
     unsettled: int  # duels without an outcome
 
 
@@ -91,9 +90,8 @@ def duels_between(logs: Sequence[RunLog]) -> tuple[Duel, ...]:
         for one, other in met:
             if one.prompt != other.prompt:
                 what = f"canary {one.canary!r} asks {first.run} and {second.run} different things"
-                raise TimbreError(
-                    what, where=second.path, do="evaluate both on the same version of the suite"
-                )
+                do = "evaluate both on the same version of the suite"
+                raise TimbreError(what, where=second.path, do=do)
             duels.append(Duel(one.canary, one.epoch, first.run, second.run, one.prompt, one.text, other.text))
     return tuple(duels)
 

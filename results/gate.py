@@ -180,9 +180,8 @@ def _not_the_pinned(policy: Policy, run: str, identities: Collection[str]) -> tu
     if not policy.baseline or all(identity.startswith(policy.baseline.identity) for identity in identities):
         return ()
     names = ", ".join(sorted(identity[:12] or "not in the table" for identity in identities))
-    return (
-        f"the policy pins the baseline's identity to {policy.baseline.identity[:12]}, and that of {run} is {names}",
-    )
+    pinned = policy.baseline.identity[:12]
+    return (f"the policy pins the baseline's identity to {pinned}, and that of {run} is {names}",)
 
 
 def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
@@ -207,12 +206,9 @@ def _notes(
 ) -> tuple[str, ...]:
     notes, takes = [], []
     if both.answers:
-        are = (
-            "answers of {} are missing or empty and count"
-            if both.answers > 1
-            else "answer of {} is missing and counts"
-        )
-        notes.append(f"{both.answers} {are.format(names[1])} as the worst")
+        several = f"answers of {names[1]} are missing or empty and count"
+        are = several if both.answers > 1 else f"answer of {names[1]} is missing and counts"
+        notes.append(f"{both.answers} {are} as the worst")
     for run, rows in zip(names, (both.before, both.after), strict=True):
         answers = rows.drop_duplicates(["canary", "epoch"])
         takes.append(len(answers))

@@ -8,17 +8,15 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from results.markdown import clean, inline, table
+from results.markdown import clean, inline, pages, table
 
 if TYPE_CHECKING:
     from results.report_plots import Plots
@@ -35,23 +33,9 @@ STYLES = {
 _UNBOUNDED = 10_000  # columns of a file or pipe: nothing is wrapped there, so that a line can be searched for
 
 
-PAGES = Path(__file__).with_name("pages")
-PLAIN = Environment(
-    loader=FileSystemLoader(PAGES),
-    trim_blocks=True,
-    lstrip_blocks=True,
-    finalize=lambda value: " ".join(str(value).split()),
-)
-"""Pages in plain text: what is put in stays on its line."""
-
-HTML = Environment(
-    autoescape=True,
-    loader=FileSystemLoader(PAGES),
-    trim_blocks=True,
-    lstrip_blocks=True,
-    finalize=lambda value: clean(value) if type(value) is str else value,
-)
-"""Pages in HTML: of every text in them control characters are made visible, and markup is escaped."""
+# What is put into plain text stays on its line; in HTML control characters are made visible, and markup is escaped.
+PLAIN = pages(lambda value: " ".join(str(value).split()))
+HTML = pages(lambda value: clean(value) if type(value) is str else value, autoescape=True)
 HTML.globals["verdicts"] = STYLES
 
 
@@ -76,30 +60,25 @@ class Grid:
         for at, block in enumerate(self._blocks(console)):
             if at:
                 console.print()
-            console.print(self._table(block, wraps=not self._fits(console, block)))
+            console.print(self._table(block, wraps=not self.fits(console, block)))
 
     def _blocks(self, console: Console) -> list[list[int]]:
         """The columns in as few blocks as the width allows, evenly filled where that fits too."""
         columns = list(range(1, len(self.headings)))
         filled: list[list[int]] = [[]]
         for column in columns:
-            if filled[-1] and not self._fits(console, [*filled[-1], column]):
+            if filled[-1] and not self.fits(console, [*filled[-1], column]):
                 filled.append([])
             filled[-1].append(column)
         size = max(1, -(-len(columns) // len(filled)))
         even = [columns[at : at + size] for at in range(0, len(columns), size)]
-        return even if even and all(self._fits(console, block) for block in even) else filled
+        return even if even and all(self.fits(console, block) for block in even) else filled
 
-    def fits(self, console: Console) -> bool:
-        """Whether the whole table stands side by side."""
-        return self._fits(console, range(1, len(self.headings)))
-
-    def _fits(self, console: Console, columns: Sequence[int]) -> bool:
-        table = self._table(columns, wraps=False)
-        return (
-            console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum
-            <= console.width
-        )
+    def fits(self, console: Console, columns: Sequence[int] | None = None) -> bool:
+        """Whether the whole table, or some of its columns and the rows' names, stand side by side."""
+        table = self._table(range(1, len(self.headings)) if columns is None else columns, wraps=False)
+        unbounded = console.options.update(max_width=_UNBOUNDED)
+        return console.measure(table, options=unbounded).maximum <= console.width
 
     def _table(self, columns: Sequence[int], *, wraps: bool) -> Table:
         made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
@@ -116,8 +95,8 @@ class Grid:
 
     def html(self, plots: "Plots | None" = None) -> Markup:
         """A table that scrolls sideways by itself; ``plots`` are a column put behind the second one."""
-        pages: Any = HTML.get_template("table.html").module
-        made: Markup = pages.table(self, plots)
+        page: Any = HTML.get_template("table.html").module
+        made: Markup = page.table(self, plots)
         return made
 
 

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,17 @@ _BLOCK = re.compile(r"^(\d{0,9})([-+=#.)\[])")
 """What would make a list item's first word a heading, a list, a rule or a definition."""
 _MARKER = re.compile(r"^<!-- timbre:(?P<name>[^\s]+) (?P<edge>begin|end) -->\s*$", re.MULTILINE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:,-]*")
+
+
+PAGES = Path(__file__).with_name("pages")
+
+
+def pages(finalize: Callable[[Any], Any], autoescape: bool = False) -> Environment:
+    """The templates of ``pages/``, with what is done to every value that is put into one."""
+    loader = FileSystemLoader(PAGES)
+    return Environment(
+        loader=loader, autoescape=autoescape, trim_blocks=True, lstrip_blocks=True, finalize=finalize
+    )
 
 
 class Markdown(str):
@@ -79,12 +90,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Markdown:
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
-_PAGES = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("pages")),
-    trim_blocks=True,
-    lstrip_blocks=True,
-    finalize=lambda value: value if isinstance(value, Markdown) else inline(str(value)),
-)
+_PAGES = pages(lambda value: value if isinstance(value, Markdown) else inline(str(value)))
 
 
 def replace_section(page: str, name: str, body: str, where: str) -> str:

@@ -21,8 +21,9 @@ from results import report_plots, report_tables
 from results.ceiling import Anchors, ceiling, other_writers
 from results.comparison import side_by_side
 from results.gate import gate_logs
-from results.grid import HTML, PAGES
+from results.grid import HTML
 from results.licences import judges_of, named_table
+from results.markdown import PAGES
 from results.policy import Policy
 from results.records import RunLog, differences, voice_digest
 from results.report_answers import canary_views, is_void, plain

@@ -82,9 +82,8 @@ def write_scores(table: ScoreTable, path: Path) -> None:
         for name in {*table["run"], *table["canary"]}:
             if name[:1] in _FORMULA:
                 what = f"the name {name!r} would be a formula to a spreadsheet"
-                raise TimbreError(
-                    what, where=str(path), do="name the table .parquet, or rename it in its log"
-                )
+                do = "name the table .parquet, or rename it in its log"
+                raise TimbreError(what, where=str(path), do=do)
         write_whole(path, table[[*CSV_COLUMNS, LICENSED]].to_csv(index=False, lineterminator="\n"))
         return
     if path.suffix != ".parquet":
