@@ -37,37 +37,31 @@ def pairing_problems(
             problems.append(f"{run} lacks {few} that {other} has: {some_of(lacking)}")
     flags = pd.concat([before, after]).groupby("canary")["licensed"].nunique()
     if not problems and (flags > 1).any():
-        unequal = some_of(flags.index[flags > 1])
-        problems = [
-            f"the licence for the first person differs between rows of {unequal}: make the flag the same"
-        ]
+        unequal = f"differs between rows of {some_of(flags.index[flags > 1])}"
+        return [f"the licence for the first person {unequal}: make the flag the same"]
     return problems
 
 
 def unscored_dimensions(
-    pair: "Completed",
-    names: tuple[str, str],
-    policy: Policy,
-    verdicts: Sequence[DimensionVerdict],
-    integrity_blocks: bool,
+    both: "Completed", policy: Policy, verdicts: Sequence[DimensionVerdict], integrity_blocks: bool
 ) -> list[str]:
     """Dimensions of the policy on which no canary can be compared, each with the judge's reason.
 
     A run of which every answer has a fault needs no other score, if ``integrity`` can block: what no answer says
     can't be judged. And where every prompt licenses the first person there is nothing to count.
     """
-    sides = dict(zip(names, (pair.before, pair.after), strict=True))
+    sides, of_key = both.sides, {v.dimension: v for v in verdicts}
     if integrity_blocks and any(side["is_broken"].all() for side in sides.values()):
         return []
     scored = {run: set(side.loc[side["value"].notna(), "dimension"]) for run, side in sides.items()}
     all_licensed = all(side["licensed"].all() for side in sides.values())
     lacking: dict[tuple[str, str], list[str]] = {}
     for key, rule in policy.dimensions.items():
-        verdict = next((v for v in verdicts if v.dimension == key), None)
+        verdict = of_key.get(key)
         if rule.optional or (verdict and verdict.n) or (rule.unlicensed_only and all_licensed):
             continue
         reason = verdict.why.removeprefix(NOT_SCORED) if verdict else "not in the table"
-        without = [run for run in names if key not in scored[run]]
+        without = [run for run in sides if key not in scored[run]]
         who = ("no canary of both runs is", *(f"{run} is not" for run in without), "neither run is")
         lacking.setdefault((who[-1 if len(without) == 2 else len(without)], reason), []).append(key)
     return [
@@ -88,6 +82,11 @@ class Completed:
     after: pd.DataFrame
     missing: Mapping[str, int]  # answers of the candidate that count as the worst, by dimension
     answers: int  # those answers, each counted once
+
+    @property
+    def sides(self) -> dict[str, pd.DataFrame]:
+        """The rows of each run, the baseline's first."""
+        return {str(rows["run"].iloc[0]): rows for rows in (self.before, self.after)}
 
 
 def completed(before: pd.DataFrame, after: pd.DataFrame, policy: Policy) -> Completed:
@@ -169,18 +168,16 @@ def _fault_at(policy: Policy) -> float:
     return rule.fault_at if rule and rule.fault_at is not None else FAULT_AT
 
 
-def scale_problems(pair: "Completed", names: tuple[str, str], policy: Policy) -> list[str]:
+def scale_problems(both: Completed, policy: Policy) -> list[str]:
     """Values outside [0, 1] on dimensions of the policy: one such value could make up for many losses."""
     problems = []
-    for run, rows in zip(names, (pair.before, pair.after), strict=True):
+    for run, rows in both.sides.items():
         is_known = rows["dimension"].isin(list(policy.dimensions)) & rows["value"].notna()
         outside = rows[is_known & ~rows["value"].between(-TOLERANCE, 1 + TOLERANCE)]
         if len(outside):
             row = outside.iloc[0]
-            problems.append(
-                f"{row['dimension']}: {len(outside)} values of {run} lie outside [0, 1], the first "
-                f"{row['value']:g} on {row['canary']}"
-            )
+            first = f"the first {row['value']:g} on {row['canary']}"
+            problems.append(f"{row['dimension']}: {len(outside)} values of {run} lie outside [0, 1], {first}")
     return problems
 
 
@@ -199,10 +196,8 @@ def scoring_problems(
         missing = rows["value"].isna()
         if missing.mean() > policy.max_unscored:
             reasons = rows.loc[missing, "unscored"].replace("", "no reason given")
-            problems.append(
-                f"{key}: {int(missing.sum())} of {len(rows)} answers of {run} are unscored"
-                f" ({reasons.mode().iloc[0]}), more than {100 * policy.max_unscored:g} %"
-            )
+            unscored = f"{int(missing.sum())} of {len(rows)} answers of {run} are unscored ({reasons.mode().iloc[0]})"
+            problems.append(f"{key}: {unscored}, more than {100 * policy.max_unscored:g} %")
     return problems
 
 

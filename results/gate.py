@@ -53,7 +53,7 @@ def gate(
         key: basis.standing(key, pair.rule, pd.concat([pair.before, pair.after]), policy)
         for key, pair in pairs.items()
     }
-    problems = scale_problems(both, names, policy)
+    problems = scale_problems(both, policy)
     able = [
         key
         for key in policy.dimensions
@@ -78,7 +78,7 @@ def gate(
             v = replace(v, verdict="ADVISORY", needed=None, why=why)
         judged.append(v)
     verdicts = apply_holm(judged)
-    problems += unscored_dimensions(both, names, policy, verdicts, "integrity" in able)
+    problems += unscored_dimensions(both, policy, verdicts, "integrity" in able)
     if not problems and not able:
         problems.append("no dimension that can block was scored")
     worst = [verdict for verdict in ("REGRESSED", "INCONCLUSIVE") if verdict in {v.verdict for v in verdicts}]
@@ -88,7 +88,7 @@ def gate(
         candidate,
         verdicts,
         tuple(problems),
-        _notes(both, names, verdicts, pairs),
+        _notes(both, verdicts, pairs),
         suite=basis.suite,
         flips=flips_of(verdicts, pairs),
         pass_rates=tuple(pass_rates(verdicts, pairs)),
@@ -202,14 +202,14 @@ def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
 
 
 def _notes(
-    both: Completed, names: tuple[str, str], verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]
+    both: Completed, verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]
 ) -> tuple[str, ...]:
-    notes, takes = [], []
+    notes, takes, names = [], [], list(both.sides)
     if both.answers:
         several = f"answers of {names[1]} are missing or empty and count"
         are = several if both.answers > 1 else f"answer of {names[1]} is missing and counts"
         notes.append(f"{both.answers} {are} as the worst")
-    for run, rows in zip(names, (both.before, both.after), strict=True):
+    for run, rows in both.sides.items():
         answers = rows.drop_duplicates(["canary", "epoch"])
         takes.append(len(answers))
         if cut := int(answers["truncated"].sum()):
@@ -225,10 +225,8 @@ def _notes(
             continue
         most = float(pair.worst_possible.mean())
         if most <= v.margin:
-            notes.append(
-                f"{v.dimension}: it can't fail, since the baseline has only {most:.2f} to lose and the margin "
-                f"is {v.margin:.3g}"
-            )
+            why = f"the baseline has only {most:.2f} to lose and the margin is {v.margin:.3g}"
+            notes.append(f"{v.dimension}: it can't fail, since {why}")
         if not np.any(pair.gains):
             notes.append(f"{v.dimension}: no canary differs, so {v.n} canaries tell nothing of rarer losses")
     return tuple(notes)
