@@ -1,22 +1,7 @@
 """Score tables: one row an answer and dimension, from Inspect logs, a CSV or a Parquet file.
 
-A ``ScoreTable`` is a pandas DataFrame with the columns
-
-========== ======= ==============================================================
-run        str     name of the run
-canary     str     canary id
-kind       str     canary kind; empty in a table read from CSV
-epoch      int     from 1
-dimension  str     key of ``judges.types.DIMENSIONS``
-value      float   in the dimension's unit; NaN where unscored
-unscored   str     why there is no value; empty where there is one
-licensed   bool    the prompt invited the writer's own life
-truncated  bool    the token limit cut the answer off
-identity   str     of the run; empty in a table read from CSV
-judge      str     ``name@digest`` of a fitted or asked judge; empty for metrics, unscored answers, a CSV
-========== ======= ==============================================================
-
-with at most one row for a (run, canary, epoch, dimension).
+A ``ScoreTable`` is a pandas DataFrame with the columns of ``_COLUMNS``, and at most one row for a run, canary,
+epoch and dimension.
 """
 
 import math
@@ -35,16 +20,21 @@ from timbre.files import csv_rows, decoded, read_bytes, write_whole
 
 ScoreTable: TypeAlias = pd.DataFrame
 
-_IS_OF_TYPE = {
-    **dict.fromkeys(("run", "canary", "kind"), pd.api.types.is_string_dtype),
-    "epoch": pd.api.types.is_integer_dtype,
-    "dimension": pd.api.types.is_string_dtype,
-    "value": pd.api.types.is_float_dtype,
-    "unscored": pd.api.types.is_string_dtype,
-    **dict.fromkeys(("licensed", "truncated"), pd.api.types.is_bool_dtype),
-    **dict.fromkeys(("identity", "judge"), pd.api.types.is_string_dtype),
+_IS_TEXT = pd.api.types.is_string_dtype
+_COLUMNS = {
+    "run": _IS_TEXT,  # name of the run
+    "canary": _IS_TEXT,  # canary id
+    "kind": _IS_TEXT,  # canary kind; empty in a table read from CSV
+    "epoch": pd.api.types.is_integer_dtype,  # from 1
+    "dimension": _IS_TEXT,  # key of ``judges.types.DIMENSIONS``
+    "value": pd.api.types.is_float_dtype,  # in the dimension's unit; NaN where unscored
+    "unscored": _IS_TEXT,  # why there is no value; empty where there is one
+    "licensed": pd.api.types.is_bool_dtype,  # the prompt invited the writer's own life
+    "truncated": pd.api.types.is_bool_dtype,  # the token limit cut the answer off
+    "identity": _IS_TEXT,  # of the run; empty in a table read from CSV
+    "judge": _IS_TEXT,  # ``name@digest`` of a fitted or asked judge; else empty, as for metrics and in a CSV
 }
-COLUMNS = tuple(_IS_OF_TYPE)
+COLUMNS = tuple(_COLUMNS)
 MOST_EPOCHS = 10_000
 SUFFIXES = (".csv", ".parquet")
 CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
@@ -119,7 +109,7 @@ def _read_parquet(path: Path) -> ScoreTable:
         raise TimbreError("no such table", where=where, do="give --scores a file") from error
     except Exception as error:  # a broken file has a type of its own in each version of pyarrow
         raise TimbreError(f"not Parquet ({type(error).__name__})", where=where, do=do) from error
-    for name, is_of_type in _IS_OF_TYPE.items():
+    for name, is_of_type in _COLUMNS.items():
         if name not in table.columns:
             raise TimbreError(f"no column {name!r}", where=where, do=do)
         if not is_of_type(table[name]) or (name != "value" and table[name].isna().any()):
