@@ -22,14 +22,11 @@ from results.policy import Policy
 from results.records import RunLog
 from results.statistics import TOLERANCE, holm, margin_p, mcnemar
 from results.story import Story
-from results.verdicts import GateResult, gain_sentence, interval
+from results.verdicts import GateResult, interval
 from training.runs import BASELINE, counted
 
-SHARE = 0.5
-"""Share of the margin under which a proven gain is too small to count: half of what a loss may be."""
-
-MOVED = 8
-"""Canaries that are named as moved between parent and run; the rest are counted."""
+SHARE = 0.5  # share of the margin under which a proven gain is too small to count: half of what a loss may be
+MOVED = 8  # canaries that are named as moved between parent and run; the rest are counted
 
 WORDS = {
     "integrity": "less often broken",
@@ -52,7 +49,6 @@ class Analysis:
     """The parts of the analysis; every sentence is plain text."""
 
     takeaway: str
-    gains: tuple[str, ...]  # of the dimensions that the policy asks a gain of
     learned: tuple[str, ...]
     worse: tuple[str, ...]
     not_shown: tuple[str, ...]
@@ -64,21 +60,16 @@ class Analysis:
 def analyse(story: Story) -> Analysis:
     """Apply the rules to one story."""
     result = story.result if story.result and not story.result.problems else None
-    read = _able(result)
+    read = result.able if result else ()
     up, down = _proven(story.baseline, story.log, story.policy, read)
-    learned = [
-        d
-        for d in read
-        if d.dimension in up and d.gain_is_proven and d.gain.estimate >= SHARE * (d.margin or 0) - TOLERANCE
-    ]
-    worse = [
-        d for d in read if d.verdict == "REGRESSED" or (d.dimension in down and d.gain.high < -TOLERANCE)
-    ]
+    proven = [d for d in read if d.dimension in up and d.gain_is_proven]
+    learned = [d for d in proven if d.gain.estimate >= SHARE * (d.margin or 0) - TOLERANCE]
+    lost = [d for d in read if d.dimension in down and d.gain.high < -TOLERANCE]
+    worse = [d for d in read if d.verdict == "REGRESSED" or d in lost]
     rest = [d for d in read if d not in (*learned, *worse)]
     failures = failure_modes(story.log, story.baseline, story.policy)
     return Analysis(
         takeaway=_takeaway(story, result, learned, worse, failures),
-        gains=tuple(gain_sentence(d) for d in result.dimensions if d.goal and d.n) if result else (),
         learned=tuple(map(_sentence, learned)),
         worse=tuple(f"{d.dimension}: {_figures(d)}" for d in worse),
         not_shown=tuple(
@@ -86,16 +77,14 @@ def analyse(story: Story) -> Analysis:
             for d in rest
             if not (d.hard and d.baseline.estimate == d.candidate.estimate == 0)
         ),
-        not_read=_not_read(result),
+        not_read=tuple(
+            f"{d.dimension}: " + (f"unlicensed ({d.licence})" if d.n else d.why)
+            for d in (result.having("ADVISORY") if result else ())
+            if d.margin is not None
+        ),
         failures=failures,
         moved=_moved(story),
     )
-
-
-def _able(result: GateResult | None) -> list[DimensionVerdict]:
-    """The dimensions that may block: licensed, in the policy, and scored on both sides."""
-    dimensions = result.dimensions if result else ()
-    return [d for d in dimensions if d.n and d.margin is not None and d.verdict != "ADVISORY"]
 
 
 def _proven(
@@ -106,8 +95,8 @@ def _proven(
     if before is None or not keys:
         return set(), set()
     sides = _sides(before, after, policy)
-    ups, downs = zip(*(_gain_ps(Pair.of(key, policy, *sides)) for key in keys), strict=True)
-    up, down = (set(itertools.compress(keys, holm(ps)[0])) for ps in (ups, downs))
+    ps = zip(*(_gain_ps(Pair.of(key, policy, *sides)) for key in keys), strict=True)
+    up, down = (set(itertools.compress(keys, holm(of_keys)[0])) for of_keys in ps)
     return up, down
 
 
@@ -141,13 +130,6 @@ def _figures(d: DimensionVerdict) -> str:
     )
 
 
-def _not_read(result: GateResult | None) -> tuple[str, ...]:
-    if result is None:
-        return ()
-    named = [d for d in result.dimensions if d.margin is not None and (d.verdict == "ADVISORY" or not d.n)]
-    return tuple(f"{d.dimension}: " + (f"unlicensed ({d.licence})" if d.n else d.why) for d in named)
-
-
 def _takeaway(
     story: Story,
     result: GateResult | None,
@@ -157,26 +139,21 @@ def _takeaway(
 ) -> str:
     run = story.log.run
     if result is None and story.baseline is None and run.partition("@")[0] == BASELINE:
-        return _with_failures("This is what runs are compared with", failures)
-    if result is None:
-        return _with_failures(f"Nothing can be concluded about {run} without a comparable baseline", failures)
-    if learned:
+        text = "This is what runs are compared with"
+    elif result is None:
+        text = f"Nothing can be concluded about {run} without a comparable baseline"
+    elif learned:
         text = f"Against {result.baseline}, {run} became {_listed([WORDS[d.dimension] for d in learned])}"
     else:
         text = f"No gain of {run} over {result.baseline} is proven"
-        if any(d.goal and d.gain_is_proven for d in result.dimensions):
-            text += " once all dimensions are tested together"
+        is_alone = any(d.goal and d.gain_is_proven for d in result.dimensions)
+        text += " once all dimensions are tested together" if is_alone else ""
     beyond = [d.dimension for d in worse if d.verdict == "REGRESSED"]
     within = [d.dimension for d in worse if d.verdict != "REGRESSED"]
     if beyond:
         text += f", and it got worse in {_listed(beyond)}"
     if within:
         text += f", and it lost somewhat in {_listed(within)} (proven, though not beyond the margin)"
-    return _with_failures(text, failures)
-
-
-def _with_failures(text: str, failures: tuple[FailureMode, ...]) -> str:
-    """``text`` as a sentence, with the commonest failure and the writer's place in other people's stories."""
     hard = [f for f in failures if f.name != "hashtag_slop"]
     if hard:
         worst = max(hard, key=lambda f: f.answers)
@@ -193,7 +170,7 @@ def _moved(story: Story) -> tuple[str, ...]:
         return ()
     before, after = _sides(story.parent, story.log, story.policy)
     moves: dict[str, list[tuple[bool, float, str]]] = {}
-    for d in _able(result):
+    for d in result.able:
         key = d.dimension
         gains = Pair.of(key, story.policy, before, after).gains
         least = FAULT_AT if d.hard else d.margin or 0

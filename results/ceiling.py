@@ -1,6 +1,5 @@
 """The anchors of each dimension: the writer's own held-out texts, judged as the answers were, and other writers."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,7 @@ from timbre.files import read_objects
 from timbre.paths import DEFAULT_FLOOR
 from timbre.stats import Interval
 
-TEXTS = 2
-"""Texts of each impostor that are judged for the report's anchor: 32 in all, in a second and a half."""
+TEXTS = 2  # texts of each impostor that are judged for the report's anchor: 32 in all, in a second and a half
 
 
 @dataclass(frozen=True)
@@ -66,10 +64,5 @@ def other_writers(voice: Path) -> dict[str, float]:
 
 def _means(panel: Panel, answers: Sequence[Answer]) -> dict[str, Interval]:
     judged = [panel.judge(answer) for answer in answers]
-    found = {}
-    for key, dimension in DIMENSIONS.items():
-        values = [j[key].value for j in judged]
-        known = np.array([math.nan if v is None else v for v in values], dtype=np.float64)
-        if not dimension.hard and not np.isnan(known).all():
-            found[key] = mean_interval(known)
-    return found
+    known = {key: [v for j in judged if (v := j[key].value) is not None] for key in DIMENSIONS}
+    return {k: mean_interval(np.array(v)) for k, v in known.items() if v and not DIMENSIONS[k].hard}

@@ -1,4 +1,4 @@
-"""The commands compare, gate, power, scores, export and report.
+"""The commands compare, gate, power, scores, export, report and stock.
 
 pandas, scipy and inspect_ai load only when one runs, so that ``timbre --help`` starts at once.
 """
@@ -13,13 +13,14 @@ from typing import Any
 
 import click
 
-from results.conditions import CONDITIONS
+from results.grid import Grid, say, stdout_console
 from results.options import FILE, Sources, print_json, reading
+from results.records import CONDITIONS
 from timbre.errors import TimbreError, stop_writing
 from timbre.paths import results_dir, runs_dir
+from training.runs import BASELINE
 
-ERROR = 3
-"""Exit status of a gate that could not judge (C3)."""
+ERROR = 3  # exit status of a gate that could not judge (C3)
 
 _DIFF_LINES = 40
 
@@ -30,14 +31,11 @@ def _exit_3_on_failure() -> Iterator[None]:
         yield
     except (click.exceptions.Exit, click.Abort):
         raise
-    except TimbreError as error:
-        error.exit_code = ERROR
+    except (TimbreError, click.ClickException) as error:
+        error.exit_code = ERROR  # type: ignore[misc]  # click has it on the class
         raise
-    except Exception as error:
-        if isinstance(error, click.ClickException):
-            error.show()
-        else:
-            traceback.print_exc()
+    except Exception:
+        traceback.print_exc()
         raise click.exceptions.Exit(ERROR) from None
 
 
@@ -68,11 +66,10 @@ def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: So
     timbre compare baseline run2 baseline@merged run3 --log LOG.md
     """
     from results.comparison import side_by_side
-    from results.conditions import differences
     from results.corrected_rates import corrected_rates
-    from results.grid import say, stdout_console
     from results.licences import named_table, read_licences
     from results.log import arms_name, arms_section, put_section
+    from results.records import differences
     from results.report_tables import corrected_table
     from results.terminal import recall_sentence, show_runs, without_counted
 
@@ -198,7 +195,6 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     timbre power baseline run2
     timbre power --scores table.csv
     """
-    from results.grid import say, stdout_console
     from results.licences import Basis, named_table, read_licences
     from results.power import power as measure
     from results.report_tables import power_table
@@ -263,9 +259,8 @@ def scores(
     timbre scores baseline run2 --into wandb
     """
     from results.comparison import side_by_side
-    from results.log_metadata import write_into_log
     from results.table import score_table, write_scores
-    from results.trackers import send, tracked_run
+    from results.trackers import send, write_into_log
 
     if out is None and not into_logs and tracker is None:
         do = "give --out FILE, --into-logs or --into TRACKER"
@@ -277,11 +272,10 @@ def scores(
     policy, changed = sources.policy(), []
     scored = side_by_side(table, names, policy) if into_logs or tracker else ()
     if into_logs:
-        changed = [log.path for log in logs if write_into_log(log, names[0], scored)]
+        changed = [log.path for log in logs if write_into_log(log, scored)]
     if tracker:
         results = [sources.gate(policy)(logs[0], log) for log in logs[1:]]
-        tracked = zip(logs, (None, *results), strict=True)
-        send(tracker, [tracked_run(log, names[0], scored, result) for log, result in tracked])
+        send(tracker, logs, scored, results)
     if as_json:
         written = {"out": str(out) if out else None, "logs": changed, "tracker": tracker}
         print_json({"runs": names, "rows": len(table), **written})
@@ -366,3 +360,55 @@ def report(runs: tuple[str, ...], out: Path | None, sources: Sources, as_json: b
         print_json({"report": str(out), "runs": [log.run for log in logs]})
     else:
         click.echo(f"wrote {', '.join(log.run for log in logs)} to {out}")
+
+
+@click.command()
+@click.option("--out", type=FILE, help="Folder to write to.  [default: judges/stock/]")
+@reading("voice")
+def stock(out: Path | None, sources: Sources, as_json: bool) -> None:
+    """Learn a base's stock phrases, for hashtag_slop to count.
+
+    Reads what the base answered without an adapter, and keeps the words and the phrases of up to four
+    words that it uses far more than people do, and more than the writer. The list goes to
+    judges/stock/ under the base's sha256, and counts for answers of that base and its adapters. Judge
+    earlier logs again with `inspect score`.
+
+    Don't learn from the prompts that you gate on: the list would fit the baseline's answers to just
+    these, and any run would look better beside it. judges/stock/stock.yaml has prompts for this alone.
+    Forty answers show the grossest habits only; give it hundreds.
+
+    \b
+    Example:
+      inspect eval evals/voice.py --model baseline -T suite=judges/stock/stock.yaml
+      timbre stock --suite stock
+    """
+    from judges.reference import load_reference
+    from judges.stock_learning import STORED, PromptedText, human_share, learn, store
+    from timbre.errors import visible
+    from timbre.files import read_objects
+    from timbre.paths import DEFAULT_VOICE
+
+    voice = sources.voice or DEFAULT_VOICE
+    writer = load_reference(voice, None).train
+    (log,) = sources.logs([BASELINE])
+    # Answers to the prompts of the writer's val pairs are left for measuring.
+    held_out = {r.get("prompt") for _, r in read_objects(voice) if r.get("split") == "val"}
+    kept = [PromptedText(s.prompt, s.text) for s in log.samples if s.prompt not in held_out]
+    base = log.conditions["base"].rpartition(" (")[0]
+    learned = learn(kept, writer, human_share, base=base, base_sha256=log.identity)
+    path = store(learned, out or STORED)
+    if as_json:
+        print_json({"file": str(path), **dataclasses.asdict(learned)})
+        return
+    Grid(
+        f"{learned.base}: {len(learned.phrases)} phrases from {learned.texts} answers",
+        ("phrase", "answers", "per 100 words", "times human", "z"),
+        tuple(
+            (
+                *(visible(p.text), str(p.answers), f"{p.per_100_words:.3f}"),
+                *(f"{p.per_100_words / 100 / p.human:.0f}+", f"{p.z_human:.1f}"),
+            )
+            for p in learned.phrases
+        ),
+    ).show(stdout_console())
+    click.echo(f"written to {path}", err=True)

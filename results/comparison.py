@@ -81,9 +81,19 @@ class DimensionVerdict:
     missing: int = 0  # answers of the candidate that are none and count as the worst
 
     @property
+    def is_judged(self) -> bool:
+        """Whether more or less of it is better; False for a reported figure."""
+        return DIMENSIONS[self.dimension].direction != "band"
+
+    @property
     def gain_is_proven(self) -> bool:
         """Whether the whole interval of the gain lies above 0."""
         return self.n > 1 and self.gain.low > TOLERANCE
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it is REGRESSED, or the whole interval of the gain lies below 0."""
+        return self.verdict == "REGRESSED" or (self.n > 1 and self.gain.high < 0)
 
 
 def side_by_side(table: ScoreTable, runs: Sequence[str], policy: Policy) -> tuple[RunScore, ...]:
@@ -111,13 +121,8 @@ def compare_dimension(
 ) -> DimensionVerdict:
     """Judge one dimension by its rule; without a rule it is measured and ADVISORY. Licences are the gate's.
 
-    Args:
-        pair: The rows of baseline and candidate.
-        policy: What it says of the dimension and of the suite.
-        alpha: Level of the test of a hard dimension.
-        among: Soft dimensions that may block, at least 1.
-        suite: Its name.
-        ceiling: The writer's own mean, for a margin that is a share of floor to ceiling.
+    ``alpha`` is the level of a hard dimension's test, ``among`` the number of soft ones that may block, at least
+    1, and ``ceiling`` the writer's own mean, for a margin that is a share of floor to ceiling.
     """
     rule, (n, gain) = pair.rule, pair.gain
     (_, base), (_, own) = pair.level(pair.before), pair.level(pair.after)

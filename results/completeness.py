@@ -37,37 +37,31 @@ def pairing_problems(
             problems.append(f"{run} lacks {few} that {other} has: {some_of(lacking)}")
     flags = pd.concat([before, after]).groupby("canary")["licensed"].nunique()
     if not problems and (flags > 1).any():
-        unequal = some_of(flags.index[flags > 1])
-        problems = [
-            f"the licence for the first person differs between rows of {unequal}: make the flag the same"
-        ]
+        unequal = f"differs between rows of {some_of(flags.index[flags > 1])}"
+        return [f"the licence for the first person {unequal}: make the flag the same"]
     return problems
 
 
 def unscored_dimensions(
-    pair: "Completed",
-    names: tuple[str, str],
-    policy: Policy,
-    verdicts: Sequence[DimensionVerdict],
-    integrity_blocks: bool,
+    both: "Completed", policy: Policy, verdicts: Sequence[DimensionVerdict], integrity_blocks: bool
 ) -> list[str]:
     """Dimensions of the policy on which no canary can be compared, each with the judge's reason.
 
     A run of which every answer has a fault needs no other score, if ``integrity`` can block: what no answer says
     can't be judged. And where every prompt licenses the first person there is nothing to count.
     """
-    sides = dict(zip(names, (pair.before, pair.after), strict=True))
-    if integrity_blocks and any(_of_sound_answers(side, side, policy).empty for side in sides.values()):
+    sides, of_key = both.sides, {v.dimension: v for v in verdicts}
+    if integrity_blocks and any(side["is_broken"].all() for side in sides.values()):
         return []
     scored = {run: set(side.loc[side["value"].notna(), "dimension"]) for run, side in sides.items()}
     all_licensed = all(side["licensed"].all() for side in sides.values())
     lacking: dict[tuple[str, str], list[str]] = {}
     for key, rule in policy.dimensions.items():
-        verdict = next((v for v in verdicts if v.dimension == key), None)
+        verdict = of_key.get(key)
         if rule.optional or (verdict and verdict.n) or (rule.unlicensed_only and all_licensed):
             continue
         reason = verdict.why.removeprefix(NOT_SCORED) if verdict else "not in the table"
-        without = [run for run in names if key not in scored[run]]
+        without = [run for run in sides if key not in scored[run]]
         who = ("no canary of both runs is", *(f"{run} is not" for run in without), "neither run is")
         lacking.setdefault((who[-1 if len(without) == 2 else len(without)], reason), []).append(key)
     return [
@@ -78,12 +72,21 @@ def unscored_dimensions(
 
 @dataclass(frozen=True)
 class Completed:
-    """Two runs' rows with a row for every answer and dimension of the policy, and the candidate's worst filled in."""
+    """Two runs' rows with a row for every answer and dimension of the policy, and the candidate's worst filled in.
+
+    A further column ``is_broken`` says of an answer that it shows the fault of ``integrity``, by which it is judged
+    whatever else has no score.
+    """
 
     before: pd.DataFrame
     after: pd.DataFrame
     missing: Mapping[str, int]  # answers of the candidate that count as the worst, by dimension
     answers: int  # those answers, each counted once
+
+    @property
+    def sides(self) -> dict[str, pd.DataFrame]:
+        """The rows of each run, the baseline's first."""
+        return {str(rows["run"].iloc[0]): rows for rows in (self.before, self.after)}
 
 
 def completed(before: pd.DataFrame, after: pd.DataFrame, policy: Policy) -> Completed:
@@ -96,32 +99,32 @@ def completed(before: pd.DataFrame, after: pd.DataFrame, policy: Policy) -> Comp
     worst: 0 or 1 of a soft dimension, a fault of ``integrity``. Recitals and claims need evidence: on the other hard
     dimensions a missing answer shows none. What a judge couldn't score stays unscored.
     """
-    keys = [
-        k for k in policy.dimensions if (before["dimension"] == k).any() or (after["dimension"] == k).any()
-    ]
-    before, after = _numbered(before), _numbered(after)
+    named = {*before["dimension"], *after["dimension"]}
+    keys = [key for key in policy.dimensions if key in named]
+    before, after = (
+        rows.assign(epoch=rows.groupby("canary")["epoch"].rank("dense").astype("int64"))
+        for rows in (before, after)
+    )
     usual = int(after.groupby("canary")["epoch"].max().mode().iloc[0])
     wanted = before.groupby("canary")["epoch"].max().clip(upper=usual)
     expected = [(str(c), take) for c, takes in wanted.items() for take in range(1, int(takes) + 1)]
     before, after = _with_all_rows(before, after, keys, []), _with_all_rows(after, before, keys, expected)
-    none = {side: _is_none(rows, policy) for side, rows in (("before", before), ("after", after))}
     cell = ["canary", "dimension"]
-    excused = before[none["before"]].groupby(cell).size()
-    order = after[none["after"]].groupby(cell).cumcount()
-    spared = pd.MultiIndex.from_frame(after.loc[order.index, cell]).map(excused.to_dict())
-    excess = order >= pd.Series(spared, index=order.index, dtype=float).fillna(0)
-    scored = pd.MultiIndex.from_frame(before.loc[before["value"].notna(), cell])
-    has_pair = pd.MultiIndex.from_frame(after.loc[order.index, cell]).isin(scored)
-    at = order.index[excess & has_pair]
-    worst = after.loc[at, "dimension"].map(lambda key: 0.0 if DIMENSIONS[key].direction == "up" else 1.0)
-    filled = after.assign(value=after["value"].where(~after.index.isin(at), worst.reindex(after.index)))
-    counts = {str(k): int(n) for k, n in after.loc[at, "dimension"].value_counts().items()}
-    return Completed(before, filled, counts, len(after.loc[at, ["canary", "epoch"]].drop_duplicates()))
-
-
-def _numbered(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows with the takes of each canary numbered from 1."""
-    return rows.assign(epoch=rows.groupby("canary")["epoch"].rank("dense").astype("int64"))
+    of_baseline = (
+        before.assign(excused=_is_none(before, policy))
+        .groupby(cell)
+        .agg(excused=("excused", "sum"), scored=("value", "count"))
+    )
+    none = after[_is_none(after, policy)].join(of_baseline, on=cell)
+    worst = none[(none.groupby(cell).cumcount() >= none["excused"]) & (none["scored"] > 0)]
+    after.loc[worst.index, "value"] = worst["dimension"].map(
+        lambda key: float(DIMENSIONS[key].direction != "up")
+    )
+    before, after = (
+        rows.assign(is_broken=_of_answers(rows, "integrity") >= _fault_at(policy)) for rows in (before, after)
+    )
+    missing = {str(key): int(n) for key, n in worst["dimension"].value_counts().items()}
+    return Completed(before, after, missing, len(worst[["canary", "epoch"]].drop_duplicates()))
 
 
 def _with_all_rows(
@@ -129,32 +132,35 @@ def _with_all_rows(
 ) -> pd.DataFrame:
     """The rows, with one for every answer there is or is expected and every dimension of ``keys``."""
     own = pd.MultiIndex.from_frame(rows[["canary", "epoch", "dimension"]])
-    there = rows[["canary", "epoch"]].drop_duplicates().itertuples(index=False, name=None)
-    answers = dict.fromkeys([*there, *expected])
+    answers = dict.fromkeys([*own.droplevel("dimension").unique(), *expected])
     full = pd.MultiIndex.from_tuples([(c, e, k) for c, e in answers for k in keys], names=own.names)
     absent = full.difference(own, sort=False).to_frame(index=False)
-    facts = pd.concat([rows, other]).drop_duplicates("canary").set_index("canary")[["kind", "licensed"]]
-    first = rows.iloc[0]
     if absent.empty:
         return rows.reset_index(drop=True)
-    whose = {"run": first["run"], "identity": first["identity"], "judge": ""}
+    facts = pd.concat([rows, other]).drop_duplicates("canary").set_index("canary")[["kind", "licensed"]]
     made = absent.join(facts, on="canary").assign(
-        **whose, value=math.nan, unscored="no answer", truncated=False
+        run=rows["run"].iloc[0],
+        identity=rows["identity"].iloc[0],
+        judge="",
+        value=math.nan,
+        unscored="no answer",
+        truncated=False,
     )
-    return pd.concat([rows, made[list(rows.columns)]], ignore_index=True)
+    return pd.concat([rows, made], ignore_index=True)
 
 
 def _is_none(rows: pd.DataFrame, policy: Policy) -> "pd.Series[bool]":
     """Whether a row stands for an answer that is none, on a dimension where that has a worst."""
-    answers = pd.MultiIndex.from_frame(rows[["canary", "epoch"]])
-    fault_at = _fault_at(policy)
-    judged = rows[(rows["dimension"] == "integrity") & rows["value"].notna()]
-    known = pd.MultiIndex.from_frame(judged[["canary", "epoch"]])
-    sound = pd.MultiIndex.from_frame(judged.loc[judged["value"] < fault_at, ["canary", "epoch"]])
-    valued = pd.MultiIndex.from_frame(rows.loc[rows["value"].notna(), ["canary", "epoch"]])
-    is_there = answers.isin(sound) | (~answers.isin(known) & answers.isin(valued))
+    integrity, anything = _of_answers(rows, "integrity"), _of_answers(rows)
+    is_there = (integrity < _fault_at(policy)) | (integrity.isna() & anything.notna())
     able = [k for k, rule in policy.dimensions.items() if not rule.hard or k == "integrity"]
     return rows["value"].isna() & ~is_there & rows["dimension"].isin(able)
+
+
+def _of_answers(rows: pd.DataFrame, *dimensions: str) -> "pd.Series[float]":
+    """For each row the largest value that its answer has on some dimensions, or on any; NaN without one."""
+    values = rows["value"].where(rows["dimension"].isin(dimensions)) if dimensions else rows["value"]
+    return values.groupby([rows["canary"], rows["epoch"]]).transform("max")
 
 
 def _fault_at(policy: Policy) -> float:
@@ -162,23 +168,21 @@ def _fault_at(policy: Policy) -> float:
     return rule.fault_at if rule and rule.fault_at is not None else FAULT_AT
 
 
-def scale_problems(pair: "Completed", names: tuple[str, str], policy: Policy) -> list[str]:
+def scale_problems(both: Completed, policy: Policy) -> list[str]:
     """Values outside [0, 1] on dimensions of the policy: one such value could make up for many losses."""
     problems = []
-    for run, rows in zip(names, (pair.before, pair.after), strict=True):
+    for run, rows in both.sides.items():
         is_known = rows["dimension"].isin(list(policy.dimensions)) & rows["value"].notna()
         outside = rows[is_known & ~rows["value"].between(-TOLERANCE, 1 + TOLERANCE)]
         if len(outside):
             row = outside.iloc[0]
-            problems.append(
-                f"{row['dimension']}: {len(outside)} values of {run} lie outside [0, 1], the first "
-                f"{row['value']:g} on {row['canary']}"
-            )
+            first = f"the first {row['value']:g} on {row['canary']}"
+            problems.append(f"{row['dimension']}: {len(outside)} values of {run} lie outside [0, 1], {first}")
     return problems
 
 
 def scoring_problems(
-    verdict: DimensionVerdict, pair: Pair, both: "Completed", names: tuple[str, str], policy: Policy
+    verdict: DimensionVerdict, pair: Pair, names: tuple[str, str], policy: Policy
 ) -> list[str]:
     """What keeps one dimension from being judged: too many answers unscored, or no margin."""
     key = verdict.dimension
@@ -187,23 +191,14 @@ def scoring_problems(
         do = "give --voice the writer's pairs (a table: rows of run 'writer') or a margin in numbers"
         return [f"{key}: its margin is a share of the way to the writer's own figure, {why}; {do}"]
     problems = []
-    for run, rows, side in zip(names, (pair.before, pair.after), (both.before, both.after), strict=True):
-        rows = _of_sound_answers(rows, side, policy)
+    for run, rows in zip(names, (pair.before, pair.after), strict=True):
+        rows = rows[~rows["is_broken"]]
         missing = rows["value"].isna()
         if missing.mean() > policy.max_unscored:
             reasons = rows.loc[missing, "unscored"].replace("", "no reason given")
-            problems.append(
-                f"{key}: {int(missing.sum())} of {len(rows)} answers of {run} are unscored"
-                f" ({reasons.mode().iloc[0]}), more than {100 * policy.max_unscored:g} %"
-            )
+            unscored = f"{int(missing.sum())} of {len(rows)} answers of {run} are unscored ({reasons.mode().iloc[0]})"
+            problems.append(f"{key}: {unscored}, more than {100 * policy.max_unscored:g} %")
     return problems
-
-
-def _of_sound_answers(rows: pd.DataFrame, side: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """The rows of answers without a fault: one that is none is judged by ``integrity``, and is not missing."""
-    faulty = side[(side["dimension"] == "integrity") & (side["value"] >= _fault_at(policy))]
-    answers = pd.MultiIndex.from_frame(faulty[["canary", "epoch"]])
-    return rows[~pd.MultiIndex.from_frame(rows[["canary", "epoch"]]).isin(answers)]
 
 
 def some_of(names: Iterable[str]) -> str:

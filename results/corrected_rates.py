@@ -12,8 +12,9 @@ from judges.types import DIMENSIONS
 from results.licences import judges_of, shortfalls, summary
 from results.paired import as_array, rows_of
 from results.policy import Policy
+from results.records import RunLog
 from results.table import ScoreTable
-from timbre.stats import Interval
+from timbre.stats import Interval, rate_interval
 
 # Added to each cell of the confusion, and drawn along as one more text that is half a yes: without it, a judge
 # without an error among six texts, or a run without a yes, would count as certain. In simulations (true rates .02 to
@@ -34,6 +35,34 @@ class CorrectedRate:
     corrected: Interval | None  # the same after the judge's errors; None for a judge at chance
     licence: str  # the licence in a few words
     lack: str | None  # all that it lacks of the policy's demands; None where it meets them
+
+
+@dataclass(frozen=True)
+class Recall:
+    """How many of the claims in a run's answers the self-insertion detector flags, as graders see it."""
+
+    rate: Interval | None  # None where nobody found a claim
+    missed: int  # claims among the sampled sentences
+    sampled: int  # sentences without a flag that a grader was asked about
+
+
+def estimated_recall(log: RunLog) -> Recall | None:
+    """The detector's recall over a run's answers; None where no grader was asked.
+
+    The rate of claims among the sampled sentences is taken for that of all that the detector hadn't flagged; the
+    interval is that rate's. A claim that detector and grader both overlook is in no figure.
+    """
+    asked = [d for s in log.samples if "sampled" in (d := s.judgements["self_insertion"].details)]
+    sampled, missed = (int(sum(d[name] for d in asked)) for name in ("sampled", "sampled_faults"))
+    seen = sum(d["confirmed"] * d["flagged"] / d["flagged_asked"] for d in asked if d["flagged_asked"])
+    if not sampled:
+        return None
+    rate, unflagged = rate_interval(missed, sampled), sum(d["unflagged"] for d in asked)
+    best, worst, likely = (
+        seen / (seen + unflagged * share) if seen + unflagged * share else 1.0
+        for share in (rate.low, rate.high, rate.estimate)
+    )
+    return Recall(Interval(likely, worst, best) if seen or missed else None, missed, sampled)
 
 
 def corrected_rates(
@@ -66,17 +95,13 @@ def corrected_rate(shares: Array, confusion: Confusion) -> tuple[Interval, Inter
     """The share of yes among a run's answers, as the judge says, and corrected for the errors that it showed.
 
     Rogan & Gladen (1978), "Estimating prevalence from the results of a screening test": of a judge with
-    sensitivity se and specificity sp that says yes at rate q, the true rate is (q + sp - 1) / (se + sp - 1).
-    It holds where the judge errs as often as on the labelled texts. Each bootstrap resample draws canaries
-    and labelled rows anew; where more than 2.5 % of them have a judge at chance, the interval is [0, 1].
+    sensitivity se and specificity sp that says yes at rate q, the true rate is (q + sp - 1) / (se + sp - 1). It
+    holds where the judge errs as often as on the labelled texts. Each bootstrap resample draws canaries and
+    labelled rows anew; where more than 2.5 % of them have a judge at chance, the interval is [0, 1].
 
-    Args:
-        shares: Shape (canaries,), at least one, in [0, 1]: the share of a canary's answers called yes.
-        confusion: Labelled rows by label and answer.
-
-    Returns:
-        The share with the interval of the texts drawn; the corrected one with that of texts and calibration
-        together, None for a judge no better than chance.
+    ``shares`` has shape (canaries,), at least one, in [0, 1]: of a canary's answers those called yes. The
+    interval of the first figure is that of the texts drawn, of the second that of texts and calibration together;
+    the second is None for a judge no better than chance.
     """
     rng = np.random.default_rng(SEED)
     smoothed = np.append(shares, _HALF)

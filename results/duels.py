@@ -32,11 +32,8 @@ Flags = NDArray[np.bool_]
 MATTERS = ("suite", "decoding", "server", "voice", "base")
 """Conditions that decide what a run wrote and whose voice it is held to; how it was scored doesn't matter."""
 
-QUOTES = 3
-"""Quotes of a run that are kept for show."""
-
-_PRIOR = 0.5
-"""Wins that each of two runs that met is given against the other: one tie."""
+QUOTES = 3  # quotes of a run that are kept for show
+_PRIOR = 0.5  # wins that each of two runs that met is given against the other: one tie
 _LONGEST_STEP, _STEPS, _CLOSE = 2.0, 60, 1e-9
 
 
@@ -59,9 +56,8 @@ class OrderEffect:
 
     settled: int  # duels with a reply to both orders
     flips: Interval  # share of them whose two orders disagreed, with its Wilson interval
-    chose_first_shown: (
-        float  # share of the replies that named a text; .5 without a bias, no interval: not independent
-    )
+    # Share of the replies that named a text; .5 without a bias, no interval: not independent.
+    chose_first_shown: float
     unsettled: int  # duels without an outcome
 
 
@@ -94,9 +90,8 @@ def duels_between(logs: Sequence[RunLog]) -> tuple[Duel, ...]:
         for one, other in met:
             if one.prompt != other.prompt:
                 what = f"canary {one.canary!r} asks {first.run} and {second.run} different things"
-                raise TimbreError(
-                    what, where=second.path, do="evaluate both on the same version of the suite"
-                )
+                do = "evaluate both on the same version of the suite"
+                raise TimbreError(what, where=second.path, do=do)
             duels.append(Duel(one.canary, one.epoch, first.run, second.run, one.prompt, one.text, other.text))
     return tuple(duels)
 
@@ -140,14 +135,10 @@ def standings(outcomes: Sequence[Outcome], runs: Sequence[str], reference: str) 
         ]
         counts = winners.count(run), winners.count(reference), winners.count("tie")
         score = scores[at] if linked[at] == linked[zero] else NO_INTERVAL
+        canaries = int(met[:, at, zero].sum())
         if at == zero:
-            rows.append(
-                Standing(
-                    run, Interval(0.0, 0.0, 0.0), NO_INTERVAL, int(met[:, at].any(axis=1).sum()), 0, 0, 0
-                )
-            )
-        else:
-            rows.append(Standing(run, score, rates[at], int(met[:, at, zero].sum()), *counts))
+            score, counts, canaries = Interval(0.0, 0.0, 0.0), (0, 0, 0), int(met[:, at].any(axis=1).sum())
+        rows.append(Standing(run, score, rates[at], canaries, *counts))
     return tuple(rows)
 
 

@@ -10,38 +10,22 @@ from judges.run_faults import run_faults
 from judges.text import sentences
 from judges.types import Evidence
 from results.policy import Policy
-from results.records import RunLog
+from results.records import RunLog, Sample
 
-SLOPPY = 0.5
-"""Value of ``hashtag_slop`` from which an answer is quoted."""
-
-QUOTES = 2
-"""Sentences quoted a failure mode; its answers are counted."""
+SLOPPY = 0.5  # value of ``hashtag_slop`` from which an answer is quoted
+QUOTES = 2  # sentences quoted a failure mode; its answers are counted
 
 _LONGEST_QUOTE = 240
-_FIRST_KINDS = ("loop", "echo", "cut_off", "same as the baseline", "same_text")
-_KIND_WORDS = {
-    "loop": "repetition",
-    "echo": "echo of the prompt",
-    "cut_off": "end in mid-sentence",
-    "repeated": "a reply given before",
+_SAME = "same as the baseline"
+_KINDS = {
+    "loop": ("repetition", "repeat themselves"),
+    "echo": ("echo of the prompt", "echo the prompt"),
+    "cut_off": ("end in mid-sentence", "end in mid-sentence"),
+    _SAME: (_SAME, "are the baseline's, word for word"),
+    "same_text": ("same_text", "show same text"),
+    "repeated": ("a reply given before", "give a reply twice"),
 }
-_CLAUSES = {
-    "repetition": "repeat themselves",
-    "echo of the prompt": "echo the prompt",
-    "end in mid-sentence": "end in mid-sentence",
-    "a reply given before": "give a reply twice",
-    "same as the baseline": "are the baseline's, word for word",
-}
-
-
-@dataclass(frozen=True)
-class Quote:
-    """Whole sentences of one answer."""
-
-    canary: str
-    take: int  # from 1
-    text: str
+"""Names and clauses of kinds of faults; any other is called as it is."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +36,19 @@ class FailureMode:
     answers: int
     of: int  # answers looked at
     of_baseline: int | None  # the baseline's answers that fail so; None without a baseline
-    quotes: tuple[Quote, ...]
+    does: str  # what the answers do, as a verb's phrase
+    quotes: tuple[str, ...]  # whole sentences, each with its canary and take
 
     @property
     def clause(self) -> str:
         """What the answers do: ``3 of 15 answers repeat themselves``."""
-        does = _CLAUSES.get(self.name, f"show {self.name.replace('_', ' ')}")
-        return f"{self.answers} of {self.of} answers {does}"
+        return f"{self.answers} of {self.of} answers {self.does}"
+
+    @property
+    def sentence(self) -> str:
+        """The same count beside the baseline's, and the quotes."""
+        theirs = "" if self.of_baseline is None else f" (the baseline: {self.of_baseline})"
+        return "; ".join((f"{self.name}: {self.answers} of {self.of} answers{theirs}", *self.quotes))
 
 
 def failure_modes(log: RunLog, baseline: RunLog | None, policy: Policy) -> tuple[FailureMode, ...]:
@@ -66,56 +56,53 @@ def failure_modes(log: RunLog, baseline: RunLog | None, policy: Policy) -> tuple
     own = _failures_of(log, policy)
     theirs = _failures_of(baseline, policy) if baseline else {}
     if baseline and (same := _same_as(log, baseline)):
-        own["same as the baseline"] = same
+        own[_SAME] = same
     hard = [key for key, rule in policy.dimensions.items() if rule.hard and key != "integrity"]
-    last = {key: at for at, key in enumerate((*hard, "hashtag_slop"), start=100)}
-    first = {key: at for at, key in enumerate(_FIRST_KINDS)}
-    order = sorted(own, key=lambda name: (first.get(name, last.get(name, 50)), name))
-    return tuple(
-        FailureMode(
-            _KIND_WORDS.get(name, name),
-            len(own[name]),
-            len(log.samples),
-            len(theirs.get(name, ())) if baseline and name != "same as the baseline" else None,
-            tuple(q for q in own[name] if q.text)[:QUOTES],
-        )
-        for name in order
-    )
+    first, last = [kind for kind in _KINDS if kind != "repeated"], [*hard, "hashtag_slop"]
+    order = [*first, *sorted(own.keys() - {*first, *last}), *last]
+    modes = []
+    for kind in (kind for kind in order if kind in own):
+        name, does = _KINDS.get(kind, (kind, f"show {kind.replace('_', ' ')}"))
+        of_baseline = len(theirs.get(kind, ())) if baseline and kind != _SAME else None
+        quotes = tuple(filter(None, own[kind]))[:QUOTES]
+        modes.append(FailureMode(name, len(own[kind]), len(log.samples), of_baseline, does, quotes))
+    return tuple(modes)
 
 
-def _failures_of(log: RunLog, policy: Policy) -> dict[str, list[Quote]]:
+def _failures_of(log: RunLog, policy: Policy) -> dict[str, list[str]]:
     """A quote an answer, by the kind of its fault, or by dimension where that is not ``integrity``."""
-    found: dict[str, list[Quote]] = {}
+    quotes: dict[str, list[str]] = {}
     for key, rule in policy.dimensions.items():
         at = rule.fault_at if rule.hard else SLOPPY if key == "hashtag_slop" else None
         for sample in log.samples:
             judgement = sample.judgements[key]
             if at is None or (judgement.value or 0) < at or (rule.unlicensed_only and sample.licensed):
                 continue
-            kinds = {e.why: e for e in reversed(judgement.evidence)}
-            kinds |= {} if kinds else {why: Evidence("", 0, 0, why) for why in judgement.details}
+            kinds: dict[str, Evidence | None] = {e.why: e for e in reversed(judgement.evidence)}
+            kinds = kinds or dict.fromkeys(judgement.details)
             if key != "integrity" or not kinds:
-                kinds = {key: judgement.evidence[0] if judgement.evidence else Evidence("", 0, 0, key)}
-            for name, evidence in kinds.items():
-                quote = Quote(sample.canary, sample.epoch, sentence_around(sample.text, evidence))
-                found.setdefault(name, []).append(quote)
-    return found
+                kinds = {key: next(iter(judgement.evidence), None)}
+            for kind, evidence in kinds.items():
+                quotes.setdefault(kind, []).append(_quote(sample, evidence))
+    return quotes
 
 
-def _same_as(log: RunLog, baseline: RunLog) -> list[Quote]:
+def _same_as(log: RunLog, baseline: RunLog) -> list[str]:
     """A quote an answer that is the baseline's own to the same canary and take, word for word."""
     same = []
-    for take in sorted({s.epoch for s in log.samples}):
-        own, theirs = (
-            {s.canary: s.text for s in each.samples if s.epoch == take} for each in (log, baseline)
-        )
-        for fault in run_faults(own, theirs):
+    for take in range(1, log.takes + 1):
+        own, theirs = ({s.canary: s for s in each.samples if s.epoch == take} for each in (log, baseline))
+        texts = ({canary: s.text for canary, s in side.items()} for side in (own, theirs))
+        for fault in run_faults(*texts):
             if fault.kind == "baseline_text":
-                same += [
-                    Quote(canary, take, sentence_around(own[canary], Evidence(own[canary], 0, 1, "")))
-                    for canary in fault.ids
-                ]
+                same += [_quote(own[canary], Evidence("", 0, 1, "")) for canary in fault.ids]
     return same
+
+
+def _quote(sample: Sample, evidence: Evidence | None) -> str:
+    """The sentence that the evidence touches, with its canary and take; empty without any."""
+    sentence = sentence_around(sample.text, evidence) if evidence else ""
+    return f"{sample.canary}, take {sample.epoch}: “{sentence}”" if sentence else ""
 
 
 def sentence_around(text: str, evidence: Evidence) -> str:
@@ -123,7 +110,6 @@ def sentence_around(text: str, evidence: Evidence) -> str:
     if evidence.end <= evidence.start:
         return ""
     touched = (s for s in sentences(text) if s.start < evidence.end and evidence.start < s.end)
-    first = next(touched, None)
-    start, end = (first.start, first.end) if first else (evidence.start, evidence.end)
-    line = " ".join(text[start:end].split())
+    first = next(touched, evidence)
+    line = " ".join(text[first.start : first.end].split())
     return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1].rstrip() + "…"

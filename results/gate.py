@@ -23,37 +23,23 @@ from results.completeness import (
     some_of,
     unscored_dimensions,
 )
-from results.conditions import comparability
-from results.flips import fault_quotes, flips_of, pass_rates, with_texts
 from results.licences import SCORES_ALONE, Basis, named_table, read_licences
 from results.paired import Pair
 from results.policy import Policy
-from results.records import RunLog
+from results.records import RunLog, differences
 from results.table import ScoreTable
-from results.verdicts import GateResult
+from results.verdicts import GateResult, fault_quotes, flips_of, pass_rates, with_texts
 
 MOST_UNMATCHED = 0.5
 """Share of the canaries of two suites that may be left out: a gate on the lesser part says nothing of the suites."""
 
 
 def gate(
-    table: ScoreTable,
-    baseline: str,
-    candidate: str,
-    policy: Policy,
-    basis: Basis = SCORES_ALONE,
+    table: ScoreTable, baseline: str, candidate: str, policy: Policy, basis: Basis = SCORES_ALONE
 ) -> GateResult:
-    """Decide whether the candidate got worse than the baseline.
+    """Decide whether the candidate got worse than the baseline by the rows of both in ``table``.
 
-    Args:
-        table: Scores of both runs (other runs are ignored).
-        baseline: Run name.
-        candidate: Run name.
-        policy: What counts as worse.
-        basis: What the verdicts rest on beside these.
-
-    Returns:
-        The decision. Runs that can't be compared give ``overall == "ERROR"`` and the problems, no exception.
+    Runs that can't be compared give ``overall == "ERROR"`` and the problems, no exception.
     """
     before, after = table[table["run"] == baseline], table[table["run"] == candidate]
     problems = pairing_problems(before, after, baseline, candidate, table, policy.max_unscored)
@@ -67,11 +53,11 @@ def gate(
         key: basis.standing(key, pair.rule, pd.concat([pair.before, pair.after]), policy)
         for key, pair in pairs.items()
     }
-    problems = scale_problems(both, names, policy)
+    problems = scale_problems(both, policy)
     able = [
         key
         for key in policy.dimensions
-        if key in pairs and standings[key].may_block and pairs[key].after["value"].notna().any()
+        if key in pairs and standings[key][0] and pairs[key].after["value"].notna().any()
     ]
     hard = sum(policy.dimensions[key].hard for key in able)
     judged: list[DimensionVerdict] = []
@@ -84,15 +70,15 @@ def gate(
             suite=basis.suite,
             ceiling=basis.ceilings.get(key),
         )
-        v = replace(v, licence=standings[key].text, missing=both.missing.get(key, 0))
+        v = replace(v, licence=standings[key][1], missing=both.missing.get(key, 0))
         if key in able:
-            problems += scoring_problems(v, pair, both, names, policy)
+            problems += scoring_problems(v, pair, names, policy)
         else:  # the same figures, which decide nothing for want of a licence
             why = f"{v.licence}: {v.why}" if v.n and v.margin is not None else v.why
             v = replace(v, verdict="ADVISORY", needed=None, why=why)
         judged.append(v)
     verdicts = apply_holm(judged)
-    problems += unscored_dimensions(both, names, policy, verdicts, "integrity" in able)
+    problems += unscored_dimensions(both, policy, verdicts, "integrity" in able)
     if not problems and not able:
         problems.append("no dimension that can block was scored")
     worst = [verdict for verdict in ("REGRESSED", "INCONCLUSIVE") if verdict in {v.verdict for v in verdicts}]
@@ -102,7 +88,7 @@ def gate(
         candidate,
         verdicts,
         tuple(problems),
-        _notes(both, names, verdicts, pairs),
+        _notes(both, verdicts, pairs),
         suite=basis.suite,
         flips=flips_of(verdicts, pairs),
         pass_rates=tuple(pass_rates(verdicts, pairs)),
@@ -126,8 +112,15 @@ def gate_logs(
     Raises:
         TimbreError: a licence was tampered with.
     """
-    allowed = {*allowed, *policy.allow}
-    problems, notes = comparability((baseline, candidate), allowed)
+    allowed, logs = {*allowed, *policy.allow}, (baseline, candidate)
+    problems = tuple(
+        f"{text} (--allow {name} compares them all the same)"
+        for name in dict.fromkeys([*baseline.conditions, *candidate.conditions])
+        if name not in allowed
+        for text in differences(logs, (name,))
+    )
+    unlike = differences(logs, allowed) if allowed else ()
+    notes = tuple(f"not like with like, as allowed: {text}" for text in unlike)
     problems += _not_the_pinned(policy, baseline.run, [baseline.identity])
     table = named_table((baseline, candidate))
     if "suite" in allowed:
@@ -187,9 +180,8 @@ def _not_the_pinned(policy: Policy, run: str, identities: Collection[str]) -> tu
     if not policy.baseline or all(identity.startswith(policy.baseline.identity) for identity in identities):
         return ()
     names = ", ".join(sorted(identity[:12] or "not in the table" for identity in identities))
-    return (
-        f"the policy pins the baseline's identity to {policy.baseline.identity[:12]}, and that of {run} is {names}",
-    )
+    pinned = policy.baseline.identity[:12]
+    return (f"the policy pins the baseline's identity to {pinned}, and that of {run} is {names}",)
 
 
 def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
@@ -210,17 +202,14 @@ def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
 
 
 def _notes(
-    both: Completed, names: tuple[str, str], verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]
+    both: Completed, verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]
 ) -> tuple[str, ...]:
-    notes, takes = [], []
+    notes, takes, names = [], [], list(both.sides)
     if both.answers:
-        are = (
-            "answers of {} are missing or empty and count"
-            if both.answers > 1
-            else "answer of {} is missing and counts"
-        )
-        notes.append(f"{both.answers} {are.format(names[1])} as the worst")
-    for run, rows in zip(names, (both.before, both.after), strict=True):
+        several = f"answers of {names[1]} are missing or empty and count"
+        are = several if both.answers > 1 else f"answer of {names[1]} is missing and counts"
+        notes.append(f"{both.answers} {are} as the worst")
+    for run, rows in both.sides.items():
         answers = rows.drop_duplicates(["canary", "epoch"])
         takes.append(len(answers))
         if cut := int(answers["truncated"].sum()):
@@ -236,10 +225,8 @@ def _notes(
             continue
         most = float(pair.worst_possible.mean())
         if most <= v.margin:
-            notes.append(
-                f"{v.dimension}: it can't fail, since the baseline has only {most:.2f} to lose and the margin "
-                f"is {v.margin:.3g}"
-            )
+            why = f"the baseline has only {most:.2f} to lose and the margin is {v.margin:.3g}"
+            notes.append(f"{v.dimension}: it can't fail, since {why}")
         if not np.any(pair.gains):
             notes.append(f"{v.dimension}: no canary differs, so {v.n} canaries tell nothing of rarer losses")
     return tuple(notes)

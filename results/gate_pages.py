@@ -15,8 +15,7 @@ from timbre.errors import TimbreError
 from timbre.files import write_whole
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
-LONGEST_PAGE = 60_000
-"""Characters of a page; GitHub refuses a comment of more than 65,536."""
+LONGEST_PAGE = 60_000  # characters of a page; GitHub refuses a comment of more than 65,536
 
 _FLIPS, _ITEMS, _LONGEST_ITEM = 10, 15, 400
 _SIGNS = {"PASS": "✅", "REGRESSED": "❌", "INCONCLUSIVE": "❔", "ERROR": "⚠️"}
@@ -28,13 +27,12 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def gate_markdown(result: GateResult) -> str:
     """The decision first, then what it rests on, one next command, and the table folded.
 
-    Returns:
-        At most ``LONGEST_PAGE`` characters; a part that does not fit is left out and named. The first line is a
-        comment that is the same for every gate of these two runs, by which a CI finds the comment to update.
+    At most ``LONGEST_PAGE`` characters; a part that does not fit is left out and named. The first line is a
+    comment that is the same for every gate of these two runs, by which a CI finds the comment to update.
     """
     names = hashlib.sha256(f"{result.baseline}\0{result.candidate}".encode(errors="replace")).hexdigest()[:12]
     pair = f"{_SIGNS[result.overall]} {result.overall}: {result.candidate} against {result.baseline}"
-    table = gate_table(result)
+    table = gate_table(result, result.dimensions)
     command = next_command(result)
     parts = {
         "verdict": f"<!-- voice-gate {names} -->\n### Voice gate: {inline(shortened(pair, _LONGEST_ITEM))}",

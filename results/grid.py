@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from rich import box
@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from results.markdown import clean, inline, table
+from results.markdown import clean, inline, pages, table
 
 if TYPE_CHECKING:
     from results.report_plots import Plots
@@ -30,8 +30,13 @@ STYLES = {
 }
 """Colour of a verdict in a terminal."""
 
-_UNBOUNDED = 10_000
-"""Columns of a file or pipe: nothing is wrapped there, so that a line can be searched for."""
+_UNBOUNDED = 10_000  # columns of a file or pipe: nothing is wrapped there, so that a line can be searched for
+
+
+# What is put into plain text stays on its line; in HTML control characters are made visible, and markup is escaped.
+PLAIN = pages(lambda value: " ".join(str(value).split()))
+HTML = pages(lambda value: clean(value) if type(value) is str else value, autoescape=True)
+HTML.globals["verdicts"] = STYLES
 
 
 @dataclass(frozen=True)
@@ -55,30 +60,25 @@ class Grid:
         for at, block in enumerate(self._blocks(console)):
             if at:
                 console.print()
-            console.print(self._table(block, wraps=not self._fits(console, block)))
+            console.print(self._table(block, wraps=not self.fits(console, block)))
 
     def _blocks(self, console: Console) -> list[list[int]]:
         """The columns in as few blocks as the width allows, evenly filled where that fits too."""
         columns = list(range(1, len(self.headings)))
         filled: list[list[int]] = [[]]
         for column in columns:
-            if filled[-1] and not self._fits(console, [*filled[-1], column]):
+            if filled[-1] and not self.fits(console, [*filled[-1], column]):
                 filled.append([])
             filled[-1].append(column)
         size = max(1, -(-len(columns) // len(filled)))
         even = [columns[at : at + size] for at in range(0, len(columns), size)]
-        return even if even and all(self._fits(console, block) for block in even) else filled
+        return even if even and all(self.fits(console, block) for block in even) else filled
 
-    def fits(self, console: Console) -> bool:
-        """Whether the whole table stands side by side."""
-        return self._fits(console, range(1, len(self.headings)))
-
-    def _fits(self, console: Console, columns: Sequence[int]) -> bool:
-        table = self._table(columns, wraps=False)
-        return (
-            console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum
-            <= console.width
-        )
+    def fits(self, console: Console, columns: Sequence[int] | None = None) -> bool:
+        """Whether the whole table, or some of its columns and the rows' names, stand side by side."""
+        table = self._table(range(1, len(self.headings)) if columns is None else columns, wraps=False)
+        unbounded = console.options.update(max_width=_UNBOUNDED)
+        return console.measure(table, options=unbounded).maximum <= console.width
 
     def _table(self, columns: Sequence[int], *, wraps: bool) -> Table:
         made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
@@ -94,33 +94,10 @@ class Grid:
         return table([inline(heading) for heading in self.headings], self.rows)
 
     def html(self, plots: "Plots | None" = None) -> Markup:
-        """A table that scrolls sideways by itself; a row's verdict is its class, and that cell has a colour.
-
-        Args:
-            plots: A column of plots, put behind the second one.
-        """
-        at = 2 if plots else len(self.headings)
-        plot_heading = Markup('<th class="axis">{}</th>').format(plots.axis) if plots else ""
-        headings = [Markup('<th scope="col">{}</th>').format(clean(h)) for h in self.headings]
-        rows = []
-        for row_at, row in enumerate(self.rows):
-            plot = Markup("<td>{}</td>").format(plots.rows[row_at]) if plots else ""
-            cells = [Markup("<td{}>{}</td>").format(_verdict_class(cell), clean(cell)) for cell in row[1:]]
-            name = Markup('<th scope="row">{}</th>').format(clean(row[0]))
-            parts = [name, *cells[: at - 1], plot, *cells[at - 1 :]]
-            rows.append(Markup("<tr>{}</tr>").format(Markup("").join(parts)))
-        return Markup(
-            '<div class="scroll" tabindex="0" role="region" aria-label="{0}"><table><caption>{0}</caption>'
-            "<thead><tr>{1}</tr></thead><tbody>{2}</tbody></table></div>"
-        ).format(
-            clean(self.caption),
-            Markup("").join([*headings[:at], plot_heading, *headings[at:]]),
-            Markup("").join(rows),
-        )
-
-
-def _verdict_class(cell: str) -> Markup:
-    return Markup(' class="{}"').format(cell) if cell in STYLES else Markup("")
+        """A table that scrolls sideways by itself; ``plots`` are a column put behind the second one."""
+        page: Any = HTML.get_template("table.html").module
+        made: Markup = page.table(self, plots)
+        return made
 
 
 class _Stdout(Console):

@@ -2,11 +2,10 @@
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from judges.run_faults import RunFault, run_faults
 from judges.types import DIMENSIONS, MARKED_UP, Evidence, Judgement, unscored
@@ -15,6 +14,8 @@ from timbre.errors import TimbreError
 
 if TYPE_CHECKING:
     from inspect_ai.log import EvalLog
+
+_Read = TypeVar("_Read")
 
 SCORER = "voice"
 NO_GRADER = "none"
@@ -76,45 +77,42 @@ def _stamp(path: str) -> tuple[int, int]:
 @lru_cache(maxsize=1024)
 def _read_header(path: str, *stamp: int) -> Header | None:
     """A JSON log is read whole, since the parser that Inspect skims it with crashes on damage."""
-    from inspect_ai.log import read_eval_log
-
-    log = _open(read_eval_log, path, header_only=not path.endswith(".json"))
-    if log.eval.task.rsplit("/", 1)[-1] != "voice":
-        return None
-    with _shape_reported(path):
-        return _header_of(path, log)
+    return _read(path, lambda log: _header_of(path, log), header_only=not path.endswith(".json"))
 
 
 @lru_cache(maxsize=32)
 def _read_log(path: str, *stamp: int) -> RunLog:
-    from inspect_ai.log import read_eval_log
-
     header = read_header(path)
     if header is None:
         raise log_error("not a log of the voice task", path, "give a log of evals/voice.py")
     if header.status != "success":
         raise log_error(f"the eval has status {header.status!r}", path, "finish it with `inspect eval-retry`")
-    log = _open(read_eval_log, path, exclude_fields=_BULKY)
-    with _shape_reported(path):
-        return _run_log(header, log)
+    return _read(path, lambda log: _run_log(header, log), exclude_fields=_BULKY)
 
 
-def _open(reader: Any, path: str, **options: Any) -> "EvalLog":
+def _read(path: str, build: "Callable[[EvalLog], _Read]", **options: Any) -> _Read:
+    """What ``build`` makes of a log; one that somebody else wrote or changed may hold anything in its records."""
+    from inspect_ai.log import read_eval_log
+
     try:
-        log: EvalLog = reader(path, **options)
+        log = read_eval_log(path, **options)
     except Exception as error:  # a broken zip, JSON or schema each has its own type
-        raise log_error(
-            f"unreadable log ({type(error).__name__})", path, "remove it or evaluate again"
-        ) from error
-    return log
+        what = f"unreadable log ({type(error).__name__})"
+        raise log_error(what, path, "remove it or evaluate again") from error
+    try:
+        return build(log)
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        what = f"a record in the log has another shape ({type(error).__name__}: {error})"
+        raise log_error(what, path, "evaluate again with this version of Timbre") from error
 
 
-def _header_of(path: str, log: "EvalLog") -> Header:
+def _header_of(path: str, log: "EvalLog") -> Header | None:
+    if log.eval.task.rsplit("/", 1)[-1] != "voice":
+        return None
     facts = (log.eval.metadata or {}).get("timbre")
     if not isinstance(facts, dict) or not {"run", "identity", "suite"} <= facts.keys():
-        raise log_error(
-            "the log does not say which run answered", path, "evaluate with this version of Timbre"
-        )
+        do = "evaluate with this version of Timbre"
+        raise log_error("the log does not say which run answered", path, do)
     shots = int(facts.get("shots") or 0)
     conditions = {
         "base": f"{facts.get('base')} ({str(facts.get('base_sha256'))[:12]})",
@@ -135,16 +133,6 @@ def _header_of(path: str, log: "EvalLog") -> Header:
         conditions,
         log.eval.config.sample_id is not None,
     )
-
-
-@contextmanager
-def _shape_reported(path: str) -> Iterator[None]:
-    """A log that somebody else wrote or changed may hold anything where Timbre writes its records."""
-    try:
-        yield
-    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        what = f"a record in the log has another shape ({type(error).__name__}: {error})"
-        raise log_error(what, path, "evaluate again with this version of Timbre") from error
 
 
 def _decoding(log: "EvalLog") -> str:
@@ -198,35 +186,38 @@ def with_run_faults(samples: Sequence[Sample]) -> list[Sample]:
     return marked
 
 
-def _judged_since(samples: Sequence[Any], path: str) -> dict[str, str]:
-    """The conditions of the scores as they stand: `inspect score` leaves the log's own as they were."""
-    recorded = [(s.scores[SCORER].metadata or {}).get("judged_by") for s in samples]
-    named = [_judged_by(facts) if facts else {} for facts in recorded]
-    if any(other != named[0] for other in named):
-        raise log_error(
-            "its answers were not all judged by the same judges",
-            path,
-            "judge them again with `inspect score LOG --action overwrite --overwrite`",
-        )
-    return named[0]
-
-
 def _run_log(header: Header, log: "EvalLog") -> RunLog:
+    from judges.panel import judge_identities
+
     samples = log.samples or []
-    expected = log.results.total_samples if log.results else len(samples)
+    expected = max(log.results.total_samples if log.results else 0, len(samples))
     scored = [s for s in samples if SCORER in (s.scores or {})]
     failed = [s for s in samples if s.error is not None and SCORER not in (s.scores or {})]
-    if not scored or len(scored) + len(failed) < max(expected, len(samples)):
-        raise log_error(
-            f"{len(scored)} of {max(expected, len(samples))} samples are scored",
-            header.path,
-            "finish it with `inspect eval-retry` or `inspect score`",
-        )
-    _check_identities(scored, header)
+    if not scored or len(scored) + len(failed) < expected:
+        what, do = "samples are scored", "finish it with `inspect eval-retry` or `inspect score`"
+        raise log_error(f"{len(scored)} of {expected} {what}", header.path, do)
+    for sample in scored:  # `inspect eval-retry` after a retraining makes a log of two
+        own = str((sample.output.metadata or {}).get("identity") or header.identity)
+        if own != header.identity:
+            answered = f"sample {sample.id} was answered by identity {own[:12]}"
+            what = f"{answered}, and the log is of {header.identity[:12]}"
+            do = f"the run was trained again in between: evaluate {header.run} anew"
+            raise log_error(what, header.path, do)
+    # The scores as they stand: `inspect score` leaves the log's own conditions as they were.
+    judged_by = [((s.scores or {})[SCORER].metadata or {}).get("judged_by") or {} for s in scored]
+    judges, *others = (_judged_by(facts) if facts else {} for facts in judged_by)
+    if any(other != judges for other in others):
+        do = "judge them again with `inspect score LOG --action overwrite --overwrite`"
+        raise log_error("its answers were not all judged by the same judges", header.path, do)
+    conditions = {**header.conditions, **judges}
     read = with_run_faults([_sample(s) for s in (*scored, *failed)])
-    conditions = {**header.conditions, **_judged_since(scored, header.path)}
-    if conditions["grader"] == NO_GRADER:
-        read = _without_graded(read)
+    if (
+        conditions["grader"] == NO_GRADER
+    ):  # faulty answers alone would have a value where only a grader scores
+        graded = (k for k, d in DIMENSIONS.items() if d.judged_by == "grader" and k not in judge_identities())
+        nothing = {key: unscored(key, "no grader") for key in graded}
+        read = [replace(sample, judgements={**sample.judgements, **nothing}) for sample in read]
+    advisory = str(judged_by[0].get("voice_match_advisory") or "")
     return RunLog(
         header.run,
         header.identity,
@@ -235,37 +226,9 @@ def _run_log(header: Header, log: "EvalLog") -> RunLog:
         header.created,
         header.path,
         tuple(sorted(read, key=lambda s: (s.canary, s.epoch))),
-        (),
-        *_separation(scored),
+        separation=str(judged_by[0].get("separation") or ""),
+        advisory={"voice_match": advisory} if advisory else {},
     )
-
-
-def _without_graded(samples: Sequence[Sample]) -> list[Sample]:
-    """The same samples without what only a grader scores: faulty answers alone would have a value there, 0."""
-    from judges.panel import judge_identities
-
-    graded = [k for k, d in DIMENSIONS.items() if d.judged_by == "grader" and k not in judge_identities()]
-    nothing = {key: unscored(key, "no grader") for key in graded}
-    return [replace(sample, judgements={**sample.judgements, **nothing}) for sample in samples]
-
-
-def _check_identities(samples: Sequence[Any], header: Header) -> None:
-    """Refuse a log with answers of two trainings, as `inspect eval-retry` after a retraining makes one."""
-    for sample in samples:
-        own = str((sample.output.metadata or {}).get("identity") or header.identity)
-        if own != header.identity:
-            raise log_error(
-                f"sample {sample.id} was answered by identity {own[:12]}, and the log is of {header.identity[:12]}",
-                header.path,
-                f"the run was trained again in between: evaluate {header.run} anew",
-            )
-
-
-def _separation(samples: Sequence[Any]) -> tuple[str, dict[str, str]]:
-    """What the scorer wrote of ``voice_match``'s own test, and the dimensions that are advisory by it."""
-    judged_by = (samples[0].scores[SCORER].metadata or {}).get("judged_by") or {}
-    reason = str(judged_by.get("voice_match_advisory") or "")
-    return str(judged_by.get("separation") or ""), {"voice_match": reason} if reason else {}
 
 
 def _sample(sample: Any) -> Sample:

@@ -22,23 +22,13 @@ began above .70 in one of seven tries; with three, in one of fifty."""
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What the licence of a dimension's judge is worth."""
-
-    may_block: bool  # the policy says why none is needed, or accepts this one
-    text: str  # the licence in a few words, or all that it lacks
-
-
-@dataclass(frozen=True)
 class Basis:
     """What verdicts rest on beside the scores and the policy."""
 
     licences: Mapping[str, Licence] | None = field(default_factory=dict)
     """Of the judges, by "name@digest"; None where the scores are the caller's own, who answers for the judges."""
-    advisory: Mapping[str, str] = field(default_factory=dict)
-    """By dimension, why it can't block on these texts."""
-    suite: str | None = None
-    """Its name, where the policy has a section for it."""
+    advisory: Mapping[str, str] = field(default_factory=dict)  # why dimensions can't block on these texts
+    suite: str | None = None  # its name, where the policy has a section for it
     ceilings: Mapping[str, float] = field(default_factory=dict)
     """By dimension, the writer's own mean, for margins that are a share of floor to ceiling."""
     retakes: ScoreTable | None = None
@@ -58,33 +48,29 @@ class Basis:
 
     def standing(
         self, key: str, rule: DimensionPolicy | None, rows: pd.DataFrame, policy: Policy
-    ) -> Standing:
-        """Whether a dimension may block by its rows of all runs compared, and what to say of its licence.
+    ) -> tuple[bool, str]:
+        """Whether a dimension may block by its rows of all runs compared, and what its licence shows or lacks.
 
         It does if it needs no licence, or if one judge scored all answers and has one that the policy accepts.
         """
         if key in self.advisory:
-            return Standing(False, self.advisory[key])
+            return False, self.advisory[key]
         if DIMENSIONS[key].judged_by == "count":
-            return Standing(True, "-")
+            return True, "-"
         if self.licences is None:
-            return Standing(True, "given")
+            return True, "given"
         judges = judges_of(rows)
         licence = self.licences.get(judges[0]) if len(judges) == 1 else None
         if rule is None or not rule.needs_licence:
-            return Standing(True, summary(licence) if licence else rule.licence if rule else "no licence")
-        if "" in judges:
-            return Standing(False, "judge not named")
-        if len(judges) > 1:
-            return Standing(False, f"{len(judges)} judges")
+            return True, summary(licence) if licence else rule.licence if rule else "no licence"
         if licence is None:
-            return Standing(False, "no licence")
+            several = f"{len(judges)} judges" if len(judges) > 1 else "no licence"
+            return False, "judge not named" if "" in judges else several
         lacks = shortfalls(key, licence, policy)
-        return Standing(not lacks, "; ".join(lacks) or summary(licence))
+        return not lacks, "; ".join(lacks) or summary(licence)
 
 
-SCORES_ALONE = Basis()
-"""Nothing is known beside the scores."""
+SCORES_ALONE = Basis()  # nothing is known beside the scores
 
 
 def read_licences(table: ScoreTable, folder: Path = LICENCES) -> dict[str, Licence]:

@@ -1,4 +1,4 @@
-"""The experiment log: a section a run in ``LOG.md``, made from its logs and its folder.
+"""The experiment log: a section a run in ``LOG.md``, made from its logs and its folder by ``pages/log.md``.
 
 The same inputs give the same bytes; what people wrote outside of a section's markers, or in its place for notes, is
 kept. The baseline's answers stand once, in a section of their own.
@@ -6,32 +6,53 @@ kept. The baseline's answers stand once, in a section of their own.
 
 import difflib
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from judges.readability import readability
-from judges.types import DIMENSIONS, Answer
-from results.analysis import MOVED, Analysis, analyse
+from judges.text import fold_repeats
+from judges.types import DIMENSIONS, FAULT_AT, Answer
+from results.analysis import MOVED, analyse
 from results.comparison import RunScore, side_by_side
-from results.failure_modes import FailureMode
-from results.grid import Grid
 from results.licences import named_table
-from results.log_answers import answers
-from results.log_run import losses_against, run_header
-from results.markdown import bullets, code, inline, notes_place, read_page, replace_section
-from results.next_steps import next_steps
-from results.records import RunLog
+from results.markdown import (
+    Markdown,
+    bullets,
+    clean,
+    fence,
+    folded,
+    inline,
+    notes_place,
+    read_page,
+    render,
+    replace_section,
+)
+from results.next_steps import OTHER_MODEL, next_steps, parity_of
+from results.records import RunLog, Sample
 from results.report_tables import gains_table, gate_table, losses_table, scores_table
 from results.story import Story
-from results.verdicts import interval, number, summary_sentence
+from results.verdicts import gain_of, gain_sentences, interval, number, signed, verdict_sentence
 from timbre.files import alone_in, write_whole
-from training.runs import BASELINE, Run
+from training.runs import BASELINE, Run, counted, loss_text
 
 TITLE = "# Experiment log\n"
 
-_FLIPS = 5
-"""Flips that are named; all are counted."""
+_FLIPS = 5  # flips that are named; all are counted
+
+_CONFIG = {
+    "rank": "r",
+    "alpha": "alpha",
+    "learning_rate": "lr",
+    "epochs": "epochs",
+    "batch_size": "batch size",
+    "warmup_steps": "warmup",
+    "quantization": "quantization",
+    "target_modules": "target modules",
+    "collator": "collator",
+}
+_NO_SETTING = ("parent", "phase")
 
 
 def export(story: Story, path: Path) -> None:
@@ -71,11 +92,10 @@ def out_of_date(story: Story, path: Path) -> tuple[str, ...]:
 
 
 def _sections(story: Story) -> list[tuple[str, str]]:
-    own = (_section_name(story.log), section(story))
-    if story.baseline is None:
-        return [own]
-    alone = Story(story.baseline, None, None, None, None, None, None, story.policy)
-    return [own, (_section_name(story.baseline), section(alone))]
+    stories = [story]
+    if story.baseline is not None:
+        stories.append(Story(story.baseline, None, None, None, None, None, None, story.policy))
+    return [(_section_name(each.log), section(each)) for each in stories]
 
 
 def _section_name(log: RunLog) -> str:
@@ -85,144 +105,161 @@ def _section_name(log: RunLog) -> str:
 
 def section(story: Story) -> str:
     """The run's section in Markdown, without its markers."""
-    analysis, facts = analyse(story), story.facts
-    losses = losses_table([facts]) if facts else None
-    title = story.log.run + (f" on {story.log.suite}" if facts is None else "")
-    parts = [
-        f"## {inline(title)}",
-        *_summary(story, analysis),
-        f"### Run\n\n{run_header(story)}",
-        f"### Losses\n\n{losses.without('run').markdown()}" if losses else "",
-        _parent(story, analysis),
-        _scores(story),
-        _analysis(story, analysis),
-        _reported(story),
-        f"### Answers\n\n{answers(story)}",
-        f"### Notes\n\n{notes_place(_section_name(story.log))}",
+    log, run, analysis = story.log, story.facts, analyse(story)
+    scored = () if story.result else side_by_side(named_table([log]), [log.run], story.policy)
+    functions = (config, data, changed, training, counted, loss_text, number, interval)
+    return render(
+        "log.md",
+        story=story,
+        analysis=analysis,
+        steps=next_steps(story, analysis.failures),
+        parity=parity_of(story),
+        losses=losses_table([run] if run else []),
+        alone=scores_table([log.run], scored).without("better is"),
+        notes=_notes(story),
+        writer=writer_figures(run),
+        answers=answers(story),
+        notes_place=notes_place(_section_name(log)),
+        **{f.__name__: f for f in (*functions, gate_table, gain_sentences, verdict_sentence)},
+        **{"MOVED": MOVED, "OTHER_MODEL": OTHER_MODEL},
+    )
+
+
+def config(run: Run) -> str:
+    """The settings that matter to a reader."""
+    named = {label: run.config[key] for key, label in _CONFIG.items() if key in run.config}
+    texts = {k: "+".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in named.items()}
+    return ", ".join(f"{label} {text}" for label, text in texts.items()) or "not recorded"
+
+
+def data(run: Run) -> str:
+    """The training pairs by tier, with their sources."""
+    train, val = sorted(run.of_split("train"), key=lambda p: p.tier), run.of_split("val")
+    if not train:
+        return "not recorded"
+    tiers = []
+    for tier, pairs in groupby(train, key=lambda p: p.tier):
+        sources = [p.source for p in pairs]
+        tiers.append(f"{len(sources)} of tier {tier} ({_titles(sources)})")
+    of_val = f" ({_titles([p.source for p in val])})" if val else ""
+    return f"{len(train)} train pairs: {'; '.join(tiers)}; {len(val)} val{of_val}"
+
+
+def _titles(sources: Sequence[str]) -> str:
+    return ", ".join(f"“{source}”" for source in dict.fromkeys(sources))
+
+
+def changed(run: Run, parent: Run | None) -> str:
+    """What differs from the parent run in config and data."""
+    if run.parent is None:
+        return "Changed: no parent run is named"
+    if parent is None:
+        return f"Changed since {run.parent}: unknown, its folder is not there"
+    changes = [
+        f"{k} {parent.config.get(k, 'unset')} → {run.config.get(k, 'unset')}"
+        for k in dict.fromkeys([*run.config, *parent.config])
+        if k not in _NO_SETTING and run.config.get(k) != parent.config.get(k)
     ]
-    return "\n\n".join(filter(None, parts))
+    if run.data.sha256 != parent.data.sha256:
+        counts = (str(len(each.of_split("train"))) for each in (parent, run))
+        changes.append(f"training data ({' → '.join(counts)} pairs)")
+    return f"Changed since {run.parent}: {'; '.join(changes) or 'nothing in config or data'}"
 
 
-def _summary(story: Story, analysis: Analysis) -> list[str]:
-    steps = [
-        f"- {inline(s.why)}" + (f": {code(s.command)}" if s.command else ".")
-        for s in next_steps(story, analysis.failures)
-    ]
-    lines = [f"**Takeaway.** {inline(analysis.takeaway)}"]
-    if story.result:
-        without_goals = tuple(replace(d, goal=False) for d in story.result.dimensions)
-        verdict = summary_sentence(replace(story.result, dimensions=without_goals))
-        lines.append(f"**Verdict.** {inline(verdict)}")
-    if analysis.gains:
-        lines.append(f"**Gain.** {inline(' '.join(analysis.gains))}")
-    return [*lines, "**Next steps**\n\n" + "\n".join(steps)] if steps else lines
+def training(run: Run) -> str:
+    """Time, machine and commit, as far as they are recorded."""
+    parts = [f"{run.wall_s:.0f} s"] if run.wall_s is not None else []
+    machine = [str(run.hardware[k]) for k in ("gpu", "cpu", "device", "machine") if run.hardware.get(k)]
+    parts += [f"on {' '.join(machine)}"] if machine else []
+    parts += [f"at commit {str(run.git['sha'])[:12]}"] if run.git.get("sha") else []
+    return " ".join(parts) or "not recorded how"
 
 
-def _parent(story: Story, analysis: Analysis) -> str:
-    """The run against the one that it is a change of: losses, means, canaries that moved."""
-    facts, parent = story.facts, story.parent_facts
-    if facts is None or facts.parent is None:
-        return ""
-    parts = [f"### Against {inline(facts.parent)}"]
-    if parent is not None and parent.epochs and facts.epochs:
-        parts.append(inline(losses_against(facts, parent)))
-    result = story.parent_result
+def _notes(story: Story) -> list[str]:
+    """What stands under the score table: hard dimensions, the worst flips, pairs in the prompt, the gate's notes."""
+    result = story.result
     if result is None:
-        parts.append(f"No log of {inline(facts.parent)} on this suite.")
-    elif result.problems:
-        parts.append(f"Not comparable: {inline('; '.join(result.problems))}.")
-    else:
-        able = tuple(d for d in result.dimensions if d.verdict != "ADVISORY")
-        parts.append(gate_table(replace(result, dimensions=able)).markdown())
-        moved = analysis.moved or ("no canary moved by a margin or more",)
-        parts.append(f"Canaries that moved by a margin or more, at most {MOVED}:\n\n" + bullets(moved))
-    return "\n\n".join(parts)
-
-
-def _scores(story: Story) -> str:
-    result, run = story.result, story.log.run
-    if result is None:
-        scored = side_by_side(named_table([story.log]), [run], story.policy)
-        grid = scores_table([run], scored).without("better is")
-        return f"### Scores\n\n{grid.markdown()}\n\n{inline(grid.caption)}."
-    parts = ["### Scores"]
-    if result.problems:
-        parts.append(f"Not comparable with the baseline: {inline('; '.join(result.problems))}.")
-    judged = tuple(d for d in result.dimensions if DIMENSIONS[d.dimension].direction != "band")
-    if judged:
-        grid = gate_table(replace(result, dimensions=judged))
-        parts += [grid.markdown(), inline(grid.caption)]
-    lines = [f"{d.dimension}: {d.why}" for d in judged if d.hard]
+        return []
+    lines = [f"{d.dimension}: {d.why}" for d in result.judged if d.hard]
     if result.flips:
         flips = [f"{f.canary} in {f.dimension} ({number(-f.loss)})" for f in result.flips[:_FLIPS]]
         lines.append(f"{len(result.flips)} flips, the worst: {', '.join(flips)}")
     if story.baseline and story.few_shot:
-        lines.append(_few_shot(story, story.baseline, story.few_shot))
-    lines += result.notes
-    return "\n\n".join([*parts, bullets(lines)] if lines else parts)
+        names = [story.baseline.run, story.few_shot.run]
+        able = {d.dimension for d in result.able}
+        scored = side_by_side(named_table((story.baseline, story.few_shot)), names, story.policy)
+        own = [s for s in scored if s.run == names[1] and s.dimension in able]
+        figures = ", ".join(f"{s.dimension} {interval(s.mean)}" for s in own)
+        lines.append(f"{names[1]} (pairs in the prompt, no training): {figures}")
+    return [*lines, *result.notes]
 
 
-def _few_shot(story: Story, baseline: RunLog, few_shot: RunLog) -> str:
-    """What pairs in the prompt reach without any training."""
-    able = (
-        {d.dimension for d in story.result.dimensions if d.verdict != "ADVISORY"} if story.result else set()
-    )
-    names = [baseline.run, few_shot.run]
-    scored = side_by_side(named_table((baseline, few_shot)), names, story.policy)
-    own = [s for s in scored if s.run == few_shot.run and s.dimension in able]
-    figures = ", ".join(f"{s.dimension} {interval(s.mean)}" for s in own)
-    return f"{few_shot.run} (pairs in the prompt, no training): {figures}"
-
-
-def _analysis(story: Story, analysis: Analysis) -> str:
-    parts = ["### Analysis"]
-    for title, sentences in (
-        ("Learned", analysis.learned),
-        ("Worse", analysis.worse),
-        ("Not shown", analysis.not_shown),
-        ("Not read", analysis.not_read),
-        ("Failure modes", tuple(map(_failure, analysis.failures))),
-    ):
-        if sentences:
-            parts.append(f"**{title}**\n\n{bullets(sentences)}")
-    return "\n\n".join(parts) if len(parts) > 1 else ""
-
-
-def _failure(mode: FailureMode) -> str:
-    theirs = "" if mode.of_baseline is None else f" (the baseline: {mode.of_baseline})"
-    quotes = "; ".join(f"{q.canary}, take {q.take}: “{q.text}”" for q in mode.quotes)
-    return f"{mode.name}: {mode.answers} of {mode.of} answers{theirs}" + (f"; {quotes}" if quotes else "")
-
-
-def _reported(story: Story) -> str:
-    """Counts and readability beside the writer's own, which is what is right."""
-    result = story.result
-    bands = [d for d in result.dimensions if DIMENSIONS[d.dimension].direction == "band"] if result else []
-    if result is None or not bands:
-        return ""
-    writer = writer_figures(story.facts)
-    grid = Grid(
-        "Means over answers; the writer's own are of the training and validation pairs",
-        ("figure", "writer", result.baseline, result.candidate),
-        tuple(
-            (
-                d.dimension,
-                number(writer.get(d.dimension, math.nan)),
-                interval(d.baseline),
-                interval(d.candidate),
-            )
-            for d in bands
-        ),
-    )
-    return f"### Reported figures\n\n{grid.markdown()}\n\n{inline(grid.caption)}."
-
-
-def writer_figures(facts: Run | None) -> dict[str, float]:
-    """The reported figures of the writer: means over the responses of a run's pairs."""
-    texts = [p.response for p in facts.pairs if p.response] if facts else []
+def writer_figures(run: Run | None) -> dict[str, float]:
+    """The reported figures of the writer: means over the responses of a run's pairs, NaN without any."""
+    texts = [p.response for p in run.pairs if p.response] if run else []
     judged = [readability(Answer(str(at), "", text)) for at, text in enumerate(texts)]
     values = {key: [v for j in judged if (v := j[key].value) is not None] for key in (judged or [{}])[0]}
-    return {key: sum(known) / len(known) for key, known in values.items() if known}
+    unknown = dict.fromkeys(DIMENSIONS, math.nan)
+    return unknown | {key: sum(known) / len(known) for key, known in values.items() if known}
+
+
+def answers(story: Story) -> Markdown:
+    """A folded block for each canary: the prompt, and every take with its scores, in a fence that none breaks."""
+    log, baseline = story.log, story.baseline
+    keys = _shown_dimensions(story)
+    theirs: Mapping[str, Mapping[str, float]] = baseline.canary_means if baseline else {}
+    known = {(s.canary, s.epoch): s.text.strip() for s in baseline.samples} if baseline else {}
+    intro, blocks = "", []
+    if baseline:
+        intro = (
+            f"Beside each canary its gain over the baseline, takes averaged. {inline(BASELINE)}'s own answers are in "
+            f"the section “{inline(baseline.run)} on {inline(baseline.suite)}”.\n\n"
+        )
+    for canary, takes in log.by_canary.items():
+        own, before = log.canary_means[canary], theirs.get(canary, {})
+        gains = [(key, signed(gain_of(key, own.get(key), before.get(key)))) for key in keys]
+        shown = ", ".join(f"{key} {gain}" for key, gain in gains if gain)
+        lines = [f"Asked: {inline(takes[0].prompt)}\\"]
+        for sample in takes:
+            is_same = known.get((canary, sample.epoch)) == sample.text.strip()
+            caption = _caption(sample, keys, is_same)
+            last = sample is takes[-1]
+            lines += [caption + ("" if last else "\\")] if is_same else [caption, fence(_shortened(sample))]
+        blocks.append(folded(f"{canary} ({takes[0].kind}){f': {shown}' if shown else ''}", "\n".join(lines)))
+    return Markdown(intro + "\n".join(blocks))
+
+
+def _shown_dimensions(story: Story) -> list[str]:
+    """The soft dimensions that may block; of a run alone, those that need no licence."""
+    if story.result is None or not story.result.dimensions:
+        rules = story.policy.dimensions.items()
+        return [key for key, rule in rules if not rule.hard and not rule.needs_licence]
+    return [d.dimension for d in story.result.able if not d.hard]
+
+
+def _caption(sample: Sample, keys: list[str], is_same: bool) -> str:
+    """Take, words, scores and faults of one answer, on one line."""
+    figures = [
+        f"{key} {number(value)}" for key in keys if (value := sample.judgements[key].value) is not None
+    ]
+    faults = [
+        f"{key} ({', '.join(sorted({e.why for e in judgement.evidence})) or 'fault'})"
+        for key, judgement in sample.judgements.items()
+        if DIMENSIONS[key].hard and (judgement.value or 0) >= FAULT_AT
+    ]
+    text = f"Take {sample.epoch}, {len(clean(sample.text).split())} words"
+    text += ", cut off by the limit" if sample.truncated else ""
+    text += ", the baseline's answer word for word" if is_same else ""
+    text += f": {', '.join(figures)}" if figures else ""
+    return inline(text + (f"; fault: {', '.join(faults)}" if faults else ""))
+
+
+def _shortened(sample: Sample) -> str:
+    """The answer without blank lines; where it was judged to loop, what repeats stands once, with its count."""
+    text = re.sub(r"\n\s*\n", "\n", sample.text.strip())
+    if not any(e.why in ("loop", "same_text") for e in sample.judgements["integrity"].evidence):
+        return text
+    return fold_repeats(text)
 
 
 def arms_name(runs: Sequence[str]) -> str:
@@ -231,21 +268,7 @@ def arms_name(runs: Sequence[str]) -> str:
 
 
 def arms_section(logs: Sequence[RunLog], scores: Sequence[RunScore], warnings: Sequence[str]) -> str:
-    """Runs side by side: what each is, the tables of means and of gains over the first, and how their logs differ.
-
-    Args:
-        logs: Of the runs, in order; the first is what the others are compared with.
-        scores: Of ``results.comparison.side_by_side``.
-        warnings: Conditions in which the logs differ.
-    """
+    """Runs side by side: what each is, their means, their gains over the first, and how their logs differ."""
     names = [log.run for log in logs]
-    rows = ((log.run, log.conditions["base"], log.identity[:12], str(len(log.samples))) for log in logs)
-    caption = f"Evaluated on {logs[0].conditions['suite']}"
-    grids = (
-        Grid(caption, ("run", "base", "identity", "answers"), tuple(rows)),
-        scores_table(names, scores),
-        gains_table(names, scores),
-    )
-    parts = [f"## {inline(', '.join(names))} side by side"]
-    parts += [f"{inline(grid.caption)}.\n\n{grid.markdown()}" for grid in grids]
-    return "\n\n".join([*parts, *(["Not like with like:\n\n" + bullets(warnings)] if warnings else [])])
+    grids = scores_table(names, scores), gains_table(names, scores)
+    return render("compare.md", logs=logs, grids=grids, warnings=warnings, bullets=bullets)

@@ -2,13 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from results.conditions import differences
 from results.inspect_log import Header, log_error, read_header, read_log
-from results.records import RunLog, Sample
+from results.records import RunLog, Sample, differences
 from timbre.paths import logs_dir
 from training.runs import BASELINE, read_run
 
@@ -16,41 +15,37 @@ from training.runs import BASELINE, read_run
 def read_logs(
     places: Sequence[Path], runs: Sequence[str] | None = None, suite: str | None = None
 ) -> tuple[RunLog, ...]:
-    """Read the logs to compare.
+    """The log of each run to compare, in the order of ``runs``; None for every run there is, by time.
 
-    A file is read as it is. Of a folder, each run gives its newest successful log, of the newest
-    identity that it was evaluated under: a retrained run whose eval failed is an error, never its older self.
-    Logs of some canaries alone (``--sample-id``) give the further takes of these to the log of all.
-    The baseline of a second base is called ``baseline@BASE``. All runs are read on one suite: ``suite``, or
-    else the one most lately evaluated that they share.
-
-    Args:
-        places: Log files and folders of logs.
-        runs: Names wanted, in order; None for every run there is, by time.
-        suite: Name of a suite; None to choose.
-
-    Returns:
-        One log a run, in the order of ``runs``.
+    A file is read as it is. Of a folder, each run gives its newest successful log, of the newest identity that it
+    was evaluated under: a retrained run whose eval failed is an error, never its older self. Logs of some
+    canaries alone (``--sample-id``) give the further takes of these to the log of all. The baseline of a second
+    base is called ``baseline@BASE``. All runs are read on one suite: ``suite``, or else the one most lately
+    evaluated that they share.
 
     Raises:
         TimbreError: nothing there, a run without a log, a log that is unreadable, failed,
             cancelled or short of samples.
     """
-    searched = ", ".join(str(p) for p in places)
+    searched, do = ", ".join(map(str, places)), _to_evaluate(runs or (BASELINE, "RUN"))
     if tuple(places) == (logs_dir(),) and not logs_dir().exists():
-        raise log_error("nothing was evaluated yet", searched, _to_evaluate(runs or (BASELINE, "RUN")))
-    headers = _with_bases([h for place in places for h in _headers(place)])
-    known = sorted({h.run for h in headers})
+        raise log_error("nothing was evaluated yet", searched, do)
+    headers = _headers(places)
     if not headers:
-        raise log_error("no log of the voice task", searched, _to_evaluate(runs or (BASELINE, "RUN")))
-    wanted = list(runs) if runs is not None else _by_time(headers)
+        raise log_error("no log of the voice task", searched, do)
+    by_time = sorted(headers, key=lambda h: (h.run != BASELINE, h.created, h.run))
+    wanted = list(dict.fromkeys(h.run for h in by_time) if runs is None else runs)
+    known = sorted({h.run for h in headers})
     for run in wanted:
         if run not in known:
             near = difflib.get_close_matches(run, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else _to_evaluate([run])
             raise log_error(f"no log of run {run!r}", searched, f"{hint}; there are {', '.join(known)}")
     if suite is None:
-        suite = _shared_suite(headers, wanted)
+        shared = set.intersection(*({h.suite for h in headers if h.run == run} for run in wanted))
+        asked = (h for h in headers if h.suite in shared and h.run in wanted)
+        latest = max(asked, key=lambda h: h.created, default=None)
+        suite = latest.suite if latest else None
     chosen = [
         _newest([h for h in headers if h.run == run and (suite is None or h.suite == suite)], run, suite)
         for run in dict.fromkeys(wanted)
@@ -65,43 +60,30 @@ def logged_runs(places: Sequence[Path]) -> Mapping[str, frozenset[str]]:
         TimbreError: no such place, or an unreadable log.
     """
     suites: dict[str, frozenset[str]] = {}
-    for h in _with_bases([h for place in places for h in _headers(place)]):
+    for h in _headers(places):
         suites[h.run] = suites.get(h.run, frozenset()) | {h.suite}
     return suites
 
 
-def _with_bases(headers: Sequence[Header]) -> list[Header]:
-    """The same, where a second base's baseline is ``baseline@BASE``: one name can't stand for two models.
+def _headers(places: Sequence[Path]) -> list[Header]:
+    """All heads, where a second base's baseline is ``baseline@BASE``: one name can't stand for two models.
 
     The base that was evaluated first keeps the plain name.
     """
-    baselines = sorted((h for h in headers if h.run == BASELINE), key=lambda h: h.created)
-    named = []
-    for h in headers:
-        other = h.run == BASELINE and h.base != baselines[0].base
-        named.append(replace(h, run=f"{BASELINE}@{Path(h.base).name}") if other else h)
-    return named
-
-
-def _by_time(headers: Iterable[Header]) -> list[str]:
-    order: dict[str, str] = {}
-    for h in sorted(headers, key=lambda h: h.created):
-        order.setdefault(h.run, h.created)
-    return sorted(order, key=lambda run: (run != "baseline", order[run], run))
-
-
-def _shared_suite(headers: Sequence[Header], runs: Sequence[str]) -> str | None:
-    shared = set.intersection(*({h.suite for h in headers if h.run == run} for run in runs))
-    asked = (h for h in headers if h.suite in shared and h.run in runs)
-    latest = max(asked, key=lambda h: h.created, default=None)
-    return latest.suite if latest else None
+    headers = [h for place in places for h in _headers_at(place)]
+    first = min((h for h in headers if h.run == BASELINE), key=lambda h: h.created, default=None)
+    return [
+        replace(h, run=f"{BASELINE}@{Path(h.base).name}")
+        if first and h.run == BASELINE and h.base != first.base
+        else h
+        for h in headers
+    ]
 
 
 def _newest(headers: Sequence[Header], run: str, suite: str | None) -> Header:
     if not headers:
-        raise log_error(
-            f"run {run!r} has no log of suite {suite!r}", run, f"{_to_evaluate([run])} -T suite={suite}"
-        )
+        do = f"{_to_evaluate([run])} -T suite={suite}"
+        raise log_error(f"run {run!r} has no log of suite {suite!r}", run, do)
     headers = [h for h in headers if not h.is_part] or headers
     trained = read_run(run)
     # The clock may have been set back since: of a run that is here, its own identity says which logs are of now.
@@ -109,35 +91,28 @@ def _newest(headers: Sequence[Header], run: str, suite: str | None) -> Header:
     latest = max(current or headers, key=lambda h: h.created)
     good = [h for h in headers if h.status == "success" and h.identity == latest.identity]
     if not good:
-        raise log_error(
-            f"the eval of run {run!r} has status {latest.status!r}",
-            latest.path,
-            "finish it with `inspect eval-retry` or evaluate the run again",
-        )
+        do = "finish it with `inspect eval-retry` or evaluate the run again"
+        raise log_error(f"the eval of run {run!r} has status {latest.status!r}", latest.path, do)
     return max(good, key=lambda h: h.created)
 
 
 def _with_retakes(header: Header, headers: Sequence[Header]) -> RunLog:
     """The whole log, with the takes of canaries that were asked again under the same conditions."""
     log = replace(read_log(header.path), run=header.run)
-    takes = max(s.epoch for s in log.samples)
     own = (header.run, header.identity, header.suite)
-    parts = [
-        read_log(h.path)
-        for h in sorted(headers, key=lambda h: h.created)
-        if h.is_part and h.status == "success" and (h.run, h.identity, h.suite) == own
-    ]
     retakes: dict[tuple[str, int], Sample] = {}
     unlike: dict[str, str] = {}
-    for part in parts:
-        further = {(s.canary, s.epoch): s for s in part.samples if s.epoch > takes}
+    for h in sorted(headers, key=lambda h: h.created):
+        if not (h.is_part and h.status == "success" and (h.run, h.identity, h.suite) == own):
+            continue
+        part = read_log(h.path)
+        further = {(s.canary, s.epoch): s for s in part.samples if s.epoch > log.takes}
         first_and_further = _without_takes(log, "first takes"), _without_takes(part, "further ones")
         if different := "; ".join(differences(first_and_further)):
             unlike |= dict.fromkeys((canary for canary, _ in further), different)
         else:
             retakes |= further
-    for canary, _ in retakes:
-        unlike.pop(canary, None)
+    unlike = {canary: why for canary, why in unlike.items() if canary not in {c for c, _ in retakes}}
     return replace(log, retakes=tuple(retakes[key] for key in sorted(retakes)), unlike_retakes=unlike)
 
 
@@ -147,7 +122,7 @@ def _without_takes(log: RunLog, name: str) -> RunLog:
     return replace(log, run=name, conditions={**log.conditions, "decoding": decoding})
 
 
-def _headers(place: Path) -> list[Header]:
+def _headers_at(place: Path) -> list[Header]:
     from inspect_ai.log import list_eval_logs
 
     if not place.exists():

@@ -2,8 +2,11 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader
 
 from timbre.errors import TimbreError, visible
 
@@ -21,6 +24,26 @@ _MARKER = re.compile(r"^<!-- timbre:(?P<name>[^\s]+) (?P<edge>begin|end) -->\s*$
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@:,-]*")
 
 
+PAGES = Path(__file__).with_name("pages")
+
+
+def pages(finalize: Callable[[Any], Any], autoescape: bool = False) -> Environment:
+    """The templates of ``pages/``, with what is done to every value that is put into one."""
+    loader = FileSystemLoader(PAGES)
+    return Environment(
+        loader=loader, autoescape=autoescape, trim_blocks=True, lstrip_blocks=True, finalize=finalize
+    )
+
+
+class Markdown(str):
+    """Text that is Markdown already, which a page takes as it is."""
+
+
+def render(page: str, **values: Any) -> str:
+    """A page of ``pages/``; every value in it that isn't ``Markdown`` is escaped by ``inline``."""
+    return _PAGES.get_template(page).render(values, bullets=bullets, code=code)
+
+
 def clean(text: str) -> str:
     """``text`` with plain line ends and a visible sign in place of control and text-direction characters.
 
@@ -29,12 +52,12 @@ def clean(text: str) -> str:
     return re.sub(r"<!--(\s*timbre:)", "<!\u200b--\\1", visible(text))
 
 
-def fence(text: str) -> str:
+def fence(text: str) -> Markdown:
     """A fenced block whose fence is longer than any run of backticks in ``text`` (CommonMark 0.31, 4.5)."""
     body = clean(text)
     longest = max((len(run) for run in re.findall("`+", body)), default=0)
     bar = "`" * max(3, longest + 1)
-    return f"{bar}text\n{body}\n{bar}"
+    return Markdown(f"{bar}text\n{body}\n{bar}")
 
 
 def inline(text: str) -> str:
@@ -42,42 +65,39 @@ def inline(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", " ".join(clean(text).split()))
 
 
-def code(text: str) -> str:
+def code(text: str) -> Markdown:
     """One line of code to stand after other words; its bar is longer than any run of backticks in it."""
     line = " ".join(clean(text).split())
     bar = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
     gap = " " if line[:1] == "`" or line[-1:] == "`" else ""
-    return f"{bar}{gap}{line}{gap}{bar}"
+    return Markdown(f"{bar}{gap}{line}{gap}{bar}")
 
 
-def folded(summary: str, body: str) -> str:
+def folded(summary: str, body: str) -> Markdown:
     """Markdown that is shown on a click; ``summary`` is plain text."""
-    return (
-        f"<details><summary>{html.escape(' '.join(clean(summary).split()))}</summary>\n\n{body}\n</details>"
-    )
+    line = html.escape(" ".join(clean(summary).split()))
+    return Markdown(f"<details><summary>{line}</summary>\n\n{body}\n</details>")
 
 
-def bullets(sentences: Sequence[str]) -> str:
+def bullets(sentences: Sequence[str]) -> Markdown:
     """A list of plain sentences."""
-    return "\n".join("- " + _BLOCK.sub(r"\1\\\2", inline(sentence)) for sentence in sentences)
+    return Markdown("\n".join("- " + _BLOCK.sub(r"\1\\\2", inline(sentence)) for sentence in sentences))
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Markdown:
     """A pipe table; cells are plain text and are escaped here."""
     lines = [headings, ["---"] * len(headings), *([inline(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+_PAGES = pages(lambda value: value if isinstance(value, Markdown) else inline(str(value)))
 
 
 def replace_section(page: str, name: str, body: str, where: str) -> str:
     """``page`` with the section ``name`` replaced, or appended where there is none; all else stays as it is.
 
-    What people wrote between the markers that ``notes_place`` put into the section stays as well.
-
-    Args:
-        page: The whole page, or an empty string.
-        name: A run's name.
-        body: The section without its markers.
-        where: The page's file, for the message.
+    What people wrote between the markers that ``notes_place`` put into the section stays as well. ``body`` is
+    without markers, and ``where`` the page's file, for the message.
 
     Raises:
         TimbreError: the name can't stand in a marker, or the page's markers of it are not one
@@ -85,7 +105,7 @@ def replace_section(page: str, name: str, body: str, where: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise TimbreError(f"{name!r} can't name a section", where=where, do="rename the run")
-    body, notes = body.strip(), _notes_name(name)
+    body, notes = body.strip(), f"{name}:notes"
     if (own := _span(body, notes, where)) and (kept := _span(page, notes, where)):
         body = body[: own[0]] + page[kept[0] : kept[1]] + body[own[1] :]
     section = f"{_marker(name, 'begin')}\n{body}\n{_marker(name, 'end')}"
@@ -96,13 +116,9 @@ def replace_section(page: str, name: str, body: str, where: str) -> str:
     return page[: span[0]] + section + page[span[1] :]
 
 
-def notes_place(name: str) -> str:
+def notes_place(name: str) -> Markdown:
     """Where a section has its writer's own notes, which ``replace_section`` keeps."""
-    return f"{_marker(_notes_name(name), 'begin')}\n\n{_marker(_notes_name(name), 'end')}"
-
-
-def _notes_name(name: str) -> str:
-    return f"{name}:notes"
+    return Markdown("\n\n".join(_marker(f"{name}:notes", edge) for edge in ("begin", "end")))
 
 
 def _marker(name: str, edge: str) -> str:
@@ -116,11 +132,11 @@ def _span(page: str, name: str, where: str) -> tuple[int, int] | None:
         return None
     if [m["edge"] for m in edges] != ["begin", "end"]:
         line = page.count("\n", 0, edges[0].start()) + 1
-        raise TimbreError(
+        what, do = (
             f"the markers of {name!r} are not one begin and one end",
-            where=f"{where}:{line}",
-            do="mend or remove them and export again",
+            "mend or remove them and export again",
         )
+        raise TimbreError(what, where=f"{where}:{line}", do=do)
     return edges[0].start(), edges[1].start() + len(_marker(name, "end"))
 
 
@@ -133,6 +149,5 @@ def read_page(path: Path, new: str) -> str:
     try:
         return path.read_bytes().decode("utf-8") if path.exists() else new
     except (OSError, UnicodeDecodeError) as error:
-        raise TimbreError(
-            "can't be read as UTF-8", where=str(path), do="mend the file or name another"
-        ) from error
+        do = "mend the file or name another"
+        raise TimbreError("can't be read as UTF-8", where=str(path), do=do) from error

@@ -1,7 +1,7 @@
 """What to do after a run: each step follows from a figure of it and names its command; a sound run may have none."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from results.failure_modes import FailureMode
@@ -9,8 +9,7 @@ from results.story import Story
 from results.verdicts import next_command
 from training.runs import BASELINE
 
-MOST = 5
-"""Steps named; with more nobody takes the first."""
+MOST = 5  # steps named; with more nobody takes the first
 
 FEW_PAIRS = 13
 """Training pairs under which more of them is the advice: what the founding experiment named after its three."""
@@ -18,11 +17,8 @@ FEW_PAIRS = 13
 OTHER_MODEL = 0.2
 """Nats a token between trained and served from which these are two models; the same weights differ by about .05."""
 
-COMMON = 0.1
-"""Share of answers from which a failure is worth a step."""
-
-HARDLY = 0.1
-"""Nats that a training loss must have fallen by for the training to have taken."""
+COMMON = 0.1  # share of answers from which a failure is worth a step
+HARDLY = 0.1  # nats that a training loss must have fallen by for the training to have taken
 
 OVERFIT = 0.02
 """Nats by which the last validation loss lies above the least where an earlier epoch is worth a look."""
@@ -38,14 +34,13 @@ class NextStep:
 
 def next_steps(story: Story, failures: tuple[FailureMode, ...]) -> tuple[NextStep, ...]:
     """The steps that follow from a story, most urgent first, at most ``MOST``."""
-    by_name = {f.name: f for f in failures}
-    groups = (
+    steps = (
         _comparison_steps(story),
-        _failure_steps(story, by_name),
+        _failure_steps(story, failures),
         _training_steps(story),
         _verdict_steps(story),
     )
-    return tuple(itertools.islice(itertools.chain(*groups), MOST))
+    return tuple(itertools.islice(itertools.chain(*steps), MOST))
 
 
 def _evaluate(story: Story, runs: str, more: str = "") -> str:
@@ -68,8 +63,8 @@ def _comparison_steps(story: Story) -> Iterator[NextStep]:
         yield NextStep(f'{weights}: write base = "nf4:{facts.base}" into the preset', _train_again(run))
 
 
-def _failure_steps(story: Story, failures: Mapping[str, FailureMode]) -> Iterator[NextStep]:
-    run, of = story.log.run, len(story.log.samples)
+def _failure_steps(story: Story, modes: tuple[FailureMode, ...]) -> Iterator[NextStep]:
+    run, of, failures = story.log.run, len(story.log.samples), {mode.name: mode for mode in modes}
     loops = failures.get("repetition")
     if loops and loops.answers >= COMMON * loops.of and loops.answers > (loops.of_baseline or 0):
         yield NextStep(f"Look for an epoch that loops less ({loops.answers} of {loops.of} do)", _epochs(run))

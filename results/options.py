@@ -99,15 +99,13 @@ class Sources:
         Raises:
             TimbreError: one of them was judged with other texts.
         """
-        from results.conditions import voice_digest
+        from results.records import voice_digest
 
         voice = self.voice_of(logs[0])
         digest = voice_digest(voice)
         for log in logs:
-            if not log.conditions["voice"].endswith(digest):
-                what = (
-                    f"{log.run} was judged with the voice {log.conditions['voice']}, and this one is {digest}"
-                )
+            if not (own := log.conditions["voice"]).endswith(digest):
+                what = f"{log.run} was judged with the voice {own}, and this one is {digest}"
                 raise TimbreError(what, where=str(voice), do="give --voice the file that it was judged with")
         return voice
 

@@ -10,13 +10,7 @@ import pandas as pd
 
 from judges.types import DIMENSIONS
 from results.policy import DimensionPolicy, Policy
-from results.statistics import (
-    Array,
-    mcnemar,
-    mean_interval,
-    paired_rate_difference,
-    rate_rise_p,
-)
+from results.statistics import Array, mcnemar, mean_interval, paired_rate_difference, rate_rise_p
 from timbre.stats import Interval, rate_interval
 
 

@@ -10,19 +10,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from judges.types import DIMENSIONS
-from results.conditions import CONDITIONS
+from results.records import CONDITIONS
 from timbre.errors import TimbreError
 
 DEFAULT_POLICY = Path(__file__).with_name("policy.toml")
 
-LEAST_MARGIN = 0.001
-"""A narrower margin takes more canaries than anybody writes."""
+LEAST_MARGIN = 0.001  # a narrower margin takes more canaries than anybody writes
 
 Share = Annotated[float, Field(ge=0, le=1)]
-PositiveShare = Annotated[float, Field(gt=0, le=1)]
 Margin = Annotated[float, Field(ge=LEAST_MARGIN, le=1)]
 _PERCENT = re.compile(r"(\d{1,2}(?:\.\d+)?|100) ?%")
-_LICENCE = re.compile(r"needed|not needed: .*\w.*")
 
 
 class _Section(BaseModel):
@@ -36,7 +33,9 @@ class DimensionPolicy(_Section):
     direction: str  # "up" or "down", as the dimension itself has it; repeated for the reader's sake
     hard: bool  # fails on evidence: a new fault is never a PASS
     licence: str = "needed"  # or "not needed: " and why a count needs none
-    fault_at: PositiveShare | None = None  # value from which an answer shows the fault; if hard
+    fault_at: Annotated[float, Field(gt=0, le=1)] | None = (
+        None  # value from which an answer shows the fault; if hard
+    )
     unlicensed_only: bool = False  # leaves out canaries whose prompt invites the writer's own life
     optional: bool = False  # may go unscored, as where a grader is needed; else that is an ERROR
     goal: Literal["no loss", "gain"] = "no loss"  # "gain": the verdict says too whether one is proven
@@ -67,7 +66,7 @@ class DimensionPolicy(_Section):
     @field_validator("licence")
     @classmethod
     def _licence(cls, licence: str) -> str:
-        if not _LICENCE.fullmatch(licence):
+        if not re.fullmatch(r"needed|not needed: .*\w.*", licence):
             raise ValueError('write "needed", or "not needed: " and the reason')
         return licence
 
@@ -103,9 +102,8 @@ class SuitePolicy(_Section):
 class Pin(_Section):
     """What the baseline must be."""
 
-    identity: Annotated[
-        str, Field(pattern="^[0-9a-f]{12,64}$")
-    ]  # or its first 12 digits, as `timbre runs` shows
+    # Or its first 12 digits, as `timbre runs` shows.
+    identity: Annotated[str, Field(pattern="^[0-9a-f]{12,64}$")]
 
 
 class Policy(_Section):
@@ -145,8 +143,17 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
     if not isinstance(gate := table.pop("gate", None), dict):
         raise TimbreError("missing section", where=f"{path}: gate", do="add it")
     if isinstance(dimensions := table.get("dimensions"), dict):
-        for key, section in dimensions.items():
-            _check_dimension(f"{path}: dimensions.{key}", key, section)
+        for key, section in dimensions.items():  # what pydantic can't see
+            where = f"{path}: dimensions.{key}"
+            if key not in DIMENSIONS:
+                raise TimbreError("unknown dimension", where=where, do=f"use one of {', '.join(DIMENSIONS)}")
+            own = DIMENSIONS[key].direction
+            if own == "band":
+                what = "is a reported figure and can't be gated"
+                raise TimbreError(what, where=where, do="remove the section")
+            if isinstance(section, dict) and section.get("direction", own) != own:
+                do = f"write {own!r}, as the dimension has it"
+                raise TimbreError("out of range", where=f"{where}.direction", do=do)
         table["dimensions"] = {key: dimensions[key] for key in DIMENSIONS if key in dimensions}
     if path != DEFAULT_POLICY:
         table.setdefault("licence", load_policy().licence)
@@ -154,18 +161,6 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
         return Policy.model_validate({**gate, **table})
     except ValidationError as error:
         raise _invalid(path, error, table) from None
-
-
-def _check_dimension(where: str, key: str, section: Any) -> None:
-    """What pydantic can't see: whether there is such a dimension, and whether its direction is that."""
-    if key not in DIMENSIONS:
-        raise TimbreError("unknown dimension", where=where, do=f"use one of {', '.join(DIMENSIONS)}")
-    own = DIMENSIONS[key].direction
-    if own == "band":
-        raise TimbreError("is a reported figure and can't be gated", where=where, do="remove the section")
-    if isinstance(section, dict) and section.get("direction", own) != own:
-        do = f"write {own!r}, as the dimension has it"
-        raise TimbreError("out of range", where=f"{where}.direction", do=do)
 
 
 def _invalid(path: Path, error: ValidationError, sections: Mapping[str, Any]) -> TimbreError:

@@ -36,10 +36,7 @@ class DimensionPower:
 
 
 def power(
-    table: ScoreTable,
-    runs: Sequence[str],
-    policy: Policy,
-    basis: Basis = SCORES_ALONE,
+    table: ScoreTable, runs: Sequence[str], policy: Policy, basis: Basis = SCORES_ALONE
 ) -> tuple[DimensionPower, ...]:
     """Every dimension of the policy that was scored, in table order, each run held against the first.
 
@@ -49,7 +46,7 @@ def power(
     rules = {key: policy.dimensions[key] for key in DIMENSIONS if key in policy.dimensions}
     rows = {key: rows_of(table, key, rule) for key, rule in rules.items()}
     scored = [key for key in rules if rows[key]["value"].notna().any()]
-    may_block = {key: basis.standing(key, rules[key], rows[key], policy).may_block for key in scored}
+    may_block = {key: basis.standing(key, rules[key], rows[key], policy)[0] for key in scored}
     soft = max(1, sum(may_block[key] and not rules[key].hard for key in scored))
     hard = max(1, sum(may_block[key] and rules[key].hard for key in scored))
     powers = []

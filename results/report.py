@@ -1,33 +1,36 @@
 """A self-contained HTML page: verdicts, plots, judges, training, and every answer side by side.
 
 Everything is inside the one file, and its Content-Security-Policy lets nothing be fetched and runs no script but its
-own: it works offline, can be sent by mail, and is whole without its script. The page is in ``report_page/``.
+own: it works offline, can be sent by mail, and is whole without its script. The page is in ``pages/``.
 """
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from judges.licensing.licence import LICENCES
 from judges.types import DIMENSIONS
 from results import report_plots, report_tables
 from results.ceiling import Anchors, ceiling, other_writers
-from results.comparison import DimensionVerdict, RunScore, side_by_side
-from results.conditions import differences, voice_digest
+from results.comparison import side_by_side
 from results.gate import gate_logs
-from results.licences import named_table
+from results.grid import HTML
+from results.licences import judges_of, named_table
+from results.markdown import PAGES
 from results.policy import Policy
-from results.records import RunLog
-from results.report_answers import FAULTS, STEPS, CanaryView, canary_views
+from results.records import RunLog, differences, voice_digest
+from results.report_answers import canary_views, is_void, plain
 from results.story import Gate
-from results.verdicts import GateResult, interval, next_command, number, summary_sentence
+from results.verdicts import GateResult, gain_of, next_command, number, signed, summary_sentence
 from timbre.files import write_whole
+from timbre.stats import NO_INTERVAL
 from training.runs import read_run
 
 MEANING = {
@@ -38,46 +41,23 @@ MEANING = {
 }
 """What a verdict says, in a few words."""
 
-_PAGE = Path(__file__).with_name("report_page")
+FAULTS = ("integrity", "self_insertion", "memorization", "hashtag_slop")
+"""Dimensions whose evidence is marked at first: faults that a reader wants to see in place."""
+
+STEPS = (0.05, 0.15, 0.3)  # gains from which a cell of the table of all canaries has a stronger shade
+
 _COMMAND = re.compile(
     r"(?P<before>.*?)(?P<command>(?:timbre|inspect eval) .*?)(?P<after>, or .*)?", re.DOTALL
 )
-_UNDERLINES = ("solid", "dashed", "dotted", "double", "wavy")
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One run against the first, or against the run that it is a change of."""
+    """One run against the first, or against the run that it is a change of: gains as a table, faults as plots."""
 
     result: GateResult
-    soft: Markup  # a table with plots
-    hard: Markup  # the same of faults
-    is_parent: bool
-
-    @property
-    def gained(self) -> list[str]:
-        """Gains whose whole interval lies above 0."""
-        return [self._line(d) for d in self.result.dimensions if d.gain_is_proven and not _is_reported(d)]
-
-    @property
-    def lost(self) -> list[str]:
-        """What is REGRESSED, and losses whose whole interval lies below 0."""
-        worse = [
-            d for d in self.result.dimensions if d.verdict == "REGRESSED" or (d.n > 1 and d.gain.high < 0)
-        ]
-        return [self._line(d) for d in worse if not _is_reported(d)]
-
-    @property
-    def next(self) -> dict[str, str]:
-        """The next step, parted ``before`` and ``after`` its command; empty where there is none."""
-        step = (next_command(self.result) or "").rstrip(".")
-        parts = _COMMAND.fullmatch(step)
-        return parts.groupdict(default="") if parts else {"before": step, "command": "", "after": ""}
-
-    @staticmethod
-    def _line(d: DimensionVerdict) -> str:
-        advisory = " (advisory)" if d.verdict == "ADVISORY" else ""
-        return f"{d.dimension} {interval(d.gain, signed=True)}{advisory}"
+    soft: Markup
+    hard: report_plots.Plots
 
 
 def write_report(
@@ -92,14 +72,8 @@ def write_report(
 ) -> None:
     """Write the page of some runs, of which the first is what the others are compared with.
 
-    Args:
-        logs: One a run; with several bases each run's base is named.
-        policy: For gates and margins; conditions that differ are named and compared all the same.
-        path: The page.
-        licences: Folder of the judges' licences.
-        runs: Folder of run folders, for losses and facts.
-        voice: The writer's pairs, for the anchors; not used where the logs were judged with others.
-        gate: Compares two logs of the same conditions; by default ``gate_logs`` with these arguments.
+    Conditions that differ are named and compared all the same, and with several bases each run's base is named.
+    The voice is for the anchors, and not used where the logs were judged with another.
 
     Raises:
         TimbreError: the place can't be written to, or a run's folder is broken.
@@ -120,109 +94,82 @@ def write_report(
         )
     )
     results = [gate(by_name[first], by_name[name]) for first, name in pairs]
-    comparisons = _comparisons(results, names)
+    comparisons = [_comparison(result, results, names) for result in results]
     keys = [k for k in dict.fromkeys(s.dimension for s in scored if s.n) if DIMENSIONS[k].unit == "share"]
     keys = keys or ["integrity"]
     goals = [k for k, rule in policy.dimensions.items() if rule.goal == "gain" and k in keys]
     keys.sort(key=lambda key: key not in goals)
-    canaries = canary_views(logs, keys)
-    evidence = _evidence(canaries)
-    style = (_PAGE / "style.css").read_text(encoding="utf-8") + _rules(evidence, canaries)
-    script = (_PAGE / "page.js").read_text(encoding="utf-8")
+    scores = {key: {s.run: s for s in group} for key, group in groupby(scored, key=lambda s: s.dimension)}
+    soft = (k for k in scores if DIMENSIONS[k].direction != "band" and not DIMENSIONS[k].hard)
+    level_keys = [key for key in soft if any(score.n for score in scores[key].values())]
+    means = [
+        ([(at, f"{run}, {key}", scores[key][run].mean) for at, run in enumerate(names)], anchors.levels(key))
+        for key in level_keys
+    ]
+    canaries = canary_views(logs)
+    takes = max(len(c.takes) for c in canaries)
+    present = {key for c in canaries for _, answers in c.takes for a in answers for key in a.evidence}
+    evidence = [key for key in DIMENSIONS if key in present]
+    style = HTML.get_template("report.css").render(evidence=evidence, takes=takes).rstrip("\n")
+    script = (PAGES / "report.js").read_text(encoding="utf-8")
+    digests = (hashlib.sha256(text.encode()).digest() for text in (style, script))
+    hashes = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests]
     different, same = report_tables.facts_tables(logs, facts)
-    environment = Environment(
-        autoescape=True, loader=FileSystemLoader(_PAGE), trim_blocks=True, lstrip_blocks=True
-    )
-    text = environment.get_template("page.html").render(
+    text = HTML.get_template("report.html").render(
         runs=names,
-        log=logs[0],
+        numbered=list(enumerate(names)),
+        logs=logs,
         warnings=differences(logs),
         comparisons=comparisons,
-        meaning=MEANING,
-        sentence=summary_sentence,
-        flips=report_tables.flips_table,
-        levels=_levels(names, scored, anchors),
-        reported=report_tables.reported_table(names, scored, anchors),
-        anchors={k: ", ".join(f"{n} {number(v)}" for n, v in anchors.levels(k).items()) for k in keys},
+        scores=scores,
+        level_keys=level_keys,
+        levels=report_plots.level_plots(means),
+        anchors=anchors,
+        anchor_texts={k: ", ".join(f"{n} {number(v)}" for n, v in anchors.levels(k).items()) for k in keys},
         anchors_note=note,
-        licences=report_tables.licences_table(table, [c.result for c in comparisons]),
+        judges={key: judges_of(table[table["dimension"] == key]) for key in scores},
+        verdicts_of={d.dimension: d for result in results for d in result.dimensions},
         losses=report_tables.losses_table(facts),
         curves=report_plots.loss_curves([(names.index(f.name), f) for f in facts if f.name in names]),
-        legend=report_plots.legend(list(enumerate(names))),
         different=different,
         same=same,
         canaries=canaries,
-        takes=max(len(c.takes) for c in canaries),
-        kinds=sorted({c.kind for c in canaries}),
+        takes=takes,
+        kinds=sorted({c.sample.kind for c in canaries}),
         keys=keys,
-        directions={key: DIMENSIONS[key].direction for key in keys},
         evidence=evidence,
-        faults=FAULTS,
-        steps=STEPS,
         style=Markup(style),
         script=Markup(script),
-        hashes={"style": _csp_hash(style), "script": _csp_hash(script)},
+        hashes=dict(zip(("style", "script"), hashes, strict=True)),
+        dimensions=DIMENSIONS,
+        flips_table=report_tables.flips_table,
+        nan=math.nan,
+        NO_INTERVAL=NO_INTERVAL,
+        **{f.__name__: f for f in (gain_of, is_void, next_step, plain, signed, summary_sentence)},
+        **{"FAULTS": FAULTS, "MEANING": MEANING, "STEPS": STEPS},
     )
     write_whole(path, text)
 
 
-def _comparisons(results: Sequence[GateResult], names: Sequence[str]) -> list[Comparison]:
-    """The tables of each gate: gains with margins, and the hard dimensions, whose rates are on another scale."""
-    soft = [[d for d in r.dimensions if not d.hard and not _is_reported(d)] for r in results]
-    comparisons = []
-    for result, own in zip(results, soft, strict=True):
-        at, first = names.index(result.candidate), names.index(result.baseline)
-        gains = report_tables.gate_table(replace(result, dimensions=tuple(own))).without("licence")
-        plots = report_plots.gain_plots(own, result.candidate, at, [d for row in soft for d in row])
-        rates = [
-            ([(first, result.baseline, d.baseline), (at, result.candidate, d.candidate)], dict[str, float]())
-            for d in result.dimensions
-            if d.hard
-        ]
-        faults = report_tables.faults_table(result).html(report_plots.level_plots(rates))
-        comparisons.append(Comparison(result, gains.html(plots), faults, result.baseline != names[0]))
-    return comparisons
+def next_step(result: GateResult) -> dict[str, str]:
+    """What to do next, parted ``before`` and ``after`` its command; empty where there is nothing."""
+    step = (next_command(result) or "").rstrip(".")
+    parts = _COMMAND.fullmatch(step)
+    return parts.groupdict(default="") if parts else {"before": step, "command": "", "after": ""}
 
 
-def _levels(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) -> Markup:
-    grid = report_tables.levels_table(names, scored, anchors)
-    rows = []
-    for key in (row[0] for row in grid.rows):
-        marks = [(names.index(s.run), f"{s.run}, {key}", s.mean) for s in scored if s.dimension == key]
-        rows.append((marks, anchors.levels(key)))
-    return grid.html(report_plots.level_plots(rows))
-
-
-def _is_reported(d: DimensionVerdict) -> bool:
-    return DIMENSIONS[d.dimension].direction == "band"
-
-
-def _evidence(canaries: Sequence[CanaryView]) -> list[str]:
-    """Dimensions with evidence in any answer, in table order."""
-    present = {key for c in canaries for _, answers in c.takes for a in answers for key in a.evidence}
-    return [key for key in DIMENSIONS if key in present]
-
-
-def _rules(evidence: Sequence[str], canaries: Sequence[CanaryView]) -> str:
-    """Style rules by which boxes switch evidence and takes, which need no script."""
-    rules = []
-    for at, key in enumerate(evidence):
-        hue, line = round(50 + 360 * at / len(evidence)) % 360, _UNDERLINES[at % len(_UNDERLINES)]
-        on, mark = f"body:has(#show-{key}:checked)", f"mark[data-of~={key}]"
-        rules.append(
-            f"{on} {mark},.key-{key}{{background:light-dark(hsl({hue} 90% 82%),hsl({hue} 55% 26%));"
-            f"text-decoration:underline {line}}}{on} {mark}[data-why]::after{{content:' ('attr(data-why)')'}}"
-        )
-    for take in range(1, max(len(c.takes) for c in canaries) + 1):
-        rules.append(
-            f".canary:has(.tabs label:nth-of-type({take})>:checked)>.take:nth-of-type({take}){{display:grid}}"
-        )
-    return "\n".join(rules)
-
-
-def _csp_hash(text: str) -> str:
-    """The source by which a Content-Security-Policy knows an inline element."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+def _comparison(result: GateResult, beside: Sequence[GateResult], names: Sequence[str]) -> Comparison:
+    """Gains with margins, on one scale with those of other gates; and hard dimensions, whose rates have another."""
+    own, *others = ([d for d in each.judged if not d.hard] for each in (result, *beside))
+    at, first = names.index(result.candidate), names.index(result.baseline)
+    gains = report_tables.gate_table(result, own).without("licence")
+    plots = report_plots.gain_plots(own, result.candidate, at, [d for row in others for d in row])
+    rates = [
+        ([(first, result.baseline, d.baseline), (at, result.candidate, d.candidate)], dict[str, float]())
+        for d in result.dimensions
+        if d.hard
+    ]
+    return Comparison(result, gains.html(plots), report_plots.level_plots(rates))
 
 
 def _anchors(logs: Sequence[RunLog], voice: Path) -> tuple[Anchors, str]:

@@ -8,64 +8,28 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from judges.text import find_repeats
-from judges.types import DIMENSIONS, FAULT_AT
-from results.log_answers import canary_means, gain_of, signed
+from judges.types import DIMENSIONS, FAULT_AT, Evidence, Judgement
 from results.markdown import clean
 from results.records import RunLog, Sample
-from results.verdicts import number
+from results.verdicts import gain_of, signed
 
-FAULTS = ("integrity", "self_insertion", "memorization", "hashtag_slop")
-"""Dimensions whose evidence is marked at first: faults that a reader wants to see in place."""
-
-LONG, SHOWN = 200, 120
-"""Words from which an answer is folded, and words that are shown of it then."""
-
-STEPS = (0.05, 0.15, 0.3)
-"""Gains from which a cell of the table of all canaries has a stronger shade."""
+LONG, SHOWN = 200, 120  # words from which an answer is folded, and words that are shown of it then
 
 Span = tuple[int, int, str, str]
 """Evidence: first character, one past the last, dimension, and what was found there."""
 
 
 @dataclass(frozen=True)
-class Chip:
-    """One score of an answer."""
-
-    key: str
-    text: str
-    value: str  # as the script reads it
-    gain: str  # over the first run's answer, with its sign; empty where there is none to speak of
-    void: bool  # not shown: no fault, or worst because the answer is broken, which stands beside it
-
-    @property
-    def side(self) -> str:
-        """The class of the gain."""
-        return "better" if self.gain.startswith("+") else "worse"
-
-
-@dataclass(frozen=True)
 class AnswerView:
     """One answer as the page shows it."""
 
-    id: str  # its place in the page
     run: str
-    length: str  # its words, and the band that was asked for
-    cut: bool  # by the token limit
+    sample: Sample
+    id: str  # its place in the page
     same: "AnswerView | None"  # an earlier answer to this canary that is the same, word for word
     html: Markup  # the text with ``<mark>`` around evidence
-    chips: tuple[Chip, ...]
     evidence: frozenset[str]  # dimensions with evidence in it
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A canary's answers by one run, in the table of all; takes are averaged."""
-
-    link: str  # id of the first answer
-    values: tuple[str, ...]  # as the script reads them, in the order of the dimensions asked for
-    text: str  # the first of them
-    gain: str  # its gain over the first run's, with its sign
-    colour: str  # the class that shades the gain
+    gains: Mapping[str, str]  # over the first run's answer, with signs; empty where there is none to speak of
 
 
 @dataclass(frozen=True)
@@ -73,22 +37,13 @@ class CanaryView:
     """One canary with the answers of all runs, take by take."""
 
     id: str
-    canary: str
-    kind: str
-    prompt: str
-    licensed: bool  # invites the writer's own life
+    sample: Sample  # an answer to it
     takes: tuple[tuple[int, tuple[AnswerView, ...]], ...]  # number from 1, and answers in the order of runs
-    cells: tuple[Cell | None, ...]  # in the order of the runs; None for a run that was not asked
+    links: Mapping[str, str]  # by run, the id of its first answer
 
 
-def canary_views(logs: Sequence[RunLog], keys: Sequence[str]) -> tuple[CanaryView, ...]:
-    """Every canary that any run answered, by name; gains are over the first run's answer of the same take.
-
-    Args:
-        logs: One a run.
-        keys: Dimensions of the cells' values.
-    """
-    means = {log.run: canary_means(log) for log in logs}
+def canary_views(logs: Sequence[RunLog]) -> tuple[CanaryView, ...]:
+    """Every canary that any run answered, by name; gains are over the first run's answer of the same take."""
     answers: dict[str, dict[int, dict[str, Sample]]] = {}
     for log in logs:
         for sample in log.samples:
@@ -99,32 +54,10 @@ def canary_views(logs: Sequence[RunLog], keys: Sequence[str]) -> tuple[CanaryVie
         takes = []
         for take, samples in sorted(by_take.items()):
             first = samples.get(logs[0].run)
-            views_of_take = [_view(run, sample, first, known) for run, sample in samples.items()]
-            takes.append((take, tuple(views_of_take)))
-        links = {a.run: a.id for _, views_of_take in reversed(takes) for a in views_of_take}
-        of_runs = [means[log.run].get(canary, {}) if log.run in links else None for log in logs]
-        cells = [
-            None if own is None else _cell(links[log.run], own, of_runs[0] if at else None, keys)
-            for at, (log, own) in enumerate(zip(logs, of_runs, strict=True))
-        ]
-        sample = next(iter(next(iter(by_take.values())).values()))
-        views.append(
-            CanaryView(
-                *(_id(canary), canary, sample.kind, clean(sample.prompt), sample.licensed),
-                *(tuple(takes), tuple(cells)),
-            )
-        )
+            takes.append((take, tuple(_view(run, sample, first, known) for run, sample in samples.items())))
+        links = {answer.run: answer.id for _, of_take in reversed(takes) for answer in of_take}
+        views.append(CanaryView(_id(canary), takes[0][1][0].sample, tuple(takes), links))
     return tuple(views)
-
-
-def _cell(
-    link: str, own: Mapping[str, float], first: Mapping[str, float] | None, keys: Sequence[str]
-) -> Cell:
-    values, key = tuple(_plain(own.get(key)) for key in keys), keys[0]
-    gain = gain_of(key, own.get(key), first.get(key) if first else None)
-    step = sum(abs(gain) >= least for least in STEPS)
-    colour = f"{'up' if gain > 0 else 'down'}{step}" if step else ""
-    return Cell(link, values, number(own.get(key, float("nan"))), signed(gain), colour)
 
 
 def _view(run: str, sample: Sample, first: Sample | None, known: dict[str, AnswerView]) -> AnswerView:
@@ -136,39 +69,33 @@ def _view(run: str, sample: Sample, first: Sample | None, known: dict[str, Answe
         for e in judgement.evidence
         if 0 <= e.start < e.end <= len(sample.text) and (key == "integrity" or e not in faults)
     ]
-    band = " of {} to {}".format(*sample.target_words) if sample.target_words else ""
+    before = first.judgements if first and first is not sample else {}
     view = AnswerView(
-        id=_id(sample.canary, run, str(sample.epoch)),
-        run=run,
-        length=f"{len(sample.text.split())} words{band}",
-        cut=sample.truncated,
-        same=known.get(sample.text.strip()),
-        html=answer_html(sample.text, evidence),
-        chips=tuple(_chips(sample, first)),
-        evidence=frozenset(key for *_, key, _ in evidence),
+        run,
+        sample,
+        _id(sample.canary, run, str(sample.epoch)),
+        known.get(sample.text.strip()),
+        answer_html(sample.text, evidence),
+        frozenset(key for *_, key, _ in evidence),
+        {
+            key: signed(gain_of(key, j.value, before[key].value))
+            for key, j in sample.judgements.items()
+            if before
+        },
     )
     known.setdefault(sample.text.strip(), view)
     return view
 
 
-def _chips(sample: Sample, first: Sample | None) -> list[Chip]:
-    chips = []
-    faults = sample.judgements["integrity"].evidence
-    for key, judgement in sample.judgements.items():
-        value = judgement.value
-        if value is None or DIMENSIONS[key].judged_by == "count":
-            continue
-        before = first.judgements[key].value if first and first is not sample else None
-        text, is_hard = number(value), DIMENSIONS[key].hard
-        if is_hard and judgement.evidence:
-            text += f" ({', '.join(dict.fromkeys(e.why for e in judgement.evidence))})"
-        follows = key != "integrity" and bool(faults) and judgement.evidence == faults
-        void = follows or (is_hard and value < FAULT_AT)
-        chips.append(Chip(key, text, _plain(value), signed(gain_of(key, value, before)), void))
-    return chips
+def is_void(judgement: Judgement, faults: Sequence[Evidence]) -> bool:
+    """Whether a score is not shown: no fault, or worst because the answer is broken, which stands beside it."""
+    key, value = judgement.dimension, judgement.value or 0
+    follows = key != "integrity" and bool(faults) and judgement.evidence == faults
+    return follows or (DIMENSIONS[key].hard and value < FAULT_AT)
 
 
-def _plain(value: float | None) -> str:
+def plain(value: float | None) -> str:
+    """A value as the page's script reads it."""
     return "-" if value is None else f"{value:.3g}"
 
 
@@ -178,12 +105,7 @@ def _id(*parts: str) -> str:
 
 
 def answer_html(text: str, evidence: Sequence[Span]) -> Markup:
-    """The marked text; what a loop repeats stands once with its count, and of a long answer the beginning.
-
-    Args:
-        text: The whole answer.
-        evidence: What to mark.
-    """
+    """The marked text; what a loop repeats stands once with its count, and of a long answer the beginning."""
     repeats = find_repeats(text)
     words = [
         m.end() for m in re.finditer(r"\S+", text) if not any(r.end < m.end() <= r.stop for r in repeats)

@@ -1,57 +1,43 @@
 """Every table of the results as a ``Grid``: of a gate, of runs side by side, of power, judges and training."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
 from judges.types import DIMENSIONS
-from results.ceiling import Anchors
 from results.comparison import DimensionVerdict, RunScore
 from results.corrected_rates import CorrectedRate
 from results.duels import Table as Duels
 from results.grid import Grid
-from results.licences import judges_of
 from results.power import DimensionPower
 from results.records import RunLog
-from results.table import ScoreTable
 from results.verdicts import GateResult, interval, number
-from timbre.stats import NO_INTERVAL
-from training.runs import Run
+from training.runs import Run, loss_text
 
 _FACTS = ("seed", "wall_s", "peak_mb", "cpu", "git_sha")
 _CONFIG = ("phase", "quantization", "rank", "alpha", "learning_rate", "epochs", "batch_size", "collator")
 _BETTER = {"up": "more", "down": "less", "band": "near the writer's"}
 
 
-def gate_table(result: GateResult) -> Grid:
-    """A row for each dimension of a gate, with its verdict."""
+def gate_table(result: GateResult, dimensions: Sequence[DimensionVerdict]) -> Grid:
+    """A row for each of some dimensions of a gate, with its verdict."""
+
+    def row(d: DimensionVerdict) -> tuple[str, ...]:
+        margin = "-" if d.margin is None else f"{d.margin:.3g}"
+        if d.margin is not None and d.rules_out is not None and d.rules_out > d.margin:
+            margin += f" ({d.rules_out:.3g})"
+        gain = interval(d.gain, signed=True) if d.is_judged else "-"
+        detectable = "-" if d.detectable is None else number(d.detectable)
+        levels = interval(d.baseline), interval(d.candidate)
+        return starred(d.dimension, d.hard), d.verdict, str(d.n), gain, margin, *levels, detectable, d.licence
+
+    runs = result.baseline, result.candidate
     return Grid(
         f"{result.candidate} against {result.baseline}: mean [95 % CI] over n canaries, * for rates of faults. "
         "Gain: paired, more is better. Margin: in brackets, what a PASS rules out. "
         "Detectable: least loss that n canaries block 4 times in 5.",
-        (
-            *("dimension", "verdict", "n", "gain", "margin"),
-            *(result.baseline, result.candidate, "detectable", "licence"),
-        ),
-        tuple(_gate_row(d) for d in result.dimensions),
-        tuple(d.verdict for d in result.dimensions),
-    )
-
-
-def _gate_row(d: DimensionVerdict) -> tuple[str, ...]:
-    margin = "-" if d.margin is None else f"{d.margin:.3g}"
-    if d.margin is not None and d.rules_out is not None and d.rules_out > d.margin:
-        margin += f" ({d.rules_out:.3g})"
-    return (
-        starred(d.dimension, d.hard),
-        d.verdict,
-        str(d.n),
-        "-" if DIMENSIONS[d.dimension].direction == "band" else interval(d.gain, signed=True),
-        margin,
-        interval(d.baseline),
-        interval(d.candidate),
-        "-" if d.detectable is None else number(d.detectable),
-        d.licence,
+        ("dimension", "verdict", "n", "gain", "margin", *runs, "detectable", "licence"),
+        tuple(map(row, dimensions)),
+        tuple(d.verdict for d in dimensions),
     )
 
 
@@ -69,225 +55,147 @@ def flips_table(result: GateResult, most: int) -> Grid:
     return grid.without(result.candidate).without(result.baseline)
 
 
+OfRuns = dict[str, RunScore]
+"""One dimension's scores by run."""
+
+
+def _by_dimension(
+    scored: Iterable[RunScore], cells: Callable[[str, OfRuns], Sequence[str]]
+) -> tuple[tuple[str, ...], ...]:
+    """A row for each dimension, in table order; one without cells is left out."""
+    groups = groupby(scored, key=lambda s: s.dimension)
+    return tuple(tuple(row) for key, group in groups if (row := cells(key, {s.run: s for s in group})))
+
+
+def _name(key: str) -> str:
+    return starred(key, DIMENSIONS[key].hard)
+
+
+def _better(key: str) -> str:
+    return _BETTER[DIMENSIONS[key].direction]
+
+
+def _is_judged(key: str) -> bool:
+    return DIMENSIONS[key].direction != "band"
+
+
 def scores_table(names: Sequence[str], scored: Sequence[RunScore]) -> Grid:
     """Means of runs side by side, a row for each dimension."""
-    rows = []
-    for key, of_run in _by_dimension(scored):
-        n = "/".join(dict.fromkeys(str(of_run[name].n) for name in names))
-        means = (interval(of_run[name].mean) for name in names)
-        rows.append((starred(key, DIMENSIONS[key].hard), _BETTER[DIMENSIONS[key].direction], n, *means))
-    return Grid(
-        "Mean over n canaries [95 % CI]; if *, the rate of canaries with the fault",
-        ("dimension", "better is", "n", *names),
-        tuple(rows),
-    )
+
+    def cells(key: str, runs: OfRuns) -> Sequence[str]:
+        n = "/".join(dict.fromkeys(str(runs[name].n) for name in names))
+        return _name(key), _better(key), n, *(interval(runs[name].mean) for name in names)
+
+    caption = "Mean over n canaries [95 % CI]; if *, the rate of canaries with the fault"
+    return Grid(caption, ("dimension", "better is", "n", *names), _by_dimension(scored, cells))
 
 
 def gains_table(names: Sequence[str], scored: Sequence[RunScore]) -> Grid:
     """Paired gains of the other runs over the first, a row for each dimension that has a better side."""
-    rows = [
-        (
-            starred(key, DIMENSIONS[key].hard),
-            *(interval(of_run[name].gain, signed=True) for name in names[1:]),
-        )
-        for key, of_run in _by_dimension(scored)
-        if DIMENSIONS[key].direction != "band"
-    ]
-    return Grid(
-        f"Gain over {names[0]}, paired by canary [95 % CI]; more is better in every row",
-        ("dimension", *names[1:]),
-        tuple(rows),
-    )
 
+    def cells(key: str, runs: OfRuns) -> Sequence[str]:
+        gains = (interval(runs[name].gain, signed=True) for name in names[1:])
+        return (_name(key), *gains) if _is_judged(key) else ()
 
-def levels_table(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) -> Grid:
-    """Means of the soft dimensions beside what the writer and other writers reach."""
-    rows = []
-    for key, of_run in _by_dimension(scored):
-        is_soft = not DIMENSIONS[key].hard and DIMENSIONS[key].direction != "band"
-        if is_soft and any(score.n for score in of_run.values()):
-            means = (interval(of_run[name].mean) for name in names)
-            writers = (anchors.writer.get(key, NO_INTERVAL), anchors.others.get(key, math.nan))
-            better = _BETTER[DIMENSIONS[key].direction]
-            rows.append((key, better, *means, interval(writers[0]), number(writers[1])))
-    return Grid(
-        "Mean over canaries [95 % CI]; dashed: the writer's held-out texts, dotted: other writers'",
-        ("dimension", "better is", *names, "writer", "other writers"),
-        tuple(rows),
-    )
-
-
-def reported_table(names: Sequence[str], scored: Sequence[RunScore], anchors: Anchors) -> Grid:
-    """Counted figures beside the writer's own, each with its distance from that."""
-    rows = []
-    for key, of_run in _by_dimension(scored):
-        if DIMENSIONS[key].direction == "band":
-            writer = anchors.writer.get(key, NO_INTERVAL)
-            cells = []
-            for mean in (of_run[name].mean for name in names):
-                distance = mean.estimate - writer.estimate
-                cells.append(interval(mean) + (f" ({distance:+.3g})" if distance == distance else ""))
-            rows.append((key, *cells, interval(writer), number(anchors.others.get(key, math.nan))))
-    return Grid(
-        "Reported figures: mean over canaries [95 % CI] and, in brackets, the distance from the writer's",
-        ("figure", *names, "writer", "other writers"),
-        tuple(rows),
-    )
-
-
-def faults_table(result: GateResult) -> Grid:
-    """The hard dimensions of a gate: on how many canaries each run shows the fault."""
-    rows = []
-    for d in (d for d in result.dimensions if d.hard):
-        rates = (
-            f"{round(rate.estimate * d.n)} of {d.n}" if d.n else "-" for rate in (d.baseline, d.candidate)
-        )
-        rows.append((d.dimension, d.verdict, *rates, d.why))
-    return Grid(
-        "Faults: canaries that show one in any take, with the rate's 95 % interval; fewer is better",
-        ("dimension", "verdict", result.baseline, result.candidate, "why"),
-        tuple(rows),
-    )
+    caption = f"Gain over {names[0]}, paired by canary [95 % CI]; more is better in every row"
+    return Grid(caption, ("dimension", *names[1:]), _by_dimension(scored, cells))
 
 
 def run_table(run: str, first: str, scored: Sequence[RunScore]) -> Grid:
     """One run alone: its means, and its gains over the first where it is another."""
-    own = [s for s in scored if s.run == run]
-    grid = Grid(
-        f"{run}: mean over n canaries [95 % CI]; if *, the rate of canaries with the fault"
-        + (f". Gain: over {first}, paired by canary; more is better" if run != first else ""),
-        ("dimension", "better is", "n", "mean", "gain"),
-        tuple(
-            (
-                starred(s.dimension, DIMENSIONS[s.dimension].hard),
-                _BETTER[DIMENSIONS[s.dimension].direction],
-                str(s.n),
-                interval(s.mean),
-                "-" if DIMENSIONS[s.dimension].direction == "band" else interval(s.gain, signed=True),
-            )
-            for s in own
-        ),
-    )
+
+    def cells(key: str, runs: OfRuns) -> Sequence[str]:
+        own = runs[run]
+        gain = interval(own.gain, signed=True) if _is_judged(key) else "-"
+        return _name(key), _better(key), str(own.n), interval(own.mean), gain
+
+    caption = f"{run}: mean over n canaries [95 % CI]; if *, the rate of canaries with the fault"
+    caption += f". Gain: over {first}, paired by canary; more is better" if run != first else ""
+    grid = Grid(caption, ("dimension", "better is", "n", "mean", "gain"), _by_dimension(scored, cells))
     return grid if run != first else grid.without("gain")
 
 
-def power_table(runs: Sequence[str], found: Sequence[DimensionPower]) -> Grid:
+def power_table(runs: Sequence[str], powers: Sequence[DimensionPower]) -> Grid:
     """Canaries that each dimension needs for 80 % power."""
+
+    def row(d: DimensionPower) -> tuple[str, ...]:
+        counts = ("-" if count is None else str(count) for count in (d.to_pass, d.to_block))
+        may_block = "yes" if d.may_block else "no"
+        return starred(d.dimension, d.hard), may_block, str(d.n), number(d.spread), f"{d.margin:.3g}", *counts
+
     return Grid(
         f"Canaries for 80 % power, from {', '.join(runs[1:])} against {runs[0]}. To pass: nothing was lost. "
         "To block: twice the margin was. Spread: standard deviation of paired gains; if *, the share that differ.",
         ("dimension", "may block", "pairs", "spread", "margin", "to pass", "to block"),
-        tuple(
-            (
-                *(starred(d.dimension, d.hard), "yes" if d.may_block else "no"),
-                *(str(d.n), number(d.spread), f"{d.margin:.3g}"),
-                *("-" if count is None else str(count) for count in (d.to_pass, d.to_block)),
-            )
-            for d in found
-        ),
+        tuple(map(row, powers)),
     )
 
 
 def corrected_table(rates: Sequence[CorrectedRate]) -> Grid:
     """The share of answers over a judge's cut-off, as judged and corrected for its errors."""
+
+    def row(r: CorrectedRate) -> tuple[str, ...]:
+        corrected = "judge at chance" if r.corrected is None else interval(r.corrected)
+        licence = r.licence + (f" ({r.lack})" if r.lack else "")
+        return r.dimension, r.run, str(r.n), f"{r.cut_off:g}", interval(r.raw), corrected, licence
+
     return Grid(
         "Share of answers from the cut-off on [95 % CI], corrected for how the judge erred on labelled texts",
         ("dimension", "run", "n", "from", "as judged", "corrected", "licence"),
-        tuple(
-            (
-                *(r.dimension, r.run, str(r.n), f"{r.cut_off:g}", interval(r.raw)),
-                "judge at chance" if r.corrected is None else interval(r.corrected),
-                r.licence + (f" ({r.lack})" if r.lack else ""),
-            )
-            for r in rates
-        ),
+        tuple(map(row, rates)),
     )
 
 
 def standings_table(duels: Duels) -> Grid:
     """Where runs stand in one dimension after pairwise comparison."""
+    rows = []
+    for s in duels.standings:
+        counts = ("-" if s.run == duels.reference else str(c) for c in (s.wins, s.losses, s.ties))
+        rows.append((s.run, str(s.canaries), interval(s.score, signed=True), interval(s.win_rate), *counts))
     return Grid(
         f"{duels.dimension}: Bradley-Terry log-odds over n canaries [95 % CI], ties as half; 0 is {duels.reference}",
         ("run", "n", "score", f"win rate against {duels.reference}", "won", "lost", "tied"),
-        tuple(
-            (
-                *(s.run, str(s.canaries), interval(s.score, signed=True), interval(s.win_rate)),
-                *("-" if s.run == duels.reference else str(c) for c in (s.wins, s.losses, s.ties)),
-            )
-            for s in duels.standings
-        ),
-    )
-
-
-def licences_table(table: ScoreTable, gates: Sequence[GateResult]) -> Grid:
-    """Who judged each dimension, by which licence, and whether it may block."""
-    verdicts = {d.dimension: d for result in gates for d in result.dimensions}
-    rows = []
-    for key in (k for k in dict.fromkeys(table["dimension"]) if DIMENSIONS[k].direction != "band"):
-        judges = ", ".join(j or "rules" for j in judges_of(table[table["dimension"] == key])) or "nobody"
-        verdict = verdicts.get(key)
-        may_block = "" if verdict is None else "no" if verdict.verdict == "ADVISORY" else "yes"
-        rows.append((key, may_block, verdict.licence if verdict else "", judges))
-    return Grid(
-        "Who judged, by which licence, and whether it may block",
-        ("dimension", "may block", "licence", "judge"),
         tuple(rows),
     )
 
 
-def losses_table(facts: Sequence[Run]) -> Grid | None:
+def losses_table(runs: Sequence[Run]) -> Grid | None:
     """Losses by training epoch; None where no run recorded any."""
     rows = tuple(
-        (f.name, str(e.epoch), *map(loss_text, (e.train_loss, e.val_loss, e.grad_norm)))
-        for f in facts
-        for e in f.epochs
+        (run.name, str(e.epoch), *map(loss_text, (e.train_loss, e.val_loss, e.grad_norm)))
+        for run in runs
+        for e in run.epochs
     )
     headings = ("run", "epoch", "training loss", "validation loss", "grad norm")
     return Grid("Loss by training epoch, nats a token", headings, rows) if rows else None
 
 
-def facts_tables(logs: Sequence[RunLog], facts: Sequence[Run]) -> tuple[Grid, Grid]:
+def facts_tables(logs: Sequence[RunLog], runs: Sequence[Run]) -> tuple[Grid, Grid]:
     """What each run is, a column for each: where they differ, and what is the same for all."""
-    known = {f.name: f for f in facts}
+    known = {run.name: run for run in runs}
     columns = []
     for log in logs:
-        run = known.get(log.run.partition("+")[0])
-        columns.append(
-            {
-                "identity": log.identity[:12],
-                "evaluated": log.created[:10],
-                "pairs": f"{len(run.of_split('train'))} + {len(run.of_split('val'))} val" if run else "-",
-                **{key: str(run.config.get(key, "-")) if run else "-" for key in _CONFIG},
-                **(_recorded(run) if run else dict.fromkeys(_FACTS, "-")),
-                **log.conditions,
-            }
-        )
-    names = dict.fromkeys(key for column in columns for key in column)
-    rows = [(key, *(column.get(key, "-") for column in columns)) for key in names]
-    known_values = {row[0]: [cell for cell in row[1:] if cell != "-"] for row in rows}
-    other = tuple(row for row in rows if len(set(known_values[row[0]])) > 1)
-    same = tuple((key, cells[0]) for key, cells in known_values.items() if len(set(cells)) == 1)
+        column = {"identity": log.identity[:12], "evaluated": log.created[:10]}
+        if run := known.get(log.run.partition("+")[0]):
+            column["pairs"] = f"{len(run.of_split('train'))} + {len(run.of_split('val'))} val"
+            column |= {key: str(run.config.get(key, "-")) for key in _CONFIG}
+            sha = str(run.git.get("sha") or "-")[:12]
+            recorded = (run.seed, run.wall_s, run.peak_mb, run.hardware.get("cpu"), sha)
+            texts = ("-" if value is None else str(value)[:40] for value in recorded)
+            column |= zip(_FACTS, texts, strict=True)
+        columns.append({**column, **log.conditions})
+    recorded_first = ("identity", "evaluated", "pairs", *_CONFIG, *_FACTS)
+    names = dict.fromkeys([*recorded_first, *(key for column in columns for key in column)])
+    cells = {key: [column.get(key, "-") for column in columns] for key in names}
+    values = {key: [cell for cell in row if cell != "-"] for key, row in cells.items()}
+    other = tuple((key, *row) for key, row in cells.items() if len(set(values[key])) > 1)
+    same = tuple((key, known[0]) for key, known in values.items() if len(set(known)) == 1)
     return (
         Grid("Where the runs differ", ("", *(log.run for log in logs)), other),
         Grid("The same for all", ("", "all runs"), same),
     )
 
 
-def _recorded(run: Run) -> dict[str, str]:
-    values = (run.seed, run.wall_s, run.peak_mb, run.hardware.get("cpu"), str(run.git.get("sha") or "-")[:12])
-    return {k: "-" if v is None else str(v)[:40] for k, v in zip(_FACTS, values, strict=True)}
-
-
 def starred(dimension: str, hard: bool) -> str:
     """The dimension's name, with a star if its figures are rates of faults."""
     return dimension + ("*" if hard else "")
-
-
-def _by_dimension(scored: Sequence[RunScore]) -> list[tuple[str, dict[str, RunScore]]]:
-    groups = groupby(scored, key=lambda s: s.dimension)
-    return [(key, {s.run: s for s in group}) for key, group in groups]
-
-
-def loss_text(loss: float | None) -> str:
-    """A loss with three decimals, a dash for none."""
-    return "-" if loss is None else f"{loss:.3f}"

@@ -45,15 +45,11 @@ from timbre.stats import NO_INTERVAL, Interval
 Array: TypeAlias = NDArray[np.float64]
 
 RESAMPLES = 10_000
-MOST_CANARIES = 10_000
-"""Upper end of the canaries named as needed: beyond it no suite will be written."""
-SOFT_LEVEL = 0.025
-"""Chance that one soft dimension or more blocks though none lost more than its margin."""
+MOST_CANARIES = 10_000  # upper end of the canaries named as needed: beyond it no suite will be written
+SOFT_LEVEL = 0.025  # chance that one soft dimension or more blocks though none lost more than its margin
 SEED = 20_240_501
-_CHUNK = 4_000_000
-"""Numbers held at once by the bootstrap: 32 MB."""
-_KEPT = 50_000_000
-"""Counts that are kept, a byte each: those of 5,000 canaries."""
+_CHUNK = 4_000_000  # numbers held at once by the bootstrap: 32 MB
+_KEPT = 50_000_000  # counts that are kept, a byte each: those of 5,000 canaries
 
 TOLERANCE = 1e-9
 """What two floats may differ by and be the same figure: a loss of .9 to .8 is one of .8 to .7."""

@@ -41,15 +41,9 @@ def read_story(
     suite: str | None = None,
     gate: Gate | None = None,
 ) -> Story:
-    """Gather the story of ``run`` from its logs and its folder.
+    """Gather the story of ``run`` from its logs and its folder in ``runs``.
 
-    Args:
-        run: Its name in the logs.
-        places: Log files and folders.
-        runs: The folder of run folders.
-        policy: For the gate.
-        suite: As ``read_logs`` takes it.
-        gate: Compares two logs; by default ``gate_logs`` with the policy and the shipped licences.
+    Without a gate, ``gate_logs`` compares by the policy and the shipped licences.
 
     Raises:
         TimbreError: the run has no whole log, or a file of it can't be read.

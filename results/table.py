@@ -1,26 +1,10 @@
 """Score tables: one row an answer and dimension, from Inspect logs, a CSV or a Parquet file.
 
-A ``ScoreTable`` is a pandas DataFrame with the columns
-
-========== ======= ==============================================================
-run        str     name of the run
-canary     str     canary id
-kind       str     canary kind; empty in a table read from CSV
-epoch      int     from 1
-dimension  str     key of ``judges.types.DIMENSIONS``
-value      float   in the dimension's unit; NaN where unscored
-unscored   str     why there is no value; empty where there is one
-licensed   bool    the prompt invited the writer's own life
-truncated  bool    the token limit cut the answer off
-identity   str     of the run; empty in a table read from CSV
-judge      str     ``name@digest`` of a fitted or asked judge; empty for metrics, unscored answers, a CSV
-========== ======= ==============================================================
-
-with at most one row for a (run, canary, epoch, dimension).
+A ``ScoreTable`` is a pandas DataFrame with the columns of ``_COLUMNS``, and at most one row for a run, canary,
+epoch and dimension.
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -36,27 +20,30 @@ from timbre.files import csv_rows, decoded, read_bytes, write_whole
 
 ScoreTable: TypeAlias = pd.DataFrame
 
-_IS_OF_TYPE = {
-    **dict.fromkeys(("run", "canary", "kind"), pd.api.types.is_string_dtype),
-    "epoch": pd.api.types.is_integer_dtype,
-    "dimension": pd.api.types.is_string_dtype,
-    "value": pd.api.types.is_float_dtype,
-    "unscored": pd.api.types.is_string_dtype,
-    **dict.fromkeys(("licensed", "truncated"), pd.api.types.is_bool_dtype),
-    **dict.fromkeys(("identity", "judge"), pd.api.types.is_string_dtype),
+_IS_TEXT = pd.api.types.is_string_dtype
+_COLUMNS = {
+    "run": _IS_TEXT,  # name of the run
+    "canary": _IS_TEXT,  # canary id
+    "kind": _IS_TEXT,  # canary kind; empty in a table read from CSV
+    "epoch": pd.api.types.is_integer_dtype,  # from 1
+    "dimension": _IS_TEXT,  # key of ``judges.types.DIMENSIONS``
+    "value": pd.api.types.is_float_dtype,  # in the dimension's unit; NaN where unscored
+    "unscored": _IS_TEXT,  # why there is no value; empty where there is one
+    "licensed": pd.api.types.is_bool_dtype,  # the prompt invited the writer's own life
+    "truncated": pd.api.types.is_bool_dtype,  # the token limit cut the answer off
+    "identity": _IS_TEXT,  # of the run; empty in a table read from CSV
+    "judge": _IS_TEXT,  # ``name@digest`` of a fitted or asked judge; else empty, as for metrics and in a CSV
 }
-COLUMNS = tuple(_IS_OF_TYPE)
+COLUMNS = tuple(_COLUMNS)
 MOST_EPOCHS = 10_000
 SUFFIXES = (".csv", ".parquet")
 CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
 WRITER = "writer"
 """A run of this name holds the writer's own texts: no run to judge, but what margins may be a share of the way to."""
-LICENSED = "licensed"
-"""A further column that a CSV may have: true or false."""
+LICENSED = "licensed"  # a further column that a CSV may have: true or false
 
 
-_FORMULA = frozenset("=+-@\t\r\n")
-"""What begins a formula in a spreadsheet."""
+_FORMULA = frozenset("=+-@\t\r\n")  # what begins a formula in a spreadsheet
 
 
 def score_table(logs: Iterable[RunLog]) -> ScoreTable:
@@ -85,9 +72,8 @@ def write_scores(table: ScoreTable, path: Path) -> None:
         for name in {*table["run"], *table["canary"]}:
             if name[:1] in _FORMULA:
                 what = f"the name {name!r} would be a formula to a spreadsheet"
-                raise TimbreError(
-                    what, where=str(path), do="name the table .parquet, or rename it in its log"
-                )
+                do = "name the table .parquet, or rename it in its log"
+                raise TimbreError(what, where=str(path), do=do)
         write_whole(path, table[[*CSV_COLUMNS, LICENSED]].to_csv(index=False, lineterminator="\n"))
         return
     if path.suffix != ".parquet":
@@ -123,7 +109,7 @@ def _read_parquet(path: Path) -> ScoreTable:
         raise TimbreError("no such table", where=where, do="give --scores a file") from error
     except Exception as error:  # a broken file has a type of its own in each version of pyarrow
         raise TimbreError(f"not Parquet ({type(error).__name__})", where=where, do=do) from error
-    for name, is_of_type in _IS_OF_TYPE.items():
+    for name, is_of_type in _COLUMNS.items():
         if name not in table.columns:
             raise TimbreError(f"no column {name!r}", where=where, do=do)
         if not is_of_type(table[name]) or (name != "value" and table[name].isna().any()):
@@ -140,19 +126,28 @@ def _read_csv(path: Path) -> ScoreTable:
         (f"{path}:{line}", [field.strip() for field in fields])
         for line, fields in csv_rows(decoded(read_bytes(path), path), str(path))
     ]
-    if rows:
-        _check_header(rows[0][1], rows[0][0])
+    header_at, names = rows[0] if rows else ("", [*CSV_COLUMNS])
+    for name in (*CSV_COLUMNS, *names):
+        if name not in names:
+            do = f"give the columns {', '.join(CSV_COLUMNS)}"
+            raise TimbreError(f"no column {name!r}", where=header_at, do=do)
+        if name not in (*CSV_COLUMNS, LICENSED) or names.count(name) > 1:
+            do = f"keep only {', '.join((*CSV_COLUMNS, LICENSED))}"
+            raise TimbreError(f"unexpected column {name!r}", where=header_at, do=do)
     for where, fields in rows:
-        if len(fields) != len(rows[0][1]):
-            raise TimbreError(f"{len(fields)} fields, not {len(rows[0][1])}", where=where, do="mend the row")
+        if len(fields) != len(names):
+            raise TimbreError(f"{len(fields)} fields, not {len(names)}", where=where, do="mend the row")
     if len(rows) < 2:
         raise TimbreError("no rows", where=str(path), do="give a row an answer and dimension")
-    cells = pd.DataFrame([fields for _, fields in rows[1:]], columns=rows[0][1], dtype=str)
-    value = cells["value"].map(_number).astype("float64")
+    cells = pd.DataFrame([fields for _, fields in rows[1:]], columns=names, dtype=str)
+    # What is no number, and no whole one from 1 for an epoch, becomes one that is refused below.
+    numbers = pd.to_numeric(cells["value"], errors="coerce").astype("float64")
+    value = numbers.where(numbers.notna() | (cells["value"] == ""), math.inf)
+    epoch = cells["epoch"].where(cells["epoch"].str.fullmatch("[0-9]{1,9}"), "0").astype("int64")
     flags = cells[LICENSED].str.lower() if LICENSED in cells else pd.Series("", index=cells.index)
     table = cells[["run", "canary", "dimension"]].assign(
         kind="",
-        epoch=cells["epoch"].map(_epoch).astype("int64"),
+        epoch=epoch,
         value=value,
         unscored=np.where(value.isna(), "empty in the table", ""),
         licensed=flags.map(YES_OR_NO).eq(True),
@@ -162,30 +157,6 @@ def _read_csv(path: Path) -> ScoreTable:
     )
     _refuse_wrong_rows(table, cells.assign(licensed=flags), [where for where, _ in rows[1:]])
     return table[list(COLUMNS)]
-
-
-def _check_header(names: list[str], where: str) -> None:
-    for name in CSV_COLUMNS:
-        if name not in names:
-            do = f"give the columns {', '.join(CSV_COLUMNS)}"
-            raise TimbreError(f"no column {name!r}", where=where, do=do)
-    for name in names:
-        if name not in (*CSV_COLUMNS, LICENSED) or names.count(name) > 1:
-            do = f"keep only {', '.join((*CSV_COLUMNS, LICENSED))}"
-            raise TimbreError(f"unexpected column {name!r}", where=where, do=do)
-
-
-def _number(cell: str) -> float:
-    """A finite number, NaN for an empty cell, infinity for anything else."""
-    try:
-        number = float(cell) if cell else math.nan
-    except ValueError:
-        return math.inf
-    return math.inf if cell and math.isnan(number) else number
-
-
-def _epoch(cell: str) -> int:
-    return int(cell) if re.fullmatch("[0-9]{1,9}", cell) else 0
 
 
 def _refuse_wrong_rows(table: ScoreTable, cells: pd.DataFrame, places: Sequence[str]) -> None:

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from judges.types import DIMENSIONS
 from results.comparison import RunScore
+from results.corrected_rates import estimated_recall
 from results.duels import Table as Duels
-from results.grid import say, stdout_console
+from results.grid import PLAIN, say, stdout_console
 from results.records import RunLog
 from results.report_tables import (
     flips_table,
@@ -18,13 +18,9 @@ from results.report_tables import (
     standings_table,
 )
 from results.verdicts import GateResult, interval, next_command, number, summary_sentence
-from timbre.stats import Interval, rate_interval
 
-FLIPS = 5
-"""Flips shown; the JSON has all."""
-
-ORDER_DECIDES = 0.5
-"""Share of flips from which a grader is said to go by place."""
+FLIPS = 5  # flips shown; the JSON has all
+ORDER_DECIDES = 0.5  # share of flips from which a grader is said to go by place
 
 
 def show_gate(result: GateResult) -> None:
@@ -33,9 +29,9 @@ def show_gate(result: GateResult) -> None:
     Counted dimensions are left out: ``timbre compare`` shows them.
     """
     console = stdout_console()
-    judged = [d for d in result.dimensions if DIMENSIONS[d.dimension].direction != "band"]
+    judged = result.judged
     if judged:
-        gate_table(replace(result, dimensions=tuple(judged))).without("licence").show(console)
+        gate_table(result, judged).without("licence").show(console)
     if result.flips:
         console.print()
         flips = flips_table(result, FLIPS)
@@ -43,29 +39,9 @@ def show_gate(result: GateResult) -> None:
         for heading in texts:
             flips = flips.without(heading)
         flips.show(console)
-    for d in judged:
-        if d.verdict in ("REGRESSED", "INCONCLUSIVE") or (d.margin is not None and d.n == 0):
-            more = f"; about {d.needed} canaries would settle it" if d.needed else ""
-            say(console, f"- {d.dimension}: {d.why}{more}")
-    missing = [f"{d.missing} in {d.dimension}" for d in judged if d.missing]
-    if missing:
-        say(console, f"- answers missing, counted as the worst: {', '.join(missing)}")
-    advisory = [f"{d.dimension} ({d.licence or 'no licence'})" for d in judged if d.verdict == "ADVISORY"]
-    if advisory:
-        say(console, f"- advisory, can't block: {', '.join(advisory)}")
-    needs_none = ("not needed", "no licence", "given", "-")
-    licensed = [f"{d.dimension} ({d.licence})" for d in judged if not d.licence.startswith(needs_none)]
-    licensed = [named for named in licensed if named not in advisory]
-    if licensed:
-        say(console, f"- licensed: {', '.join(licensed)}")
-    for quote in result.evidence:
-        say(console, f"- evidence: {quote}")
-    for note in result.notes:
-        say(console, f"- note: {note}")
-    if command := next_command(result):
-        say(console, command)
-    elif result.overall == "PASS":
-        say(console, f"next: timbre export {result.candidate}")
+    lines = PLAIN.get_template("gate.txt").render(result=result, next=next_command(result))
+    for line in filter(None, lines.splitlines()):
+        say(console, line)
     if result.overall != "ERROR":
         say(console, summary_sentence(result), result.overall)
 
@@ -90,24 +66,13 @@ def show_runs(runs: Sequence[str], scores: Sequence[RunScore], warnings: Sequenc
 
 
 def recall_sentence(log: RunLog) -> str:
-    """The self-insertion detector's recall over a run's answers, as graders see it; empty where none was asked.
-
-    The rate of claims among the sampled sentences is taken for that of all that the detector hadn't flagged; the
-    interval is that rate's. A claim that detector and grader both overlook is in no figure.
-    """
-    asked = [d for s in log.samples if "sampled" in (d := s.judgements["self_insertion"].details)]
-    sampled, missed = (int(sum(d[name] for d in asked)) for name in ("sampled", "sampled_faults"))
-    seen = sum(d["confirmed"] * d["flagged"] / d["flagged_asked"] for d in asked if d["flagged_asked"])
-    if not sampled:
+    """What ``estimated_recall`` says of a run; empty where no grader was asked."""
+    recall = estimated_recall(log)
+    if recall is None:
         return ""
-    rate, unflagged = rate_interval(missed, sampled), sum(d["unflagged"] for d in asked)
-    best, worst, likely = (
-        seen / (seen + unflagged * share) if seen + unflagged * share else 1.0
-        for share in (rate.low, rate.high, rate.estimate)
-    )
-    recall = interval(Interval(likely, worst, best)) if seen or missed else "nobody found a claim"
-    counts = f"({missed} missed among {sampled} sampled sentences)"
-    return f"Estimated recall of self_insertion in {log.run}: {recall} {counts}."
+    figure = interval(recall.rate) if recall.rate else "nobody found a claim"
+    counts = f"({recall.missed} missed among {recall.sampled} sampled sentences)"
+    return f"Estimated recall of self_insertion in {log.run}: {figure} {counts}."
 
 
 def show_standings(tables: Sequence[Duels], warnings: Sequence[str]) -> None:

@@ -1,11 +1,16 @@
-"""The gate's decision as plain records, and the sentences that sum it up."""
+"""The gate's decision as plain records: what it rests on, canary by canary, and the sentences that sum it up."""
 
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from judges.types import DIMENSIONS
 from results.comparison import DimensionVerdict, Verdict
+from results.paired import Pair, canary_means
+from results.policy import Policy
+from results.records import RunLog, Sample
+from results.statistics import TOLERANCE
 from timbre.stats import Interval
 
 Overall = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ERROR"]
@@ -15,6 +20,10 @@ EXIT_CODES: Mapping[Overall, int] = {"PASS": 0, "REGRESSED": 1, "INCONCLUSIVE": 
 
 RETAKES = 32
 """Further takes that tell a new fault from chance: seven of them against none are proof (benchmarks/gate.py)."""
+
+
+_QUOTES, _LONGEST_QUOTE = 3, 200
+_FIRST_WORDS = 90  # characters of an answer shown beside a flip
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,16 @@ class GateResult:
         return EXIT_CODES[self.overall]
 
     @property
+    def judged(self) -> tuple[DimensionVerdict, ...]:
+        """All but the reported figures."""
+        return tuple(d for d in self.dimensions if d.is_judged)
+
+    @property
+    def able(self) -> tuple[DimensionVerdict, ...]:
+        """The dimensions that can block: licensed, in the policy, and scored on both sides."""
+        return tuple(d for d in self.dimensions if d.verdict != "ADVISORY")
+
+    @property
     def to_ask_again(self) -> tuple[str, ...]:
         """Canaries whose new fault further takes of both runs can tell from chance; none once these are there."""
         open_ones = {d.dimension for d in self.having("INCONCLUSIVE") if d.hard}
@@ -74,8 +93,7 @@ class GateResult:
     def worst_dimensions(self, count: int = 3) -> tuple[DimensionVerdict, ...]:
         """Those that decided: REGRESSED, then INCONCLUSIVE, then the rest, each by its gain."""
         order = {"REGRESSED": 0, "INCONCLUSIVE": 1, "PASS": 2}
-        able = [d for d in self.dimensions if d.verdict in order]
-        return tuple(sorted(able, key=lambda d: (order[d.verdict], d.gain.estimate))[:count])
+        return tuple(sorted(self.able, key=lambda d: (order[d.verdict], d.gain.estimate))[:count])
 
 
 def shortened(text: str, longest: int) -> str:
@@ -100,17 +118,38 @@ def interval(found: Interval, signed: bool = False) -> str:
     return f"{sign}{number(found.estimate)} [{number(found.low)}, {number(found.high)}]"
 
 
+def gain_of(key: str, value: float | None, before: float | None) -> float:
+    """The difference with the sign that makes more better; 0 without both."""
+    if value is None or before is None:
+        return 0.0
+    return value - before if DIMENSIONS[key].direction == "up" else before - value
+
+
+def signed(gain: float) -> str:
+    """A gain with its sign; empty where there is none to speak of."""
+    return f"{gain:+.2f}" if abs(gain) >= 0.005 else ""
+
+
 def summary_sentence(result: GateResult) -> str:
     """The verdict as one plain sentence, with what is known of the gain that the policy asks for."""
+    return " ".join((verdict_sentence(result), *gain_sentences(result)))
+
+
+def gain_sentences(result: GateResult) -> tuple[str, ...]:
+    """Whether the gains that the policy asks for are proven; nothing of runs that can't be compared."""
+    return () if result.problems else tuple(_gain_sentence(d) for d in result.dimensions if d.goal and d.n)
+
+
+def verdict_sentence(result: GateResult) -> str:
+    """The verdict as one plain sentence."""
     pair = f"{result.candidate} against {result.baseline}"
     if result.overall == "ERROR":
         return f"ERROR: {pair} can't be judged: {'; '.join(result.problems)}."
     unscored = [d.dimension for d in result.dimensions if d.n == 0 and d.margin is not None]
     rest = f" ({', '.join(unscored)} not scored)" if unscored else ""
-    gains = "".join(f" {gain_sentence(d)}" for d in result.dimensions if d.goal and d.n)
     if result.overall == "REGRESSED":
         worse = "; ".join(f"{d.dimension}: {d.why}" for d in result.having("REGRESSED"))
-        return f"REGRESSED: {pair} got worse in {worse}{rest}.{gains}"
+        return f"REGRESSED: {pair} got worse in {worse}{rest}."
     if result.overall == "PASS":
         passed = result.having("PASS")
         wider = [d.rules_out for d in passed if d.rules_out is not None and d.rules_out > (d.margin or 0)]
@@ -120,26 +159,21 @@ def summary_sentence(result: GateResult) -> str:
                 f"shows no proven loss beyond the margin in any of {len(passed)} dimensions that can block{rest}. "
                 f"The {result.suite} suite is small: only losses of more than {max(wider):g} are ruled out."
             )
-        return f"PASS: {pair} {lost}{gains}"
+        return f"PASS: {pair} {lost}"
     open_ones = result.having("INCONCLUSIVE")
     names = ", ".join(d.dimension for d in open_ones)
     low, high = min(d.n for d in open_ones), max(d.n for d in open_ones)
     n = f"{low} to {high}" if low < high else str(high)
+    needed = [d.needed for d in open_ones if d.needed is not None]
+    all_known = len(needed) == len(open_ones)
+    settling = f"about {max(needed)}" if all_known else "no suite that anybody writes"
     return (
         f"INCONCLUSIVE: {pair}: no loss beyond the margin is proven, and {n} canaries can't rule one out in "
-        f"{names}; {settling(open_ones)}{rest}.{gains}"
+        f"{names}; {settling} would settle it{rest}."
     )
 
 
-def settling(open_ones: Sequence[DimensionVerdict]) -> str:
-    """How many canaries would settle all of these, as a clause."""
-    if any(d.needed is None for d in open_ones):
-        return "no suite that anybody writes would settle it"
-    return f"about {max(d.needed or 0 for d in open_ones)} would settle it"
-
-
-def gain_sentence(verdict: DimensionVerdict) -> str:
-    """Whether the gain that the policy asks for is proven."""
+def _gain_sentence(verdict: DimensionVerdict) -> str:
     figure = f"{verdict.dimension} gained {interval(verdict.gain, signed=True)}"
     if verdict.verdict == "ADVISORY":
         return f"{figure}: advisory ({verdict.licence})."
@@ -168,13 +202,78 @@ def next_command(result: GateResult) -> str | None:
                 f"Read what shows a new fault of {d.dimension}, {flips[0].canary} first of {len(flips)}; more "
                 f"canaries tell chance from a change: {asked} -T suite=full"
             )
-    if any(d.needed is None for d in open_ones):
-        return (
-            f"Read the answers of {', '.join(d.dimension for d in open_ones if d.needed is None)}: at what was "
-            "seen no suite that anybody writes would settle it."
-        )
+    if endless := [d.dimension for d in open_ones if d.needed is None]:
+        why = "at what was seen no suite that anybody writes would settle it"
+        return f"Read the answers of {', '.join(endless)}: {why}."
     most = max(open_ones, key=lambda d: d.needed or 0)
     return (
         f"To settle it, evaluate both on about {most.needed} canaries ({most.dimension} takes the most): "
         f"inspect eval evals/voice.py --model {runs} -T suite=full, or a suite of your own."
     )
+
+
+def flips_of(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) -> tuple[Flip, ...]:
+    """The canaries that lost more than the margin or show a fault anew, of dimensions that can block."""
+    flips = []
+    for verdict in (v for v in verdicts if v.verdict != "ADVISORY"):
+        key, pair = verdict.dimension, pairs[verdict.dimension]
+        if verdict.hard:
+            flips += [Flip(key, True, c, 1.0, asked_again=c in pair.asked_again) for c in pair.new_faults]
+        else:
+            lost = pair.gains[pair.gains < -(verdict.margin or 0)]
+            flips += [Flip(key, False, str(c), round(-float(gain), 6)) for c, gain in lost.items()]
+    return tuple(sorted(flips, key=lambda flip: (not flip.hard, -flip.loss, flip.dimension, flip.canary)))
+
+
+def with_texts(flips: Sequence[Flip], baseline: RunLog, candidate: RunLog) -> tuple[Flip, ...]:
+    """The same with the first words of both answers: of the take that shows the fault, else of the first."""
+
+    def words(takes: Mapping[str, Sequence[Sample]], flip: Flip, wants_better: bool) -> str:
+        is_more = wants_better == (DIMENSIONS[flip.dimension].direction == "up")
+        by_value = sorted(
+            takes.get(flip.canary, ()),
+            key=lambda s: s.judgements[flip.dimension].value or 0.0,
+            reverse=is_more,
+        )
+        return shortened(" ".join(by_value[0].text.split()), _FIRST_WORDS) if by_value else ""
+
+    before, after = baseline.by_canary, candidate.by_canary
+    return tuple(replace(f, before=words(before, f, True), after=words(after, f, False)) for f in flips)
+
+
+def pass_rates(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) -> Iterator[PassRate]:
+    """How many takes of each canary the candidate passed, of dimensions that can block."""
+    for verdict in verdicts:
+        key, margin = verdict.dimension, verdict.margin
+        if verdict.verdict == "ADVISORY" or margin is None:
+            continue
+        pair = pairs[key]
+        scored = pair.after[pair.after["value"].notna()]
+        if pair.fault_at is not None:
+            passed = scored["value"] < pair.fault_at
+        else:
+            level = scored["canary"].map(canary_means(pair.before))
+            scored, level = scored[level.notna()], level.dropna()
+            sign = 1 if DIMENSIONS[key].direction == "up" else -1
+            passed = sign * (scored["value"] - level) >= -margin - TOLERANCE
+        for canary, takes in passed.groupby(scored["canary"], sort=True):
+            yield PassRate(str(canary), key, len(takes), int(takes.sum()))
+
+
+def fault_quotes(log: RunLog, policy: Policy) -> tuple[str, ...]:
+    """Quotes of a run's hard faults, ``dimension on canary: "sentence"``, at most ``_QUOTES`` a dimension."""
+    sentences: list[str] = []
+    for key, rule in policy.dimensions.items():
+        if rule.fault_at is None:
+            continue
+        quotes = [
+            f'{key} on {s.canary}: "{shortened(" ".join(judgement.evidence[0].text.split()), _LONGEST_QUOTE)}"'
+            for s in log.samples
+            if (judgement := s.judgements[key]).evidence
+            and (judgement.value or 0) >= rule.fault_at
+            and not (rule.unlicensed_only and s.licensed)
+        ]
+        quotes = list(dict.fromkeys(quotes))
+        more = [f"{key}: and {len(quotes) - _QUOTES} more"] if len(quotes) > _QUOTES else []
+        sentences += [*quotes[:_QUOTES], *more]
+    return tuple(sentences)

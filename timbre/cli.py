@@ -37,7 +37,7 @@ _COMMANDS = {
     "score": ("judges.command:score", "judge any text, without a server"),
     "label": ("results.labelling.command:label", "rate answers blind, for a licence"),
     "calibrate": ("timbre.calibrate_command:calibrate", "license a judge with labels"),
-    "stock": ("results.stock_command:stock", "learn a base's stock phrases"),
+    "stock": ("results.commands:stock", "learn a base's stock phrases"),
     "merge": ("training.share:merge", "a run as a model of its own"),
     "push": ("training.share:push", "a run to the hub"),
 }

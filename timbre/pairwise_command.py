@@ -54,8 +54,8 @@ def pairwise(
     """
     from judges.pairwise import PAIRWISE, reference_texts
     from judges.reference import load_reference
-    from results.conditions import differences
     from results.duels import MATTERS, duels_between, tabulate
+    from results.records import differences
     from results.terminal import show_standings
 
     if len(set(runs)) < 2:

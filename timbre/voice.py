@@ -168,7 +168,7 @@ def show_results(results: Results) -> str:
 
     The few-shot arm is in the table where it beats the runs.
     """
-    from results.conditions import differences
+    from results.records import differences
     from results.terminal import show_gate, show_runs, without_counted
     from results.verdicts import summary_sentence
 
@@ -199,9 +199,9 @@ def few_shot_wins(scores: "Sequence[RunScore]") -> tuple[bool, str]:
 def write_pages(results: Results) -> tuple[Path, Path]:
     """LOG.md with a section a run, results/report.html, and each run's table in its log."""
     from results.log import export
-    from results.log_metadata import write_into_log
     from results.report import write_report
     from results.story import story_of
+    from results.trackers import write_into_log
     from training.runs import read_run
 
     log, report, folder = CHECKOUT / "LOG.md", results_dir() / "report.html", runs_dir()
@@ -212,7 +212,7 @@ def write_pages(results: Results) -> tuple[Path, Path]:
     write_report(shown, results.policy, report, runs=folder, voice=DEFAULT_VOICE, gate=results.gate)
     scores = [s for s in results.scores if s.run != FEW_SHOT]
     for of_run in shown:
-        write_into_log(of_run, BASELINE, scores)
+        write_into_log(of_run, scores)
     return log, report
 
 

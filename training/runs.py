@@ -311,8 +311,8 @@ def counted(count: int, noun: str) -> str:
 
 
 def loss_text(loss: float | None) -> str:
-    """A loss with three digits, or ``none``."""
-    return "none" if loss is None else f"{loss:.3f}"
+    """A loss with three digits, or a dash where there is none."""
+    return "-" if loss is None else f"{loss:.3f}"
 
 
 _Model = TypeVar("_Model", bound=_Record)

@@ -1,4 +1,4 @@
-"""``timbre label``; heavy imports wait, so that ``--help`` is quick."""
+"""``timbre label``: a page to rate answers on, and the table of its labels."""
 
 import os
 import shlex
@@ -7,23 +7,28 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from judges import panel
+from judges.licensing.calibrate import attack_flips, find_judge
+from judges.licensing.licence import find_licence
+from judges.pairwise import PAIRED
 from judges.types import DIMENSIONS
+from results.grid import say, stdout_console
+from results.inspect_log import NO_GRADER
+from results.labelling.imports import human_scores, import_labels, keep_page
+from results.labelling.items import Scale, Session, chosen, pair_items, scale_of, session_name, text_items
+from results.labelling.page import page, serve
+from results.labelling.ratings import Rating, RatingFile, all_ratings, labels_table, rating_path, tallies
+from results.licences import MIN_OF_EACH, demands, label_shortfalls, shortfalls
 from results.options import FILE, Sources, print_json, reading
+from results.policy import Policy
 from timbre.errors import TimbreError
+from timbre.files import write_whole
 from timbre.paths import results_dir
 
-if TYPE_CHECKING:
-    from results.labelling.items import Scale, Session
-    from results.labelling.ratings import Rating
-    from results.policy import Policy
-    from results.records import RunLog
-
-ATTACKED = 10
-"""Answers on which attacks are tried before anybody rates; the licence itself tries more."""
+ATTACKED = 10  # answers on which attacks are tried before anybody rates; the licence itself tries more
 
 EXAMPLE_GRADER = "openai/gpt-5"
 
@@ -91,11 +96,6 @@ def label(
     timbre label --dimension humor --import humor.ben.json
     timbre label run2 --dimension humor --from-logs -o labels.csv
     """
-    from results.grid import say, stdout_console
-    from results.labelling.items import scale_of, session_name
-    from results.labelling.ratings import all_ratings, labels_table, tallies
-    from timbre.files import write_whole
-
     if sum((bool(imported), from_logs, out is not None)) > 1:
         raise click.UsageError("give one of --import, --from-logs and --out")
     if bool(runs) == bool(imported):
@@ -105,31 +105,42 @@ def label(
     policy, folder, name = sources.policy(), results_dir() / "labels", session_name(dimension, pairs)
     scale, logs = scale_of(dimension, pairs), sources.logs(runs) if runs else []
     if imported or from_logs:
-        from results.labelling.imports import human_scores, import_labels, keep_page
-
-        asked = question or dimension
         if imported and all(path.suffix == ".json" for path in imported):
             for path in imported:
                 keep_page(path, folder, name)
             labels = all_ratings(folder, name)
         else:
-            labels = human_scores(logs, dimension) if from_logs else import_labels(imported, asked)
+            labels = (
+                human_scores(logs, dimension) if from_logs else import_labels(imported, question or dimension)
+            )
             scale = _seen(labels)
     else:
-        session = _session(logs, dimension, pairs, rater, all_ratings(folder, name), texts, policy)
-        for line in _needs(session, policy):
+        least, rated = policy.licence.min_n, {r.item.id: r.item for r in all_ratings(folder, name)}
+        items = chosen(pair_items(logs) if pairs else text_items(logs), rated, texts or least)
+        if not items:
+            do = "name runs that answered, and for --pairs runs that answered differently"
+            raise TimbreError("no answers to rate", where=logs[0].path, do=do)
+        session = Session(dimension, pairs, rater, items, least, MIN_OF_EACH)
+        for line in (f"What lets {dimension} block:", *(f"- {d}" for d in demands(dimension, policy))):
             _say(line)
+        _say(f"{len(items)} {'pairs' if pairs else 'texts'} are to be rated.")
+        if len(items) < least:
+            _say(f"Too few: evaluate more runs, or these with -T suite=full, for {least}.")
         _say(_judge_fails(session, policy, sources.licences()))
         if out is not None:
-            next_command = _write_page(session, out)
-            if as_json:
-                print_json({"page": str(out), "next": [next_command]})
-            else:
-                click.echo(
-                    f"wrote {out}: open it anywhere, rate, save the labels; then here\n  {next_command}"
-                )
+            write_whole(out, page(session, (), served=False)[0])
+            saved = f"{name}.{rater}.json"
+            next_command = f"timbre label --dimension {dimension}{' --pairs' * pairs} --import {saved}"
+            then = f"wrote {out}: open it anywhere, rate, save the labels; then here\n  {next_command}"
+            print_json({"page": str(out), "next": [next_command]}) if as_json else click.echo(then)
             return
-        _serve(session, folder, port)
+        path = rating_path(folder, name, rater)
+        with RatingFile(path, rater) as file:
+            try:
+                serve(session, file, port, _announce)
+            except KeyboardInterrupt:
+                click.echo(err=True)
+                _say(f"stopped; all that was rated is in {path}, and the same command goes on")
         labels = all_ratings(folder, name)
     if not labels:
         print_json({"labels": None}) if as_json else click.echo("nothing was rated")
@@ -138,7 +149,9 @@ def label(
     write_whole(table, labels_table(labels, dimension))
     counted = tallies(labels, scale)
     n = len({r.item.id for r in labels})
-    commands = next_commands(dimension, pairs, table, scale, policy, _grader(logs), n)
+    graders = (log.conditions["grader"] for log in logs)
+    grader = next((name for name in graders if name != NO_GRADER), EXAMPLE_GRADER)
+    commands = next_commands(dimension, pairs, table, scale, policy, grader, n)
     lacks = _lacks(labels, scale, policy)
     if as_json:
         print_json({"labels": str(table), "raters": counted, "lacks": lacks, "next": commands})
@@ -152,51 +165,6 @@ def label(
     click.echo("With what there is:" if lacks else "Next:")
     for command in commands:
         click.echo(f"  {command}")
-
-
-def _session(
-    logs: "Sequence[RunLog]",
-    dimension: str,
-    pairs: bool,
-    rater: str,
-    known: "Sequence[Rating]",
-    texts: int | None,
-    policy: "Policy",
-) -> "Session":
-    """The texts that some raters began with, or a random draw; all raters get the same."""
-    from results.labelling.items import Session, chosen, pair_items, text_items
-    from results.licences import MIN_OF_EACH
-
-    least = policy.licence.min_n
-    rated = {r.item.id: r.item for r in known}
-    items = chosen(pair_items(logs) if pairs else text_items(logs), rated, texts or least)
-    if not items:
-        do = "name runs that answered, and for --pairs runs that answered differently"
-        raise TimbreError("no answers to rate", where=logs[0].path, do=do)
-    return Session(dimension, pairs, rater, items, least, MIN_OF_EACH)
-
-
-def _write_page(session: "Session", out: Path) -> str:
-    """Write the offline page; the command that takes what it saves."""
-    from results.labelling.page import page
-    from timbre.files import write_whole
-
-    write_whole(out, page(session, (), served=False)[0])
-    pairs = " --pairs" if session.pairs else ""
-    return f"timbre label --dimension {session.dimension}{pairs} --import {session.name}.{session.rater}.json"
-
-
-def _serve(session: "Session", folder: Path, port: int) -> None:
-    from results.labelling.page import serve
-    from results.labelling.ratings import RatingFile, rating_path
-
-    path = rating_path(folder, session.name, session.rater)
-    with RatingFile(path, session.rater) as file:
-        try:
-            serve(session, file, port, _announce)
-        except KeyboardInterrupt:
-            click.echo(err=True)
-            _say(f"stopped; all that was rated is in {path}, and the same command goes on")
 
 
 def _announce(address: str) -> None:
@@ -214,29 +182,12 @@ def _say(sentence: str) -> None:
     click.echo(textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False), err=True)
 
 
-def _needs(session: "Session", policy: "Policy") -> list[str]:
-    """What the policy asks of a licence, and whether there is enough to rate for one."""
-    from results.licences import demands
-
-    lines = [f"What lets {session.dimension} block:"]
-    lines += [f"- {demand}" for demand in demands(session.dimension, policy)]
-    lines.append(f"{len(session.items)} {'pairs' if session.pairs else 'texts'} are to be rated.")
-    if len(session.items) < session.asked:
-        lines.append(f"Too few: evaluate more runs, or these with -T suite=full, for {session.asked}.")
-    return lines
-
-
-def _judge_fails(session: "Session", policy: "Policy", licences: Path) -> str:
+def _judge_fails(session: Session, policy: Policy, licences: Path) -> str:
     """What the judge that needs no grader fails already, whatever the labels will be."""
-    from judges.licensing.calibrate import attack_flips, find_judge
-    from judges.licensing.licence import find_licence
-    from judges.panel import judge_identities
-    from results.licences import shortfalls
-
     key, rule = session.dimension, policy.dimensions.get(session.dimension)
     if rule is None or not rule.needs_licence:
         return f"No judge of {key} needs a licence."
-    if session.pairs or key not in judge_identities():
+    if session.pairs or key not in panel.judge_identities():
         return f"These labels are for a grader: {'pairwise' if session.pairs else 'rubric'}/{key}."
     judge = find_judge(key)
     stored = find_licence(str(judge.identity), licences)
@@ -253,18 +204,14 @@ def _judge_fails(session: "Session", policy: "Policy", licences: Path) -> str:
     return f"{has} and fails already: {'; '.join(lacks)}. The same labels can license rubric/{key} instead."
 
 
-def _seen(labels: "Sequence[Rating]") -> "Scale":
+def _seen(labels: Sequence[Rating]) -> Scale:
     """The scale that imported labels show; it begins at 0 and reaches 1."""
-    from results.labelling.items import Scale
-
     values = sorted({r.value for r in labels} | {0.0, 1.0})
     return Scale(tuple(values), tuple(f"{v:g}" for v in values), (values[0] + values[-1]) / 2)
 
 
-def _lacks(labels: "Sequence[Rating]", scale: "Scale", policy: "Policy") -> tuple[str, ...]:
+def _lacks(labels: Sequence[Rating], scale: Scale, policy: Policy) -> tuple[str, ...]:
     """What the table lacks of the policy's demands; of ratings too it is asked that some are yes and some no."""
-    from results.licences import label_shortfalls
-
     by_item: dict[str, list[float]] = {}
     for r in (r for r in labels if not r.again):
         by_item.setdefault(r.item.id, []).append(r.value)
@@ -279,12 +226,9 @@ def _lacks(labels: "Sequence[Rating]", scale: "Scale", policy: "Policy") -> tupl
 
 
 def next_commands(
-    dimension: str, pairs: bool, table: Path, scale: "Scale", policy: "Policy", grader: str, n: int
+    dimension: str, pairs: bool, table: Path, scale: Scale, policy: Policy, grader: str, n: int
 ) -> list[str]:
     """The calibrations that a table of ``n`` rows can be used for, the one that needs no grader first."""
-    from judges.pairwise import PAIRED
-    from judges.panel import judge_identities
-
     here = table.relative_to(Path.cwd()) if table.is_relative_to(Path.cwd()) else table
     end = (
         f" {shlex.quote(str(here))} --labelled-by people --domain {policy.licence.domains[0]!r}{scale.option}"
@@ -292,12 +236,5 @@ def next_commands(
     graded = ["rubric"] if DIMENSIONS[dimension].judged_by == "grader" and not pairs else []
     if dimension in PAIRED and (pairs or n >= 2 * policy.licence.min_n):
         graded.append("pairwise")
-    own = [] if pairs or dimension not in judge_identities() else [f"timbre calibrate {dimension}{end}"]
+    own = [] if pairs or dimension not in panel.judge_identities() else [f"timbre calibrate {dimension}{end}"]
     return [*own, *(f"timbre calibrate {family}/{dimension}{end} --grader {grader}" for family in graded)]
-
-
-def _grader(logs: "Sequence[RunLog]") -> str:
-    from results.inspect_log import NO_GRADER
-
-    used = [log.conditions["grader"] for log in logs if log.conditions["grader"] != NO_GRADER]
-    return used[0] if used else EXAMPLE_GRADER

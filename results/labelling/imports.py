@@ -12,12 +12,12 @@ import io
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from results.inspect_log import SCORER
-from results.labelling.items import Item, item_id, item_of
+from results.labelling.items import Item, item_of
 from results.labelling.ratings import Rating, RatingFile, rating_path, ratings_of
 from results.records import RunLog
 from timbre.errors import TimbreError
@@ -29,28 +29,29 @@ _WORDS = {"yes": 1.0, "true": 1.0, "no": 0.0, "false": 0.0}
 _ENTRY = re.compile(r"'([^']*)'|\"([^\"]*)\"|([^\s,\[\]]+)")
 
 Row = Mapping[str, str]
+Label = tuple[Row, str, str, str]
+"""A row, who rated it, the cell of the label, and the file."""
 
 
 def import_labels(paths: Sequence[Path], question: str) -> list[Rating]:
-    """The labels in some exported files, of whatever tools they are.
+    """The labels in some CSV files, of whatever tools they are; Langfuse's traces and scores belong together.
 
-    Args:
-        paths: CSV files; the traces and the scores of Langfuse belong together.
-        question: What the labels answer, as the tool calls it: a dimension, unless it was named otherwise.
+    ``question`` is what the labels answer, as the tool calls it: a dimension, unless it was named otherwise.
 
     Raises:
         TimbreError: a file can't be read, is no export that is known, or has no label of the question.
     """
-    ratings: list[Rating] = []
+    labels: list[Label] = []
     texts: dict[str, tuple[str, str]] = {}
     scores: dict[str, list[Row]] = {}
     for path in paths:
         rows, where = _rows(path), str(path)
         columns = set(rows[0]) if rows else set()
         if any(name.endswith(".responses") for name in columns):
-            ratings += _argilla(rows, question, where)
+            labels += _argilla(rows, question, where)
         elif {"annotator", "annotation_id"} <= columns:
-            ratings += _label_studio(rows, question, where)
+            column = _column(rows[0], question, where)
+            labels += [(row, row["annotator"], row[column], where) for row in rows]
         elif {"traceId", "source", "value"} <= columns:
             scores[where] = rows
         elif {"id", "input", "output"} <= columns:
@@ -59,12 +60,12 @@ def import_labels(paths: Sequence[Path], question: str) -> list[Rating]:
             what = f"no export that is known, by its columns: {', '.join(sorted(columns)) or 'none'}"
             raise TimbreError(what, where=where, do="export CSV from Argilla, Label Studio or Langfuse")
     for where, rows in scores.items():
-        ratings += _langfuse(rows, question, texts, where)
+        labels += _langfuse(rows, question, texts, where)
     where = ", ".join(map(str, paths))
     if texts and not scores:
-        raise TimbreError(
-            "who gave the scores isn't in it", where=where, do="give the export of the scores too"
-        )
+        what, do = "who gave the scores isn't in it", "give the export of the scores too"
+        raise TimbreError(what, where=where, do=do)
+    ratings = _ratings(labels)
     if not ratings:
         raise TimbreError(f"no label of {question!r}", where=where, do="name the question with --question")
     return ratings
@@ -125,30 +126,20 @@ def human_scores(logs: Sequence[RunLog], dimension: str) -> list[Rating]:
     return list(ratings.values())
 
 
-def _argilla(rows: Sequence[Row], question: str, where: str) -> list[Rating]:
+def _argilla(rows: Sequence[Row], question: str, where: str) -> Iterator[Label]:
     column = _column(rows[0], f"{question}.responses", where)
-    made = []
     for row in rows:
-        values = _entries(row[column])
-        users = _entries(row.get(f"{column}.users", ""))
-        states = _entries(row.get(f"{column}.status", ""))
+        values, users, states = (_entries(row.get(f"{column}{of}", "")) for of in ("", ".users", ".status"))
         for at, value in enumerate(values):
             state = states[at] if at < len(states) else "submitted"
             if state.rpartition(".")[2] == "submitted":
-                made.append((row, users[at] if at < len(users) else f"rater {at + 1}", value))
-    return _ratings(made, where)
-
-
-def _label_studio(rows: Sequence[Row], question: str, where: str) -> list[Rating]:
-    column = _column(rows[0], question, where)
-    return _ratings([(row, row["annotator"], row[column]) for row in rows], where)
+                yield row, users[at] if at < len(users) else f"rater {at + 1}", value, where
 
 
 def _langfuse(
     rows: Sequence[Row], question: str, texts: Mapping[str, tuple[str, str]], where: str
-) -> list[Rating]:
+) -> Iterator[Label]:
     """People's scores alone: those of the source ANNOTATION."""
-    made = []
     for at, row in enumerate(rows, start=2):
         if row["source"] != "ANNOTATION" or row.get("name") != question:
             continue
@@ -159,25 +150,26 @@ def _langfuse(
             raise TimbreError(f"no text of {target!r}", where=f"{where}:{at}", do=do)
         prompt, text = texts[target]
         author = row.get("authorUserName") or row.get("authorUserId") or "annotator"
-        made.append(({"prompt": prompt, "text": text}, author, row.get("stringValue") or row["value"]))
-    return _ratings(made, where)
+        yield {"prompt": prompt, "text": text}, author, row.get("stringValue") or row["value"], where
 
 
-def _ratings(labels: Sequence[tuple[Row, str, str]], where: str) -> list[Rating]:
+def _ratings(labels: Iterable[Label]) -> list[Rating]:
     """A rating for each row that has a label; a rater's last one of a text counts."""
     made: dict[tuple[str, str], Rating] = {}
-    for row, rater, cell in labels:
+    for row, rater, cell, where in labels:
         value = _number(cell)
         if value is None:
             if cell.strip() and cell.strip() not in ("[]", "null"):
                 do = "labels are numbers, or yes and no"
                 raise TimbreError(f"label {cell[:40]!r} is no number", where=where, do=do)
             continue
-        prompt, text = _field(row, PROMPTS), _field(row, TEXTS)
+        prompt, text = (
+            next((row[name] for name in names if row.get(name)), "") for names in (PROMPTS, TEXTS)
+        )
         if not text.strip():
             what = f"no text in the columns {', '.join(sorted(row))}"
             raise TimbreError(what, where=where, do=f"name the text's column {' or '.join(TEXTS)}")
-        item = Item(item_id(prompt, text), prompt, text)
+        item = Item.of(prompt, text)
         made[rater, item.id] = Rating(item, rater, value)
     return list(made.values())
 
@@ -213,16 +205,10 @@ def _words(value: Any) -> str:
     return str(value)
 
 
-def _field(row: Row, names: Sequence[str]) -> str:
-    return next((row[name] for name in names if row.get(name)), "")
-
-
 def _column(row: Row, name: str, where: str) -> str:
     if name not in row:
-        known = ", ".join(sorted(row))
-        raise TimbreError(
-            f"no column {name!r} among {known}", where=where, do="name the question with --question"
-        )
+        what = f"no column {name!r} among {', '.join(sorted(row))}"
+        raise TimbreError(what, where=where, do="name the question with --question")
     return name
 
 

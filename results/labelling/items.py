@@ -7,6 +7,7 @@ by such ids, texts are in random order: the first N of them are the sample that 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 from judges.rubric import RUBRICS, load_rubric
 from judges.text import find_repeats, is_blank
@@ -14,11 +15,8 @@ from judges.types import DIMENSIONS, Answer
 from results.duels import duels_between
 from results.records import RunLog, Sample
 
-EVERY = 10
-"""Of the texts each tenth is shown twice."""
-
-LATER = 7
-"""How many other texts come in between, at least, unless too few are left."""
+EVERY = 10  # of the texts each tenth is shown twice
+LATER = 7  # how many other texts come in between, at least, unless too few are left
 
 _QUESTIONS = {
     "integrity": "Is this no proper answer: empty, a refusal, a loop, word salad, another language, cut off?",
@@ -36,6 +34,12 @@ class Item(Answer):
     """A text to rate, as judges take it, or two to choose between."""
 
     other_text: str = ""  # of a pair
+
+    @classmethod
+    def of(cls, prompt: str, text: str, other_text: str = "", **of_canary: Any) -> Self:
+        """The item of some texts, with an id that is the same for the same texts."""
+        digest = _digest("\0".join((prompt, text, other_text) if other_text else (prompt, text)))
+        return cls(digest[:16], prompt, text, other_text=other_text, **of_canary)
 
 
 @dataclass(frozen=True)
@@ -105,20 +109,13 @@ def scale_of(dimension: str, pairs: bool) -> Scale:
 
 def item_of(sample: Sample) -> Item:
     """An answer without its run."""
-    prompt, text = _encodable(sample.prompt), _encodable(sample.text)
-    return Item(
-        item_id(prompt, text),
-        prompt,
-        text,
+    return Item.of(
+        _encodable(sample.prompt),
+        _encodable(sample.text),
         subjects=sample.subjects,
         first_person_licensed=sample.licensed,
         target_words=sample.target_words,
     )
-
-
-def item_id(*texts: str) -> str:
-    """The same for the same texts."""
-    return _digest("\0".join(texts))[:16]
 
 
 def text_items(logs: Iterable[RunLog]) -> list[Item]:
@@ -137,19 +134,15 @@ def pair_items(logs: Sequence[RunLog]) -> list[Item]:
     for duel in duels_between(logs):
         one, other = sorted(map(_encodable, (duel.first_text, duel.second_text)), key=_digest)
         if one.split() != other.split() and not (is_blank(one) or is_blank(other)):
-            prompt = _encodable(duel.prompt)
-            item = Item(item_id(prompt, one, other), prompt, one, other_text=other)
+            item = Item.of(_encodable(duel.prompt), one, other)
             items.setdefault(item.id, item)
     return list(items.values())
 
 
 def chosen(items: Iterable[Item], rated: Mapping[str, Item], n: int) -> dict[str, Item]:
-    """The ``n`` texts of a session by id: those that somebody rated already, then a random draw.
+    """The ``n`` texts of a session by id, or more where more are rated: these, then a random draw of ``items``.
 
-    Args:
-        items: All there are.
-        rated: By id; kept even where the logs no longer have them.
-        n: How many; more where more are rated.
+    A rated text stays even where the logs no longer have it.
     """
     drawn = sorted((i for i in items if i.id not in rated), key=lambda item: item.id)
     return {**rated, **{item.id: item for item in drawn[: max(0, n - len(rated))]}}

@@ -20,20 +20,14 @@ from results.labelling.ratings import Rating, RatingFile
 from timbre.errors import TimbreError
 
 HOST = "127.0.0.1"
-MOST_BYTES = 4000
-"""Of a request's body."""
-
-PAIR_KEYS = ("ArrowLeft", "=", "ArrowRight")
-"""Beside 1, 2 and 3; a rating is its own digit."""
+MOST_BYTES = 4000  # of a request's body
+PAIR_KEYS = ("ArrowLeft", "=", "ArrowRight")  # beside 1, 2 and 3; a rating is its own digit
 
 
 def page(session: Session, done: Sequence[Rating], served: bool) -> tuple[str, str]:
-    """The HTML and its Content-Security-Policy.
+    """The HTML and its Content-Security-Policy; ``done`` are this rater's labels so far, oldest first.
 
-    Args:
-        session: What is shown; no run is named in it.
-        done: This rater's labels so far, oldest first.
-        served: Whether labels go to the command; else the page keeps them and gives them out as a file.
+    If it is ``served``, labels go to the command; else the page keeps them and gives them out as a file.
     """
     nonce = secrets.token_urlsafe(16)
     policy = f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; base-uri 'none'"
@@ -84,11 +78,9 @@ def label_app(session: Session, file: RatingFile, key: str, stop: Callable[[], N
 
     async def show(request: Request) -> Response:
         html, policy = page(session, file.ratings(), served=True)
-        headers = {
-            "Content-Security-Policy": f"{policy}; frame-ancestors 'none'",
-            "Cache-Control": "no-store",
-        }
-        return HTMLResponse(html, headers={**headers, "Referrer-Policy": "no-referrer"})
+        headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        policy += "; frame-ancestors 'none'"
+        return HTMLResponse(html, headers={**headers, "Content-Security-Policy": policy})
 
     async def rate(request: Request) -> Response:
         size = int(request.headers.get("content-length", MOST_BYTES + 1))
@@ -112,24 +104,17 @@ def label_app(session: Session, file: RatingFile, key: str, stop: Callable[[], N
     async def refuse(request: Request) -> Response:
         return PlainTextResponse("open the address that `timbre label` printed", 403)
 
-    own = [
-        Route("/", show),
-        Route("/rate", rate, methods=["POST"]),
-        Route("/finish", finish, methods=["POST"]),
-    ]
+    calls = (Route(f"/{call.__name__}", call, methods=["POST"]) for call in (rate, finish))
+    own = [Route("/", show), *calls]
     only_here = Middleware(TrustedHostMiddleware, allowed_hosts=[HOST, "localhost"], www_redirect=False)
     routes = [Mount(f"/{key}", routes=own), Route("/{path:path}", refuse, methods=["GET", "POST"])]
     return Starlette(routes=routes, middleware=[only_here])
 
 
 def serve(session: Session, file: RatingFile, port: int, announce: Callable[[str], None]) -> None:
-    """Serve the page until the rater says that it is enough; Ctrl-C ends it too.
+    """Serve the page until the rater says that it is enough; port 0 is any that is free.
 
-    Args:
-        session: What is shown.
-        file: Takes the labels.
-        port: 0 for any that is free.
-        announce: Called with the page's address once it can be opened.
+    ``announce`` is called with the page's address once it can be opened.
 
     Raises:
         TimbreError: the port is taken.

@@ -180,7 +180,7 @@ def labels_table(ratings: Sequence[Rating], dimension: str) -> str:
     by_item: dict[str, dict[str, float]] = {}
     items = {r.item.id: r.item for r in ratings}
     for r in (r for r in ratings if not r.again):
-        by_item.setdefault(r.item.id, {})[column_name(r.rater)] = r.value
+        by_item.setdefault(r.item.id, {})[_column_name(r.rater)] = r.value
     raters = sorted({name for row in by_item.values() for name in row})
     pairs = any(item.other_text for item in items.values())
     own = [*(["other_text"] if pairs else []), *NEEDS.get(dimension, ())]
@@ -191,12 +191,12 @@ def labels_table(ratings: Sequence[Rating], dimension: str) -> str:
         item = items[key]
         label = sum(row.values()) / len(row)
         cells = [_cell(getattr(item, name)) for name in own]
-        ratings_cells = [f"{row[name]:g}" if name in row else "" for name in raters]
-        writer.writerow([key, item.prompt, item.text, *cells, f"{label:.6g}", *ratings_cells])
+        of_raters = [f"{row[name]:g}" if name in row else "" for name in raters]
+        writer.writerow([key, item.prompt, item.text, *cells, f"{label:.6g}", *of_raters])
     return file.getvalue()
 
 
-def column_name(rater: str) -> str:
+def _column_name(rater: str) -> str:
     """A rater's column: its name, which must not be one that means something else."""
     name = " ".join(rater.split()) or "rater"
     return f"rater {name}" if name in _RESERVED else name

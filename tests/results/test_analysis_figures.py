@@ -133,7 +133,7 @@ def test_failures_are_counted_with_repetition_first_and_quoted_in_whole_sentence
         ("same as the baseline", 2, None),
         ("self_insertion", 2, 0),
     ]
-    assert failures[0].quotes[0].text == "The three of us skipped class 2 1 times."
+    assert failures[0].quotes[0] == "c02, take 1: “The three of us skipped class 2 1 times.”"
 
 
 @pytest.mark.parametrize(

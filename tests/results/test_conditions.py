@@ -9,10 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from results.commands import gate as command
-from results.conditions import CONDITIONS
 from results.gate import gate_logs
 from results.logs import read_logs
 from results.policy import Pin, Policy, load_policy
+from results.records import CONDITIONS
 from results.verdicts import next_command
 
 WriteLog = Callable[..., Path]

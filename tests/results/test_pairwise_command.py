@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 from inspect_ai.model import ChatMessage, ModelOutput, ModelUsage, get_model
 
-from results.conditions import differences
 from results.duels import MATTERS, duels_between
 from results.logs import read_logs
+from results.records import differences
 from timbre.errors import TimbreError
 from timbre.pairwise_command import pairwise
 from timbre.paths import DEFAULT_VOICE

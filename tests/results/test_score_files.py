@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from inspect_ai.log import read_eval_log
 
 from results.commands import gate, scores
-from results.log_metadata import KEY
 from results.logs import read_logs
 from results.policy import DEFAULT_POLICY
 from results.table import read_scores, score_table, write_scores
+from results.trackers import KEY
 from timbre.errors import TimbreError
 
 WriteLog = Callable[..., Path]

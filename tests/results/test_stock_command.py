@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from results.stock_command import stock
+from results.commands import stock
 
 WriteLog = Callable[..., Path]
 
