@@ -111,6 +111,7 @@ def _train_judge(preset: Path, name: str | None, data: Path | None, show_masks: 
         raise TimbreError("the judge has no name", where="--name", do="add e.g. --name judge")
     from timbre.paths import models_dir
     from training.config import read_preset
+    from training.devices import is_first
     from training.judge import JudgeConfig, fit_judge
     from training.runs import check_name
 
@@ -122,7 +123,8 @@ def _train_judge(preset: Path, name: str | None, data: Path | None, show_masks: 
         raise TimbreError(
             "interrupted; nothing was written", do="start it again with the same command", exit_code=130
         ) from None
-    click.echo(f"{name}: {folder}; copy its files to judges/fitted/ to judge with it")
+    if is_first():
+        click.echo(f"{name}: {folder}; copy its files to judges/fitted/ to judge with it")
 
 
 @click.command()
