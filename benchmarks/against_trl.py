@@ -83,7 +83,7 @@ def trainer_of(
     arguments = training_arguments(config, folder, False, save_strategy="no", max_steps=steps)
     if arm == "timbre":
         from training.examples import make_collator
-        from training.loss import voice_trainer
+        from training.loss import join_pairs, voice_trainer
         from training.masks import build_example
         from training.types import Pair
 
@@ -99,7 +99,7 @@ def trainer_of(
             model=adapted,
             args=arguments,
             train_dataset=[e.features() for e in examples],
-            data_collator=make_collator(config, tokenizer),
+            data_collator=make_collator(config, tokenizer, joined=join_pairs(adapted)),
         )
     else:
         from datasets import Dataset  # type: ignore[import-untyped]

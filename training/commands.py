@@ -111,6 +111,7 @@ def _train_judge(preset: Path, name: str | None, data: Path | None, show_masks: 
         raise TimbreError("the judge has no name", where="--name", do="add e.g. --name judge")
     from timbre.paths import models_dir
     from training.config import read_preset
+    from training.devices import is_first
     from training.judge import JudgeConfig, fit_judge
     from training.runs import check_name
 
@@ -122,7 +123,8 @@ def _train_judge(preset: Path, name: str | None, data: Path | None, show_masks: 
         raise TimbreError(
             "interrupted; nothing was written", do="start it again with the same command", exit_code=130
         ) from None
-    click.echo(f"{name}: {folder}; copy its files to judges/fitted/ to judge with it")
+    if is_first():
+        click.echo(f"{name}: {folder}; copy its files to judges/fitted/ to judge with it")
 
 
 @click.command()
@@ -150,7 +152,7 @@ def data(source: str, as_json: bool) -> None:
     report = data_report(pairs.pairs, source)
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / f"{Path(source).stem}.jsonl"
-        whole.write_text("".join(f"{long_form(pair)}\n" for pair in pairs.pairs), encoding="utf-8")
+        whole.write_text(long_form(pairs.pairs), encoding="utf-8")
         separation, reason = separation_message(load_reference(whole, DEFAULT_FLOOR))
     if as_json:
         voice = {"separation": separation, "voice_match_advisory": reason or None}
@@ -167,9 +169,9 @@ def data(source: str, as_json: bool) -> None:
 def data_page(report: "DataReport") -> str:
     """The report for a reader."""
     lines = []
-    for what in ("split", "tier", "origin"):
+    for what, note in (("split", ""), ("tier", " (training pairs)"), ("origin", "")):
         counts = ", ".join(f"{name} {count}" for name, count in report.counts[what].items())
-        lines.append(f"{what:<8} {counts}" + (" (training pairs)" if what == "tier" else ""))
+        lines.append(f"{what:<8} {counts}{note}")
     sources = report.counts["source"]
     largest = max(sources, key=lambda name: sources[name])
     lines.append(f"sources  {len(sources)}; the largest is {largest} with {sources[largest]}")
@@ -184,8 +186,7 @@ def data_page(report: "DataReport") -> str:
         lines.append(f"  lines {near.other} and {near.line}: {near.likeness:.2f}{leak}")
     if len(report.near) > SHOWN:
         lines.append(f"  and {len(report.near) - SHOWN} more")
-    for suite, overlap in report.canaries.items():
-        lines.append(f"canaries of {suite}: {overlap}")
+    lines += [f"canaries of {suite}: {overlap}" for suite, overlap in report.canaries.items()]
     if not report.canaries:
         lines.append("canaries  none of the shipped suites is answered in these pairs")
     return "\n".join(lines)
@@ -212,7 +213,7 @@ def import_data(source: str, out: Path, as_json: bool) -> None:
     if out.exists():
         raise TimbreError("is there already", where=str(out), do="name another file")
     pairs = read_pairs(data_place(source, Path.cwd()))
-    write_whole(out, "".join(f"{long_form(pair)}\n" for pair in pairs.pairs))
+    write_whole(out, long_form(pairs.pairs))
     sides = {side: sum(pair.split == side for pair in pairs.pairs) for side in ("train", "val")}
     if as_json:
         click.echo(json.dumps({"out": str(out), **sides, "notes": pairs.notes}))

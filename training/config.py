@@ -26,8 +26,7 @@ from training.base import EMBEDDED
 ALL_LINEAR = "all-linear"
 _HUB = re.compile(r"(hf://)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _FILE_SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
-_NOT_IN_RECIPE = ("data", "parent", "phase", "base", "revision", "chat_template", "gradient_checkpointing")
-
+_NOT_IN_RECIPE = {"data", "parent", "phase", "base", "revision", "chat_template", "gradient_checkpointing"}
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -111,8 +110,7 @@ class TrainConfig(BaseModel):
     @field_validator("tier_weights")
     @classmethod
     def _weighs_tiers(cls, weights: tuple[float, ...]) -> tuple[float, ...]:
-        sound = len(weights) == 4 and all(0 <= w < math.inf for w in weights) and max(weights) > 0
-        if weights and not sound:
+        if weights and not (len(weights) == 4 and all(0 <= w < math.inf for w in weights) and any(weights)):
             raise ValueError("give four numbers of 0 or more, for tiers 1 to 4")
         return weights
 
@@ -147,8 +145,7 @@ def recipe(config: TrainConfig, data_sha256: str, base_sha256: str) -> str:
     adapter's weights it gives the run's identity (``training.runs.run_identity``). Settings at their default
     stay out of it too, so that a new setting leaves earlier recipes as they are.
     """
-    settings = {k: v for k, v in config.model_dump(mode="json", exclude_defaults=True).items()}
-    settings = {k: v for k, v in settings.items() if k not in _NOT_IN_RECIPE}
+    settings = config.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_IN_RECIPE)
     if config.chat_template is not None:
         settings["chat_template"] = hashlib.sha256(str(config.template()).encode()).hexdigest()
     content = {"config": settings, "data": data_sha256, "base": base_sha256}
@@ -164,14 +161,7 @@ def is_judge(path: Path) -> bool:
 
 
 def load_config(path: Path, **changes: str) -> TrainConfig:
-    """Read a preset.
-
-    Args:
-        path: A TOML file.
-        changes: Settings that take the place of the file's.
-
-    Returns:
-        The settings, with ``data`` and ``chat_template`` made absolute.
+    """A preset's settings, ``changes`` in place of the file's, with ``data`` and ``chat_template`` made absolute.
 
     Raises:
         TimbreError: no such file, not TOML, an unknown key, a wrong type or a value out of range.
@@ -208,12 +198,7 @@ def read_preset(path: Path, model: type[_Model]) -> _Model:
 
 
 def data_place(name: str, folder: Path) -> str:
-    """Where pairs are read from: an absolute path, or ``hf://OWNER/NAME[@REVISION]``.
-
-    Args:
-        name: A path, or a data set on the hub.
-        folder: What a relative path is relative to.
-    """
+    """Where pairs are read from: an absolute path (``name`` may be relative to ``folder``), or ``hf://OWNER/NAME``."""
     path = folder / os.path.expanduser(name)
     if name.startswith("hf://"):
         return name

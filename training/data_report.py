@@ -42,12 +42,7 @@ class DataReport:
 
 
 def data_report(pairs: Sequence[Pair], file: str) -> DataReport:
-    """Look the pairs over; seconds for thousands.
-
-    Args:
-        pairs: What ``training.pairs.load_pairs`` gave: whole repeats are refused there already.
-        file: Its name, for the canaries' messages.
-    """
+    """Look the pairs of ``file`` over; seconds for thousands. Whole repeats were refused when they were read."""
     values: dict[str, list[str]] = {
         "split": [p.split for p in pairs],
         "tier": [str(p.tier) for p in pairs if p.split == "train"],
@@ -62,7 +57,10 @@ def data_report(pairs: Sequence[Pair], file: str) -> DataReport:
             check_contamination(load_suite(suite), trained)
         except TimbreError as error:
             overlaps[suite] = error.what
-    return DataReport(counts, _histogram(pairs), near_duplicates(pairs), overlaps)
+    lengths = [len(p.response.split()) for p in pairs]
+    words = {f"{low} to {high}": sum(low < n <= high for n in lengths) for low, high in pairwise((0, *BINS))}
+    words[f"over {BINS[-1]}"] = sum(n > BINS[-1] for n in lengths)
+    return DataReport(counts, words, near_duplicates(pairs), overlaps)
 
 
 def data_lines(pairs: PairSet) -> list[str]:
@@ -90,27 +88,16 @@ def near_duplicates(pairs: Sequence[Pair]) -> tuple[NearPair, ...]:
     # A radius search hands back blocks of rows, so that 10,000 pairs need no square matrix at once.
     search = NearestNeighbors(metric="cosine", radius=1 - NEAR).fit(vectors)
     distances, neighbours = search.radius_neighbors(vectors)
-    pairs_alike = [
-        NearPair(
-            pairs[at].line,
-            pairs[other].line,
-            float(1 - distance),
-            pairs[at].split != pairs[other].split,
-        )
-        for at, (row, near) in enumerate(zip(distances, neighbours, strict=True))
+    found = [
+        NearPair(later.line, pairs[other].line, float(1 - distance), later.split != pairs[other].split)
+        for at, (later, row, near) in enumerate(zip(pairs, distances, neighbours, strict=True))
         for distance, other in zip(row, near, strict=True)
         if other < at
     ]
-    return tuple(sorted(pairs_alike, key=lambda n: (-n.likeness, n.line)))
+    return tuple(sorted(found, key=lambda n: (-n.likeness, n.line)))
 
 
 def _plain(text: str) -> str:
     """A text's words without case, accents, quotation marks and dashes."""
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     return "".join(c if c.isalnum() else " " for c in decomposed if not unicodedata.combining(c))
-
-
-def _histogram(pairs: Sequence[Pair]) -> dict[str, int]:
-    lengths = [len(p.response.split()) for p in pairs]
-    bins = {f"{low} to {high}": sum(low < n <= high for n in lengths) for low, high in pairwise((0, *BINS))}
-    return {**bins, f"over {BINS[-1]}": sum(n > BINS[-1] for n in lengths)}

@@ -18,7 +18,6 @@ BYTES_A_UNIT = 57
 BYTES_A_LOGIT = 10
 """The same of each supervised logit: 16 bits, its float32 copy and that copy's gradient."""
 
-
 OVERHEAD_BYTES = 800_000_000
 """Of Python, torch and transformers on a CPU; of CUDA's context and buffers on a card."""
 
@@ -82,12 +81,7 @@ def recomputes(config: TrainConfig, model: Any, longest: int) -> bool:
 
 
 def activation_bytes(shape: Any, tokens: int) -> int:
-    """Estimate of what a forward pass keeps for the backward one, in bytes.
-
-    Args:
-        shape: The model's configuration.
-        tokens: In the batch.
-    """
+    """Estimate of what a forward pass keeps for the backward one, by the model's configuration, in bytes."""
     layers: int = BYTES_A_UNIT * shape.hidden_size * shape.num_hidden_layers
     return tokens * (layers + BYTES_A_LOGIT * int(shape.vocab_size))
 
@@ -95,10 +89,7 @@ def activation_bytes(shape: Any, tokens: int) -> int:
 def needed_memory(config: TrainConfig, base: Base, longest: int) -> int:
     """Estimate of what a training holds, in bytes: weights, activations, and the libraries with their buffers.
 
-    Args:
-        config: Resolved settings.
-        base: The base.
-        longest: Tokens of the longest pair.
+    ``longest`` is the number of tokens of the longest pair.
     """
     from transformers import AutoConfig
 
@@ -106,7 +97,7 @@ def needed_memory(config: TrainConfig, base: Base, longest: int) -> int:
     stored = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
     as_held = NF4_SHARE if config.quantization == "nf4" else compute_dtype().itemsize / STORED_BYTES
     if is_sharded():
-        as_held /= int(os.environ.get("WORLD_SIZE", "1"))
+        as_held /= process_count()
     return int(as_held * stored) + activation_bytes(shape, config.batch_size * longest) + OVERHEAD_BYTES
 
 
@@ -120,11 +111,7 @@ def free_memory() -> int:
 
 
 def make_room(needed: int) -> None:
-    """End this checkout's idle servers where less memory is free than needed, and name those in use.
-
-    Args:
-        needed: Bytes.
-    """
+    """End this checkout's idle servers where fewer bytes are free than needed, and name those in use."""
     if needed <= (free := free_memory()):
         return
     from evals.server import end_idle
@@ -138,14 +125,14 @@ def make_room(needed: int) -> None:
         )
 
 
-def launched() -> bool:
-    """Whether there are several processes."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+def process_count() -> int:
+    """How many processes train together."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_sharded() -> bool:
     """Whether FSDP splits the model among the processes."""
-    return launched() and os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    return process_count() > 1 and os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
 
 
 def is_first() -> bool:

@@ -91,7 +91,7 @@ class Extract:
 
     @property
     def origin(self) -> Origin:
-        """What the pair's origin is called."""
+        """Of the pair."""
         return "footnote" if self.kind in ("aside", "footnote") else "extracted"
 
     @property
@@ -146,15 +146,7 @@ def prose(span: str) -> str:
 
 
 def extracts(file: str, text: str) -> tuple[list[Extract], Counter[str]]:
-    """Every passage, aside and footnote of one essay in the order of the text, none twice.
-
-    Args:
-        file: The essay's path, as its pairs name it.
-        text: Its content.
-
-    Returns:
-        The extracts, and how many blocks were left out, by reason.
-    """
+    """Every passage, aside and footnote of one essay in its order; how many blocks were left out, by reason."""
     paragraphs, left_out = _paragraphs(file, text)
     common = Counter(word.casefold() for word in _WORD.findall(text))
     made = [*_passages(file, paragraphs, common, left_out), *_footnotes(file, text, left_out)]
@@ -253,19 +245,11 @@ def _footnotes(file: str, text: str, left_out: Counter[str]) -> Iterator[Extract
         if len(response.split()) < LEAST_ASIDE:
             left_out["footnote of a few words"] += 1
             continue
-        mark = f"[^{note[1]}]"
-        called = text.find(mark)
-        while called >= 0 and text[called + len(mark) : called + len(mark) + 1] == ":":
-            called = text.find(mark, called + 1)
-        sentence = _sentence_before(text, called) if called >= 0 else ""
+        mark = re.search(rf"\[\^{re.escape(note[1])}\](?!:)", text)
+        before = sentences(prose(text[: mark.start()].rpartition("\n\n")[2])) if mark else []
+        sentence = " ".join(before[-1].text.split()) if before else ""
         prompt = f"Write a footnote to this sentence: “{sentence}”" if sentence else "Write a footnote."
         yield Extract(file, start, end, response, prompt, "footnote")
-
-
-def _sentence_before(text: str, at: int) -> str:
-    paragraph = prose(text[:at].rpartition("\n\n")[2])
-    before = sentences(paragraph)
-    return " ".join(before[-1].text.split()) if before else ""
 
 
 def keywords(passage: str, common: Counter[str], most: int = 3) -> list[str]:
@@ -276,13 +260,7 @@ def keywords(passage: str, common: Counter[str], most: int = 3) -> list[str]:
 
 
 def passage_prompt(heading: str, words: Sequence[str], passage: str) -> str:
-    """A request that the passage answers, in one of ``MANNERS``.
-
-    Args:
-        heading: Of its section.
-        words: What it speaks of.
-        passage: The text.
-    """
+    """A request that the passage answers, in one of ``MANNERS``; ``words`` are what it speaks of."""
     if len(words) < 2:
         return f"Write on {heading}. {_size(passage)}."
     manner = MANNERS[int(hashlib.sha256(passage.encode()).hexdigest(), 16) % len(MANNERS)]
@@ -296,8 +274,6 @@ def _size(passage: str) -> str:
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
+    """The span without white space at its ends."""
+    span = text[start:end]
+    return end - len(span.lstrip()), start + len(span.rstrip())

@@ -98,10 +98,19 @@ def load_tokenizer(config: TrainConfig, base: Base) -> Any:
     return tokenizer
 
 
-def make_collator(config: TrainConfig, tokenizer: Any) -> Any:
-    """The collator that the preset names; the log's bug comes with a warning on every use."""
-    from transformers import DataCollatorForLanguageModeling, DataCollatorForSeq2Seq
+def make_collator(config: TrainConfig, tokenizer: Any, *, joined: bool = False) -> Any:
+    """The collator that the preset names; the log's bug comes with a warning on every use.
 
+    ``joined`` puts a batch's pairs into one row without padding, where the mask is kept.
+    """
+    from transformers import (
+        DataCollatorForLanguageModeling,
+        DataCollatorForSeq2Seq,
+        DataCollatorWithFlattening,
+    )
+
+    if config.collator == "seq2seq" and joined:
+        return DataCollatorWithFlattening()  # type: ignore[no-untyped-call]
     if config.collator == "seq2seq":
         return DataCollatorForSeq2Seq(tokenizer, padding=True)
     print(
@@ -118,57 +127,44 @@ def pairs_as_delivered(config: TrainConfig, prepared: Prepared) -> list[list[int
     return [collator([e.features()])["labels"][0].tolist() for e in prepared.examples]
 
 
-def ordered(examples: Sequence[Example], order: str) -> list[Example]:
-    """The examples in the order they are trained in; as they stand where that is ``shuffled``."""
-    if order == "short_first":
-        return sorted(examples, key=lambda e: (e.supervised, e.pair.line))
-    if order == "tier_first":
-        return sorted(examples, key=lambda e: (e.pair.tier, e.supervised, e.pair.line))
-    return list(examples)
+def sampler(config: TrainConfig, examples: Sequence[Example]) -> Any:
+    """The order in which a DataLoader takes the examples; None for the Trainer's own, which shuffles.
 
-
-def sampling_weights(examples: Sequence[Example], weights: Sequence[float]) -> list[float] | None:
-    """The chance of each example to be drawn, up to a factor; None where every pair comes once an epoch.
-
-    A tier's weight is that of each of its pairs: at [4, 2, 1, 1] a pair of tier 1 is drawn four times as
-    often as one of tier 3. An epoch stays as long as it is without weights.
+    A tier's weight is that of each of its pairs: at [4, 2, 1, 1] a pair of tier 1 is drawn four times as often as
+    one of tier 3, and an epoch stays as long as it is without weights. Each epoch's draw depends on the seed and the
+    epoch alone, so that a resumed run draws what an uninterrupted one does.
 
     Raises:
         TimbreError: no pair is of a tier with a weight.
     """
-    if not weights:
-        return None
-    chances = [float(weights[e.pair.tier - 1]) for e in examples]
-    if not any(chances):
-        raise TimbreError(
-            "no training pair is of a tier with a weight", where="tier_weights", do="give its tier a weight"
-        )
-    return chances
-
-
-def sampler(chances: Sequence[float] | None, order: str, count: int, seed: int) -> Any:
-    """A torch sampler for these pairs; None for the Trainer's own, which shuffles.
-
-    Each epoch's draw depends on the seed and the epoch alone, so that a resumed run draws what an
-    uninterrupted one does.
-    """
     import torch
-    from torch.utils.data import Sampler, SequentialSampler
 
-    class TierSampler(Sampler[int]):
+    def length(at: int) -> tuple[int, int]:
+        return examples[at].supervised, examples[at].pair.line
+
+    class TierSampler(torch.utils.data.Sampler[int]):
         epoch = 0
 
         def set_epoch(self, epoch: int) -> None:
             self.epoch = epoch
 
         def __len__(self) -> int:
-            return count
+            return len(examples)
 
         def __iter__(self) -> Iterator[int]:
-            generator = torch.Generator().manual_seed(seed + 1_000_003 * self.epoch)
-            drawn = torch.multinomial(torch.tensor(chances), count, replacement=True, generator=generator)
+            generator = torch.Generator().manual_seed(config.seed + 1_000_003 * self.epoch)
+            drawn = torch.multinomial(torch.tensor(chances), len(self), replacement=True, generator=generator)
             return iter(drawn.tolist())
 
-    if chances is not None:
-        return TierSampler()
-    return None if order == "shuffled" else SequentialSampler(range(count))
+    if config.order == "short_first":
+        return sorted(range(len(examples)), key=length)
+    if config.order == "tier_first":
+        return sorted(range(len(examples)), key=lambda at: (examples[at].pair.tier, *length(at)))
+    if not config.tier_weights:
+        return None
+    chances = [float(config.tier_weights[e.pair.tier - 1]) for e in examples]
+    if not any(chances):
+        raise TimbreError(
+            "no training pair is of a tier with a weight", where="tier_weights", do="give its tier a weight"
+        )
+    return TierSampler()

@@ -8,18 +8,17 @@ pyarrow and datasets load only for what needs them.
 import codecs
 import csv
 import hashlib
-import io
 import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
-from timbre.files import decoded, read_bytes
+from timbre.files import csv_rows, decoded, read_bytes
 
 Turn = tuple[str, str]
 """Role (``system``, ``user`` or ``assistant``) and content."""
@@ -39,12 +38,8 @@ SHAPES = (
 _CONVERSATIONS = ("messages", "conversations")
 _ROLES = {
     "system": "system",
-    "user": "user",
-    "human": "user",
-    "assistant": "assistant",
-    "gpt": "assistant",
-    "model": "assistant",
-    "bot": "assistant",
+    **dict.fromkeys(("user", "human"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "model", "bot"), "assistant"),
 }
 _SPLITS = {"train": "train", "validation": "val", "valid": "val", "val": "val", "dev": "val", "test": "val"}
 _JSON_NAMES = {
@@ -94,30 +89,21 @@ def read_records(source: str) -> Records:
     if path.suffix == ".parquet":
         rows = _parquet(path)
     elif path.suffix == ".csv":
-        rows = list(_csv(decoded(data, path)))
+        rows = list(_csv(decoded(data, path), source))
+    elif data.lstrip()[:1] == b"[" and (array := _array(data)) is not None:
+        rows = array
     else:
-        rows, faults = _json(data)
+        rows = []
+        for number, raw in enumerate(data.rstrip().split(b"\n") if data.strip() else [], start=1):
+            try:
+                rows.append((number, _object(number, raw)))
+            except Fault as fault:
+                faults.append(fault)
     return Records(source, hashlib.sha256(data).hexdigest(), tuple(rows), tuple(faults))
 
 
-def _json(data: bytes) -> tuple[list[Row], list[Fault]]:
-    """JSON Lines; or one array, each element with the line it begins on."""
-    if data.lstrip()[:1] == b"[" and (array := _array(data)) is not None:
-        return array, []
-    lines = data.split(b"\n")
-    while lines and not lines[-1].strip():
-        lines.pop()
-    rows, faults = [], []
-    for number, raw in enumerate(lines, start=1):
-        try:
-            rows.append((number, _object(number, raw)))
-        except Fault as fault:
-            faults.append(fault)
-    return rows, faults
-
-
 def _array(data: bytes) -> list[Row] | None:
-    """The objects of a JSON array; None where it isn't one."""
+    """The objects of a JSON array, each with the line it begins on; None where it isn't one."""
     try:
         text = data.decode("utf-8")
         if not all(isinstance(item, dict) for item in json.loads(text)):
@@ -172,16 +158,14 @@ def _object(line: int, raw: bytes) -> dict[str, Any]:
     return record
 
 
-def _csv(text: str) -> Iterator[Row]:
+def _csv(text: str, name: str) -> Iterator[Row]:
     csv.field_size_limit(1 << 24)
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    end = 1
-    for row in reader:
-        record: dict[str, Any] = {k: v for k, v in row.items() if k is not None and v not in (None, "")}
+    (_, header), *rows = csv_rows(text, name) or [(1, [])]
+    for line, cells in rows:
+        record: dict[str, Any] = {key: cell for key, cell in zip(header, cells, strict=False) if cell}
         if re.fullmatch("[0-9]{1,3}", str(record.get("tier"))):
             record["tier"] = int(record["tier"])
-        yield end + 1, record
-        end = reader.line_num
+        yield line, record
 
 
 def _parquet(path: Path) -> list[Row]:
@@ -228,7 +212,9 @@ def turns_of(line: int, record: Mapping[str, Any]) -> tuple[Turn, ...]:
     Raises:
         Fault: no known shape, an unknown role, or a conversation that does not end in a question and its answer.
     """
-    turns = _without_answerless_end(_turns(line, record))
+    turns = _turns(line, record)
+    while turns and turns[-1][0] != "assistant":  # nothing to learn
+        turns = turns[:-1]
     if len(turns) < 2 or (turns[-2][0], turns[-1][0]) != ("user", "assistant"):
         raise Fault(line, "no question with an answer", "end it with a user's turn and an assistant's")
     if any(role == "system" for role, _ in turns[1:]):
@@ -273,12 +259,6 @@ def _messages(line: int, key: str, value: Any) -> list[Turn]:
             raise Fault(line, f"unknown role {role!r}", f"use one of {', '.join(_ROLES)}")
         turns.append((_ROLES[str(role).lower()], _string(line, "content", content)))
     return turns
-
-
-def _without_answerless_end(turns: Sequence[Turn]) -> tuple[Turn, ...]:
-    """Turns after the last answer have nothing to learn."""
-    last = max((at for at, (role, _) in enumerate(turns) if role == "assistant"), default=-1)
-    return tuple(turns[: last + 1])
 
 
 def _string(line: int, field: str, value: Any) -> str:

@@ -28,12 +28,7 @@ _SPLITS = {
 
 
 def write_gguf(folder: Path, target: Path, name: str) -> None:
-    """Write a model's folder as one file.
-
-    Args:
-        folder: config.json, tokenizer.json and safetensors, as ``training.share.merged`` leaves them.
-        target: File to write; the caller sees to it that a half-written one is never read.
-        name: The model's name, for ``general.name``.
+    """Write a model's ``folder`` as one file, under ``name`` in it; the caller sees to it that no half is ever read.
 
     Raises:
         TimbreError: a model or tokenizer of another shape; names llama.cpp's converter.
@@ -66,11 +61,8 @@ def write_gguf(folder: Path, target: Path, name: str) -> None:
     writer.add_rope_freq_base(rope.get("rope_theta", config.get("rope_theta", 10_000.0)))
     writer.add_rope_dimension_count(config.get("head_dim") or config["hidden_size"] // heads)
     writer.add_vocab_size(config["vocab_size"])
-    writer.add_file_type(
-        {"bfloat16": gguf.LlamaFileType.MOSTLY_BF16, "float16": gguf.LlamaFileType.MOSTLY_F16}.get(
-            stored, gguf.LlamaFileType.ALL_F32
-        )
-    )
+    kinds = {"bfloat16": gguf.LlamaFileType.MOSTLY_BF16, "float16": gguf.LlamaFileType.MOSTLY_F16}
+    writer.add_file_type(kinds.get(stored, gguf.LlamaFileType.ALL_F32))
     _add_tokenizer(writer, folder, tokenizer, split, config["vocab_size"])
     names = gguf.get_tensor_name_map(shape, config["num_hidden_layers"])
     for file in sorted(folder.glob("*.safetensors")):
@@ -121,13 +113,9 @@ def _split(table: Any, folder: Path) -> str:
     """llama.cpp's name of how the tokenizer (tokenizer.json's content) cuts a text."""
     before = table["pre_tokenizer"] or {}
     steps = before.get("pretokenizers", [before])
-    cuts = tuple(
-        step.get("pattern", {}).get("Regex") or step["type"]
-        for step in steps
-        if step.get("type") != "ByteLevel"
-    )
-    byte_level = any(step.get("type") == "ByteLevel" for step in steps)
-    if not byte_level or table["model"]["type"] != "BPE" or cuts not in _SPLITS:
+    others = [step for step in steps if step.get("type") != "ByteLevel"]
+    cuts = tuple(step.get("pattern", {}).get("Regex") or step["type"] for step in others)
+    if len(others) == len(steps) or table["model"]["type"] != "BPE" or cuts not in _SPLITS:
         raise _unsupported("a tokenizer of another kind than those known here", folder)
     return _SPLITS[cuts]
 

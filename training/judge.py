@@ -4,14 +4,14 @@
 
 One encoder reads a text once. From its last hidden states each head takes the first token's state, the mean and
 the maximum over tokens (of the whole text, or of one sentence for ``claim``) and gives one logit. The loss is the
-binary cross-entropy with soft targets, mean over the labelled items of a head, weighed by ``HEAD_WEIGHTS``. What is
-stored is an exponential moving average of the weights. Imports torch and transformers inside the functions.
+binary cross-entropy with soft targets, summed over labels and divided by the batch's texts, weighed by
+``HEAD_WEIGHTS``. What is stored is an exponential moving average of the weights. ``accelerate launch`` fits it in
+several processes. Imports torch and transformers inside the functions.
 """
 
 import hashlib
 import json
 import math
-import random
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -21,8 +21,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from judges.encoder import TUNED
+from timbre.errors import TimbreError
 from training.base import wheel_file
 from training.config import Name
+from training.devices import compute_dtype, is_first, is_sharded, processes
 from training.judge_data import (
     SENTENCE_HEAD,
     TEXT_HEADS,
@@ -73,7 +75,7 @@ class JudgeConfig(BaseModel):
     dropout: float = Field(0.1, ge=0, lt=1)
     """Before the heads."""
     batch_size: int = Field(24, ge=1)
-    """Texts in a step, of about one length."""
+    """Texts in a step of one process, of about one length."""
     max_tokens: int = Field(192, ge=16, le=512)
     """A longer text is cut here while fitting."""
     average: float = Field(0.998, ge=0, lt=1)
@@ -108,30 +110,27 @@ def _tokenised(examples: Sequence[JudgeExample], tokenizer: Any, config: JudgeCo
             if inside:
                 spans.append((inside[0], inside[-1] + 1, label))
         targets = [example.targets.get(head, math.nan) for head in TEXT_HEADS]
+        any_claim = math.nan if example.any_claim is None or not spans else example.any_claim
         if spans or not all(map(math.isnan, targets)):
-            items.append(
-                {
-                    "ids": encoding.ids,
-                    "targets": targets,
-                    "spans": spans,
-                    "any_claim": example.any_claim,
-                    "source": example.source,
-                }
-            )
+            labels = {"targets": targets, "spans": spans, "any_claim": any_claim}
+            items.append({"ids": encoding.ids, "source": example.source, **labels})
     return items
 
 
-def _batches(items: Sequence[dict[str, Any]], size: int, seed: int) -> list[list[dict[str, Any]]]:
-    """Batches of texts of about one length, in random order."""
-    draw = random.Random(seed)
-    pool = [item for item in items for _ in range(REPEATS.get(item["source"], 1))]
-    draw.shuffle(pool)
-    batches = []
-    for start in range(0, len(pool), 100 * size):
-        chunk = sorted(pool[start : start + 100 * size], key=lambda item: len(item["ids"]))
-        batches += [chunk[i : i + size] for i in range(0, len(chunk), size)]
-    draw.shuffle(batches)
-    return batches
+def _collated(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """A batch of tensors; ``spans`` has a row (text, first token, one past the last, label) a labelled sentence."""
+    import torch
+    from torch.nn.utils.rnn import pad_sequence
+
+    ids = [torch.tensor(item["ids"]) for item in items]
+    spans = [(row, *span) for row, item in enumerate(items) for span in item["spans"]]
+    return {
+        "ids": pad_sequence(ids, batch_first=True),
+        "mask": pad_sequence([torch.ones_like(row) for row in ids], batch_first=True),
+        "targets": torch.tensor([item["targets"] for item in items]),
+        "any_claim": torch.tensor([item["any_claim"] for item in items]),
+        "spans": torch.tensor(spans).reshape(-1, 4),
+    }
 
 
 def pooled(hidden: Any, mask: Any) -> Any:
@@ -144,125 +143,157 @@ def pooled(hidden: Any, mask: Any) -> Any:
     return torch.cat([hidden[:, 0], mean, top], dim=-1)
 
 
-def _loss(hidden: Any, mask: Any, batch: Sequence[dict[str, Any]], heads: Any, dropout: Any) -> Any:
+def _with_heads(encoder: Any, dropout: float) -> Any:
+    """The encoder with fresh heads, as a module that gives a batch of ``_collated`` its loss."""
     import torch
-    from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+    from torch.nn.functional import binary_cross_entropy_with_logits
 
-    logits = heads(dropout(pooled(hidden, mask)))
-    targets = torch.tensor([item["targets"] for item in batch])
-    total = hidden.new_zeros(())
-    for column, head in enumerate(TEXT_HEADS):
-        known = ~targets[:, column].isnan()
-        if known.any():
-            loss = cross_entropy(logits[known, column], targets[known, column], reduction="sum")
-            total = total + HEAD_WEIGHTS.get(head, 1.0) * loss / len(batch)
-    rows = [(row, *span) for row, item in enumerate(batch) for span in item["spans"]]
-    if rows:
-        inside = torch.zeros(len(rows), hidden.shape[1], dtype=torch.bool)
-        for i, (_, start, end, _) in enumerate(rows):
-            inside[i, start:end] = True
-        states = hidden[[row for row, *_ in rows]]
-        claims = heads(dropout(pooled(states, inside)))[:, len(TEXT_HEADS)]
-        labels = torch.tensor([label for *_, label in rows])
+    def cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:
         known = ~labels.isnan()
-        total = total + cross_entropy(claims[known], labels[known], reduction="sum") / len(batch)
-        owners = torch.tensor([row for row, *_ in rows])
-        for row, item in enumerate(batch):
-            if item["any_claim"] is not None and item["spans"]:
-                likeliest = claims[owners == row].max()
-                total = total + cross_entropy(likeliest, likeliest.new_tensor(item["any_claim"])) / len(batch)
-    return total
+        weights = weights.expand_as(labels)[known]
+        return binary_cross_entropy_with_logits(logits[known], labels[known], weights, reduction="sum")
+
+    class Judge(torch.nn.Module):
+        weights: torch.Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.encoder = encoder
+            self.heads = torch.nn.Linear(3 * encoder.config.hidden_size, len(HEADS))
+            self.dropout = torch.nn.Dropout(dropout)
+            weights = torch.tensor([HEAD_WEIGHTS.get(head, 1.0) for head in HEADS])
+            self.register_buffer("weights", weights, persistent=False)
+
+        def forward(self, ids: Any, mask: Any, targets: Any, any_claim: Any, spans: Any) -> Any:
+            hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+            of_texts, of_claims = self.weights[: len(TEXT_HEADS)], self.weights[len(TEXT_HEADS) :]
+            with torch.autocast(hidden.device.type, enabled=False):
+                hidden = hidden.float()
+                texts = self.heads(self.dropout(pooled(hidden, mask)))[:, : len(TEXT_HEADS)]
+                row, start, end = spans[:, :3].long().unbind(1)
+                token = torch.arange(hidden.shape[1], device=hidden.device)
+                inside = (token >= start[:, None]) & (token < end[:, None])
+                claims = self.heads(self.dropout(pooled(hidden[row], inside)))[:, len(TEXT_HEADS)]
+                none = claims.new_full((len(ids),), -math.inf)
+                likeliest = none.scatter_reduce(0, row, claims, "amax")
+                total = cross_entropy(texts, targets, of_texts)
+                total = total + cross_entropy(claims, spans[:, 3], of_claims)
+                return (total + cross_entropy(likeliest, any_claim, of_claims)) / len(ids)
+
+    return Judge()
 
 
 def fit_judge(config: JudgeConfig, people: Path | None, folder: Path, report: Any) -> None:
     """Fit the encoder and write ``encoder.onnx`` and its card ``encoder.json`` to ``folder``.
 
+    Nothing is written before the end, and by the first process alone.
+
     Args:
         config: The settings.
         people: Folder of sets labelled by people, or None.
-        folder: Where to; nothing is written before the end.
-        report: Called with a line of progress.
-    """
-    import torch
-    from safetensors.torch import load_file, save_file
-    from tokenizers import Tokenizer
-    from transformers import AutoModel
+        folder: Where to.
+        report: Called with a line of progress in the first process.
 
-    source = pretrained_folder()
+    Raises:
+        TimbreError: under FSDP, or no labelled text can be read.
+    """
+    if is_sharded():
+        raise TimbreError(
+            "FSDP can't share out the encoder", where="--use_fsdp", do="start it with --multi_gpu"
+        )
+    from safetensors.torch import save_file
+    from tokenizers import Tokenizer
+
     fit, _ = halves(load_examples(people))
     made = corrupted([e for e in fit if len(e.text) < 1200], config.corrupted, config.seed)
-    items = _tokenised(
-        [*fit, *made, *swapped_groups()], Tokenizer.from_file(str(source / "tokenizer.json")), config
-    )
-    batches = _batches(items, config.batch_size, config.seed)
-    torch.manual_seed(config.seed)
-    model = AutoModel.from_pretrained(
-        source, local_files_only=True, add_pooling_layer=False, attn_implementation="eager"
-    )
-    heads = torch.nn.Linear(3 * model.config.hidden_size, len(HEADS))
-    dropout = torch.nn.Dropout(config.dropout)
-    modules = torch.nn.ModuleDict({"encoder": model, "heads": heads}).train()
-    if config.start:
-        modules.load_state_dict(load_file(Path(config.start) / "weights.safetensors"), strict=False)
-    optimizer = torch.optim.AdamW(
-        [
-            {"params": list(model.parameters()), "lr": config.learning_rate},
-            {"params": list(heads.parameters()), "lr": config.head_learning_rate},
-        ],
-        weight_decay=config.weight_decay,
-    )
-    warmup = max(1, int(config.warmup_share * len(batches)))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / warmup, max(0.0, 1 - step / len(batches)))
-    )
-    learned = {name: weight for name, weight in modules.named_parameters() if weight.requires_grad}
-    average = {name: weight.detach().clone() for name, weight in learned.items()}
-    counts = Counter(item["source"] for item in items)
-    tokens = sum(len(i["ids"]) for b in batches for i in b)
-    report(f"{len(items)} texts of {len(counts)} sets, {len(batches)} steps, {tokens:,} tokens")
-    bfloat16 = _has_bfloat16()
-    started, smooth = time.monotonic(), 0.0
-    for step, batch in enumerate(batches):
-        longest = max(len(item["ids"]) for item in batch)
-        ids = torch.tensor([item["ids"] + [0] * (longest - len(item["ids"])) for item in batch])
-        mask = torch.tensor([[1] * len(i["ids"]) + [0] * (longest - len(i["ids"])) for i in batch])
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bfloat16):
-            hidden = model(input_ids=ids, attention_mask=mask).last_hidden_state
-        loss = _loss(hidden.float(), mask, batch, heads, dropout)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(learned.values(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
-        decay = min(config.average, (step + 1) / (step + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.values()), list(learned.values()), 1 - decay)
-        smooth = loss.item() if not step else 0.98 * smooth + 0.02 * loss.item()
-        if step % 100 == 99:
-            left = (time.monotonic() - started) / (step + 1) * (len(batches) - step - 1)
-            report(f"step {step + 1}/{len(batches)}  loss {smooth:.4f}  about {left / 60:.0f} min left")
-    with torch.no_grad():
-        for name, weight in learned.items():
-            weight.copy_(average[name])
+    tokenizer = Tokenizer.from_file(str(pretrained_folder() / "tokenizer.json"))
+    items = _tokenised([*fit, *made, *swapped_groups()], tokenizer, config)
+    judge, steps = _fitted(config, items, report if is_first() else lambda line: None)
+    if not is_first():
+        return
     card = {
         "made by": "timbre train training/presets/judge.toml",
         "base": "all-MiniLM-L6-v2 (Apache-2.0)",
         "config": config.model_dump(),
-        "texts": dict(sorted(counts.items())),
-        "steps": len(batches),
+        "texts": dict(sorted(Counter(item["source"] for item in items).items())),
+        "steps": steps,
         "heads": list(HEADS),
-        "weight": [[round(x, 5) for x in row] for row in heads.weight.tolist()],
-        "bias": [round(x, 5) for x in heads.bias.tolist()],
+        "weight": [[round(x, 5) for x in row] for row in judge.heads.weight.tolist()],
+        "bias": [round(x, 5) for x in judge.heads.bias.tolist()],
     }
     folder.mkdir(parents=True, exist_ok=True)
-    save_file({name: weight.detach() for name, weight in learned.items()}, folder / "weights.safetensors")
-    export(model, folder, TUNED, card)
+    save_file(judge.state_dict(), folder / "weights.safetensors")
+    export(judge.encoder, folder, TUNED, card)
 
 
-def _has_bfloat16() -> bool:
-    """Whether the processor has bfloat16 products of its own."""
+def _fitted(config: JudgeConfig, items: Sequence[dict[str, Any]], report: Any) -> tuple[Any, int]:
+    """The encoder and heads with averaged weights, the same in every process, and the number of steps."""
+    import torch
+    from accelerate import Accelerator  # type: ignore[import-untyped]
+    from safetensors.torch import load_file
+    from torch.optim.swa_utils import AveragedModel
+    from torch.utils.data import DataLoader
+    from transformers import AutoModel, get_linear_schedule_with_warmup
+    from transformers.trainer_pt_utils import LengthGroupedSampler
+
+    # Each process drops out other states; the first one's heads are everybody's.
+    torch.manual_seed(config.seed + processes().process_index)
+    encoder = AutoModel.from_pretrained(
+        pretrained_folder(), local_files_only=True, add_pooling_layer=False, attn_implementation="eager"
+    )
+    judge = _with_heads(encoder, config.dropout).train()
+    if config.start:
+        judge.load_state_dict(load_file(Path(config.start) / "weights.safetensors"), strict=False)
+    pool: Any = [item for item in items for _ in range(REPEATS.get(item["source"], 1))]
+    lengths, order = [len(item["ids"]) for item in pool], torch.Generator().manual_seed(config.seed)
+    sampler = LengthGroupedSampler(config.batch_size, lengths=lengths, generator=order)
+    loader: Any = DataLoader(pool, config.batch_size, sampler=sampler, collate_fn=_collated, generator=order)
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": list(judge.encoder.parameters()), "lr": config.learning_rate},
+            {"params": list(judge.heads.parameters()), "lr": config.head_learning_rate},
+        ],
+        weight_decay=config.weight_decay,
+    )
+    warmup = int(config.warmup_share * len(loader))
+    schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
+        optimizer, warmup, len(loader)
+    )
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=_precision())
+    model, optimizer, loader, schedule = accelerator.prepare(judge, optimizer, loader, schedule)
+
+    def average(kept: Any, present: Any, count: Any) -> None:
+        torch._foreach_lerp_(kept, present, 1 - min(config.average, float(count / (count + 9))))
+
+    averaged = AveragedModel(judge, multi_avg_fn=average)
+    averaged.update_parameters(judge)
+    report(
+        f"{len(items)} texts of {len({item['source'] for item in items})} sets, {len(loader)} steps, "
+        f"{sum(lengths):,} tokens"
+    )
+    started, smooth = time.monotonic(), 0.0
+    for step, batch in enumerate(loader, start=1):
+        loss = model(**batch)
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+        averaged.update_parameters(judge)
+        smooth = loss.item() if step == 1 else 0.98 * smooth + 0.02 * loss.item()
+        if step % 100 == 0:
+            left = (time.monotonic() - started) / step * (len(loader) - step)
+            report(f"step {step}/{len(loader)}  loss {smooth:.4f}  about {left / 60:.0f} min left")
+    return averaged.module.cpu(), len(loader)
+
+
+def _precision() -> str:
+    """Of the encoder's products, as accelerate calls it: bfloat16 also on a CPU that has products of its own."""
     flags = Path("/proc/cpuinfo")
-    return flags.is_file() and "avx512_bf16" in flags.read_text()
+    dtype = str(compute_dtype()).removeprefix("torch.")
+    if dtype == "float32" and flags.is_file() and "avx512_bf16" in flags.read_text():
+        return "bf16"
+    return {"bfloat16": "bf16", "float16": "fp16", "float32": "no"}[dtype]
 
 
 def export(model: Any, folder: Path, name: str, card: dict[str, Any]) -> None:

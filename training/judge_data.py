@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -45,9 +45,7 @@ class JudgeExample:
     text: str
     targets: Mapping[str, float] = field(default_factory=dict)  # by head of TEXT_HEADS, in [0, 1]
     sentences: tuple[tuple[int, int, float], ...] = ()  # start, end and label of each labelled sentence
-    any_claim: float | None = (
-        None  # label of the likeliest claim among the sentences, which have none of their own
-    )
+    any_claim: float | None = None  # of the likeliest claim among the sentences, which have no labels then
     group: str = ""  # what is kept on one side of the split; the id where empty
 
     @property
@@ -192,11 +190,7 @@ SHIPPED: Mapping[str, Callable[[Path], Iterator[JudgeExample]]] = {
 
 
 def load_examples(people: Path | None, own: Path = CHECKOUT) -> list[JudgeExample]:
-    """Every labelled text at hand, in a fixed order.
-
-    Args:
-        people: Folder of sets labelled by people, or None for the project's own texts alone.
-        own: The checkout.
+    """Every labelled text at hand, in a fixed order; of the project's own alone where ``people`` is None.
 
     Raises:
         TimbreError: ``people`` has none of the sets, or a file can't be read.
@@ -252,59 +246,53 @@ def corrupted(examples: Sequence[JudgeExample], count: int, seed: int) -> list[J
     draw = random.Random(seed)
     long_enough = [words for e in examples if len(words := e.text.split()) >= 8]
     vocabulary = [word for words in long_enough for word in words]
-    ways = [way for way, weight in _WAYS for _ in range(weight)]
     made = []
     for number in range(count):
         words = draw.choice(long_enough)
-        text = " ".join(draw.choice(ways)(words, vocabulary, draw))
+        text = " ".join(_spoilt(draw.choice(_WAYS), words, vocabulary, draw))
         made.append(JudgeExample(f"made-{number}", "made", text, {"fluent": 0.0}))
     return made
 
 
-def _locally_shuffled(words: list[str], vocabulary: list[str], draw: random.Random) -> list[str]:
-    size = draw.choice((3, 4, 6))
-    pieces = [words[i : i + size] for i in range(0, len(words), size)]
-    return [word for piece in pieces for word in draw.sample(piece, len(piece))]
-
-
-def _looped(words: list[str], vocabulary: list[str], draw: random.Random) -> list[str]:
-    size = draw.choice((1, 2, 4, 8, min(16, len(words))))
-    start = draw.randrange(max(1, len(words) - size))
-    return (words[start : start + size] * 60)[: max(20, len(words))]
-
-
-def _truncated(words: list[str], vocabulary: list[str], draw: random.Random) -> list[str]:
-    kept = words[: max(6, int(len(words) * draw.uniform(0.4, 0.9)))]
-    end = kept[-1].rstrip(".,;:!?\"'")
-    return [*kept[:-1], end, draw.choice(("the", "and", "of", "which", "to", "a"))]
-
-
-def _misspelt(words: list[str], vocabulary: list[str], draw: random.Random) -> list[str]:
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    return [
-        "".join(draw.choice(letters) if c.isalpha() and draw.random() < 0.5 else c for c in word)
-        for word in words
-    ]
-
-
-_Way = Callable[[list[str], list[str], random.Random], Iterable[str]]
-_WAYS: tuple[tuple[_Way, int], ...] = (
-    (lambda words, vocabulary, draw: draw.sample(words, len(words)), 3),
-    (_locally_shuffled, 3),
-    (lambda words, vocabulary, draw: reversed(words), 2),
-    (lambda words, vocabulary, draw: [draw.choice(vocabulary) for _ in words], 2),
-    (_looped, 2),
-    (_truncated, 1),
-    (_misspelt, 1),
-    (lambda words, vocabulary, draw: [word[::-1] for word in words], 1),
-    (
-        lambda words, vocabulary, draw: [
-            draw.choice(vocabulary) if draw.random() < 0.35 else w for w in words
-        ],
-        2,
-    ),
+_WAYS = (
+    *("shuffled", "shuffled", "shuffled", "shuffled in pieces", "shuffled in pieces", "shuffled in pieces"),
+    *("backwards", "backwards", "other words", "other words", "looped", "looped", "truncated", "misspelt"),
+    *("words backwards", "some other words", "some other words"),
 )
-"""How a text is spoilt, given its words and those of all texts; and how often each way is taken."""
+"""How a text is spoilt, each as often as it is named."""
+
+
+def _spoilt(way: str, words: list[str], vocabulary: list[str], draw: random.Random) -> list[str]:
+    """A text's words spoilt in one of ``_WAYS``; ``vocabulary`` has the words of all texts."""
+    match way:
+        case "shuffled":
+            return draw.sample(words, len(words))
+        case "shuffled in pieces":
+            size = draw.choice((3, 4, 6))
+            pieces = [words[i : i + size] for i in range(0, len(words), size)]
+            return [word for piece in pieces for word in draw.sample(piece, len(piece))]
+        case "backwards":
+            return words[::-1]
+        case "other words":
+            return [draw.choice(vocabulary) for _ in words]
+        case "looped":
+            size = draw.choice((1, 2, 4, 8, min(16, len(words))))
+            start = draw.randrange(max(1, len(words) - size))
+            return (words[start : start + size] * 60)[: max(20, len(words))]
+        case "truncated":
+            kept = words[: max(6, int(len(words) * draw.uniform(0.4, 0.9)))]
+            end = kept[-1].rstrip(".,;:!?\"'")
+            return [*kept[:-1], end, draw.choice(("the", "and", "of", "which", "to", "a"))]
+        case "misspelt":
+            letters = "abcdefghijklmnopqrstuvwxyz"
+            return [
+                "".join(draw.choice(letters) if c.isalpha() and draw.random() < 0.5 else c for c in word)
+                for word in words
+            ]
+        case "words backwards":
+            return [word[::-1] for word in words]
+        case _:
+            return [draw.choice(vocabulary) if draw.random() < 0.35 else word for word in words]
 
 
 def halves(examples: Sequence[JudgeExample]) -> tuple[list[JudgeExample], list[JudgeExample]]:

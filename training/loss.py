@@ -1,21 +1,23 @@
-"""The loss of a voice: logits at supervised positions through the model's own forward, without padding.
+"""The loss of a voice: logits at supervised positions through the model's own forward.
 
 A masked token's logits are thrown away, and the last layer is a fifth of a small model's work, so the model is asked
 for logits where there is a label (``logits_to_keep``). Its own forward scales and caps them, stays inside autocast,
-and shares gradients under DDP. Where every layer is plain attention, a batch's pairs stand one behind the other in a
-single row and each attends to itself: padding and masks cost nothing.
+and shares gradients under DDP.
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from training.masks import IGNORED
 
-UNPADDED = "timbre_unpadded"
-"""Name under which transformers knows this attention."""
+ATTENTION = {"full_attention", "sliding_attention"}
+"""Kinds of layer in which one pair can be kept from seeing another in its row."""
 
-PLAIN_LAYERS = {"full_attention", "sliding_attention", "chunked_attention"}
+BY_PAIR = "timbre_by_pair"
+"""Name under which transformers knows ``_attention``."""
 
 
 def supervised_loss(model: Any, inputs: dict[str, Any], items: Any = None) -> Any:
@@ -23,7 +25,8 @@ def supervised_loss(model: Any, inputs: dict[str, Any], items: Any = None) -> An
 
     Args:
         model: A causal language model; wrapped by PEFT and DDP, or not.
-        inputs: ``input_ids``, ``attention_mask`` and ``labels``, each (pairs, tokens).
+        inputs: ``input_ids`` and ``labels``, with ``attention_mask`` each (pairs, tokens), or with ``position_ids``
+            each (1, tokens of all pairs).
         items: Supervised tokens of the whole optimizer step, where it gathers several batches; else None.
 
     Returns:
@@ -31,14 +34,10 @@ def supervised_loss(model: Any, inputs: dict[str, Any], items: Any = None) -> An
     """
     from torch.nn.functional import cross_entropy, pad
 
-    fed = {key: inputs[key] for key in ("input_ids", "attention_mask")}
+    fed = _fed(inputs)
     targets = pad(inputs["labels"][:, 1:], (0, 1), value=IGNORED)
-    inner = unwrapped(model)
-    if takes_unpadded(inner, targets.shape[1]):
-        targets = targets[fed["attention_mask"].bool()][None]
-        fed = without_padding(**fed)
     learned = targets != IGNORED
-    if "logits_to_keep" in inspect.signature(inner.forward).parameters:
+    if "logits_to_keep" in inspect.signature(unwrapped(model).forward).parameters:
         columns = learned.any(0).nonzero()[:, 0]
         targets, learned = targets[:, columns], learned[:, columns]
         fed["logits_to_keep"] = columns
@@ -53,13 +52,11 @@ def unwrapped(model: Any) -> Any:
     return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
 
-def voice_trainer(sampler: Callable[[], Any] = lambda: None) -> type:
+def voice_trainer(order: Any = None) -> type:
     """A ``transformers.Trainer`` that trains and evaluates by ``supervised_loss``.
 
-    Every supervised token weighs the same, in training and validation, whatever the batch size.
-
-    Args:
-        sampler: Makes the order of the pairs (``training.examples.sampler``); None for the Trainer's own.
+    Every supervised token weighs the same, in training and validation, whatever the batch size. ``order`` is a
+    sampler of the pairs (``training.examples.sampler``), or None for the Trainer's own.
     """
     import torch
     from transformers import Trainer
@@ -69,7 +66,6 @@ def voice_trainer(sampler: Callable[[], Any] = lambda: None) -> type:
             super().__init__(model, **given)
             self.model_accepts_loss_kwargs = True  # the loss divides by the step's tokens itself
             self._step_tokens = 0
-            attend_unpadded(unwrapped(model))
 
         def compute_loss(  # type: ignore[override]
             self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
@@ -81,8 +77,7 @@ def voice_trainer(sampler: Callable[[], Any] = lambda: None) -> type:
             return (loss, {}) if return_outputs else loss
 
         def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
-            made = sampler()
-            return made if made is not None else super()._get_train_sampler(*args, **kwargs)
+            return order if order is not None else super()._get_train_sampler(*args, **kwargs)
 
         def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
             if "loss" in logs:
@@ -110,99 +105,65 @@ def voice_trainer(sampler: Callable[[], Any] = lambda: None) -> type:
     return VoiceTrainer
 
 
-def attend_unpadded(model: Any) -> bool:
-    """Have the model attend by segments where a forward is given them, and as before where it isn't.
+def join_pairs(model: Any) -> bool:
+    """Have the model attend pair by pair where several stand in one row, by positions that begin anew.
 
-    Left as it is where it attends by anything but SDPA, where a layer is anything but attention (a convolution or a
-    recurrent state reaches over from one pair into the next), and where two pairs in one row are seen to mix.
+    A convolution or a recurrent state reaches over from one pair into the next, and some models take no positions: so
+    two pairs in one row must have the logits of rows of their own, or all is left as it is.
 
     Args:
         model: A causal language model of transformers; changed in place.
 
     Returns:
-        Whether batches are fed without padding from now on.
+        Whether pairs may stand in one row from now on.
     """
-    from transformers import AttentionInterface, AttentionMaskInterface
-
-    config = model.config.get_text_config()
-    plain = set(getattr(config, "layer_types", None) or ()) <= PLAIN_LAYERS
-    if model.config._attn_implementation != "sdpa" or not plain:
-        return False
-    AttentionInterface.register(UNPADDED, _attention)
-    AttentionMaskInterface.register(UNPADDED, _mask)
-    model.set_attn_implementation(UNPADDED)
-    if not _pairs_are_apart(model):
-        model.set_attn_implementation("sdpa")
-        return False
-    return True
-
-
-def _pairs_are_apart(model: Any) -> bool:
-    """Whether two pairs in one row have the logits that they have in rows of their own."""
     import torch
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
 
+    config, before = model.config.get_text_config(), model.config._attn_implementation
+    if not set(getattr(config, "layer_types", None) or ()) <= ATTENTION:
+        return False
+    if before == "sdpa":
+        AttentionInterface.register(BY_PAIR, _attention)
+        AttentionMaskInterface.register(BY_PAIR, sdpa_mask)
+        model.set_attn_implementation(BY_PAIR)
     was_training = model.training
     model.eval()
-    rows = torch.arange(10, 22, device=model.device).reshape(2, 6) % model.config.get_text_config().vocab_size
-    mask = torch.ones_like(rows)
+    rows = torch.arange(10, 22, device=model.device).reshape(2, 6) % config.vocab_size
+    row = {"input_ids": rows.reshape(1, 12), "position_ids": torch.arange(12, device=model.device)[None] % 6}
     try:
         with torch.no_grad():
-            apart = model(input_ids=rows, attention_mask=mask, use_cache=False).logits
-            joined = model(**without_padding(rows, mask), use_cache=False).logits
-    except TypeError:  # a forward that takes no segments
-        return False
-    finally:
-        model.train(was_training)
-    bound = max(1e-3, 16 * torch.finfo(apart.dtype).eps) * apart.float().std()
-    return bool((apart.flatten(0, 1) - joined[0]).abs().max() <= bound)
+            apart = model(input_ids=rows, use_cache=False).logits
+            joined = model(**_fed(row), use_cache=False).logits
+        bound = max(1e-3, 16 * torch.finfo(apart.dtype).eps) * apart.float().std()
+        same = bool((apart.flatten(0, 1) - joined[0]).abs().max() <= bound)
+    except TypeError:
+        same = False
+    model.train(was_training)
+    if not same:
+        model.set_attn_implementation(before)
+    return same
 
 
-def takes_unpadded(model: Any, longest: int) -> bool:
-    """Whether a batch of pairs of up to ``longest`` tokens is the same to the model without its padding.
-
-    It is where ``attend_unpadded`` took hold, and no window hides what stands before.
-    """
-    config = model.config.get_text_config()
-    windows = [getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size")]
-    return model.config._attn_implementation == UNPADDED and all(not w or longest <= w for w in windows)
-
-
-def without_padding(input_ids: Any, attention_mask: Any) -> dict[str, Any]:
-    """What the model is given in place of a padded batch.
-
-    Args:
-        input_ids: Shape (pairs, tokens).
-        attention_mask: 1 at tokens, 0 at padding behind them; the same shape.
-
-    Returns:
-        ``input_ids`` and ``position_ids``, shape (1, tokens that are no padding), and ``segments``: how many
-        of them belong to each pair.
-    """
-    kept = attention_mask.bool()
-    positions = kept.cumsum(1) - 1
-    return {
-        "input_ids": input_ids[kept][None],
-        "position_ids": positions[kept][None],
-        "segments": kept.sum(1).tolist(),
-    }
+def _fed(inputs: dict[str, Any]) -> dict[str, Any]:
+    """What the model is given; ``segments`` are the lengths of the pairs in one row."""
+    fed = {key: value for key, value in inputs.items() if key != "labels"}
+    if "position_ids" in fed:
+        starts = (fed["position_ids"][0] == 0).nonzero()[:, 0].tolist()
+        fed["segments"] = [end - start for start, end in pairwise([*starts, fed["position_ids"].shape[1]])]
+    return fed
 
 
 def _attention(
     module: Any, query: Any, key: Any, value: Any, mask: Any, *, segments: Sequence[int] = (), **more: Any
-) -> tuple[Any, None]:
-    """SDPA of each segment by itself: (1, heads, tokens, width) in, (1, tokens, heads, width) out."""
+) -> tuple[Any, Any]:
+    """SDPA of each pair by itself; under the mask of the whole row where a window is shorter than a pair."""
     import torch
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-    if not segments:
+    if not segments or max(segments) > (more.get("sliding_window") or math.inf):
         return sdpa_attention_forward(module, query, key, value, mask, **more)
     parts = (states.split(list(segments), dim=2) for states in (query, key, value))
     seen = [sdpa_attention_forward(module, q, k, v, None, **more)[0] for q, k, v in zip(*parts, strict=True)]
     return torch.cat(seen, dim=1), None
-
-
-def _mask(attention_mask: Any = None, **more: Any) -> Any:
-    """SDPA's mask; None where there is no padding, so that each segment is causal by itself."""
-    from transformers.masking_utils import sdpa_mask
-
-    return None if attention_mask is None else sdpa_mask(attention_mask=attention_mask, **more)

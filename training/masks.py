@@ -48,13 +48,7 @@ class Example:
 
 
 def build_example(pair: Pair, tokenizer: Any, path: str, system: str | None = None) -> Example:
-    """Render and label one pair.
-
-    Args:
-        pair: Prompt and response.
-        tokenizer: A ``transformers`` tokenizer with a chat template.
-        path: The pairs' file, for errors.
-        system: System message for pairs without one.
+    """Render and label one pair of the file ``path``; ``system`` is the message for pairs without one.
 
     Raises:
         TimbreError: as ``label_last_turn``.
@@ -65,15 +59,9 @@ def build_example(pair: Pair, tokenizer: Any, path: str, system: str | None = No
 def label_last_turn(
     turns: Sequence[dict[str, str]], tokenizer: Any, where: str
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Tokens and labels of a conversation, of which the last turn, the assistant's, is learned.
+    """``input_ids`` and ``labels`` of a conversation, of which the last turn, the assistant's, is learned.
 
-    Args:
-        turns: ``role`` and ``content`` of each, a system message first if there is one.
-        tokenizer: A ``transformers`` tokenizer with a chat template.
-        where: The conversation's place, for errors.
-
-    Returns:
-        ``input_ids`` and ``labels`` of ``Example``.
+    ``where`` is the conversation's place, for errors.
 
     Raises:
         TimbreError: the template refuses the turns, does not keep the prompt as a prefix or has no generation
@@ -181,12 +169,7 @@ def _up_to_stop(ids: list[int], tokenizer: Any) -> list[int]:
 def show_masks(examples: Sequence[Example], labels: Sequence[Sequence[int]], tokenizer: Any) -> str:
     """The pairs as text: supervised tokens green in [brackets], the rest red.
 
-    Brackets carry the same meaning where colour does not show.
-
-    Args:
-        examples: Pairs in the order to show.
-        labels: Their labels as the collator delivers them (not always what the example asked for).
-        tokenizer: Decodes the tokens.
+    ``labels`` are those that the collator delivers (not always what the example asked for).
     """
     from rich.console import Console
     from rich.text import Text

@@ -30,14 +30,12 @@ def load_base(config: TrainConfig, base: Base) -> Any:
     if not sys.stderr.isatty():
         disable_progress_bar()  # type: ignore[no-untyped-call]
     dtype = compute_dtype()
-    quantization = None
-    if config.quantization == "nf4":
-        quantization = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=dtype,
-        )
+    nf4 = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=dtype,
+    )
     text_config = AutoConfig.from_pretrained(base.path).get_text_config()
     # SDPA leaves out the cap that Gemma 2 puts on attention's scores.
     capped = getattr(text_config, "attn_logit_softcapping", None) is not None
@@ -45,7 +43,7 @@ def load_base(config: TrainConfig, base: Base) -> Any:
         base.path,
         use_safetensors=True,
         dtype=dtype,
-        quantization_config=quantization,
+        quantization_config=nf4 if config.quantization == "nf4" else None,
         device_map=device_map(),
         **({"attn_implementation": "eager"} if capped else {}),
     )
@@ -81,11 +79,7 @@ def add_adapter(config: TrainConfig, model: Any) -> Any:
 
 
 def check_modules(config: TrainConfig, model: Any) -> None:
-    """Refuse names in ``target_modules`` that match no linear layer; every name must.
-
-    Raises:
-        TimbreError: lists the near ones.
-    """
+    """Refuse a name in ``target_modules`` that matches no linear layer, and list the near ones."""
     from torch.nn import Linear
     from transformers.pytorch_utils import Conv1D
 

@@ -45,7 +45,7 @@ def _folder() -> Path:
 
 def _kept(run: Run) -> Path:
     """The pairs of a run's data lock as a file, so that a moved or changed source changes no judgement."""
-    content = "".join(f"{long_form(pair)}\n" for pair in run.pairs)
+    content = long_form(run.pairs)
     stem = Path(run.data.file.partition("@")[0]).stem or run.name
     path = _folder() / hashlib.sha256(content.encode()).hexdigest()[:12] / f"{stem}.jsonl"
     if not path.is_file():

@@ -11,7 +11,7 @@ import hashlib
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, cast, get_args
@@ -52,13 +52,7 @@ def load_pairs(path: Path) -> tuple[Pair, ...]:
 
 
 def read_pairs(source: str) -> PairSet:
-    """Read and check every pair.
-
-    Args:
-        source: A file, a folder, or ``hf://OWNER/NAME``; a path as given is what an error shows.
-
-    Returns:
-        The pairs in the source's order, at least one of them for training.
+    """Read and check every pair of a file, a folder, or ``hf://OWNER/NAME``; at least one is for training.
 
     Raises:
         TimbreError: For the first mistake, with the number of others: a record that can't be read or has no
@@ -92,15 +86,10 @@ def split_of(pairs: Sequence[Pair], split: Split) -> tuple[Pair, ...]:
 
 
 def check_lengths(examples: Sequence[Example], limit: int, name: str) -> None:
-    """Refuse pairs that training would have to cut.
-
-    Args:
-        examples: Pairs as tokens: template, prompt, response and stop token.
-        limit: Most tokens a pair may have (``max_tokens`` of the preset).
-        name: Where the pairs come from, for the error.
+    """Refuse pairs of more tokens than ``limit``, which training would have to cut.
 
     Raises:
-        TimbreError: For the first pair over the limit, with the number of others.
+        TimbreError: For the first of them, with the number of others.
     """
     faults = [
         Fault(
@@ -115,13 +104,16 @@ def check_lengths(examples: Sequence[Example], limit: int, name: str) -> None:
         _report(faults, name)
 
 
-def long_form(pair: Pair) -> str:
-    """A pair as one line of JSON with every field."""
-    row: dict[str, Any] = {"prompt": pair.prompt, "response": pair.response}
-    if pair.before:
-        row["before"] = [{"role": role, "content": content} for role, content in pair.before]
-    row |= {"tier": pair.tier, "source": pair.source, "origin": pair.origin, "split": pair.split}
-    return json.dumps(row, ensure_ascii=False)
+def long_form(pairs: Iterable[Pair]) -> str:
+    """Pairs as lines of JSON with every field."""
+    lines = []
+    for pair in pairs:
+        row: dict[str, Any] = {"prompt": pair.prompt, "response": pair.response}
+        if pair.before:
+            row["before"] = [{"role": role, "content": content} for role, content in pair.before]
+        row |= {"tier": pair.tier, "source": pair.source, "origin": pair.origin, "split": pair.split}
+        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+    return "".join(lines)
 
 
 def response_key(text: str) -> str:

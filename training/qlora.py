@@ -8,7 +8,6 @@ of them loads.
 
 import hashlib
 import math
-import os
 import resource
 import shutil
 import sys
@@ -19,41 +18,12 @@ from typing import Any
 
 from timbre.errors import TimbreError, visible
 from timbre.paths import runs_dir
-from training import run_directory
+from training import devices, run_directory
 from training.config import TrainConfig
-from training.devices import (
-    compute_dtype,
-    device_name,
-    is_first,
-    is_sharded,
-    launched,
-    make_room,
-    needed_memory,
-    processes,
-    recomputes,
-    use_threads,
-)
-from training.examples import (
-    Prepared,
-    is_current,
-    make_collator,
-    ordered,
-    prepare,
-    read_sources,
-    sampler,
-    sampling_weights,
-)
+from training.devices import is_first
+from training.examples import Prepared, is_current, make_collator, prepare, read_sources, sampler
 from training.model import adapted_layers, add_adapter, load_base
-from training.runs import (
-    SCHEMA_VERSION,
-    WEIGHTS,
-    Run,
-    adapter_checksums,
-    check_name,
-    counted,
-    read_run,
-    run_identity,
-)
+from training.runs import WEIGHTS, Run, adapter_checksums, check_name, counted, read_run, run_identity
 
 SHOWN_TOKENS = 40
 """Most tokens of the answers that are shown at the end."""
@@ -64,12 +34,9 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
 
     Args:
         config: Resolved settings.
-        name: The run's name.
+        name: The run's name; one that is there already with the same recipe is returned as it is.
         resume: Go on from the last finished epoch of an interrupted run with the same recipe.
         replace: Let a completed run of that name go once the new one is whole.
-
-    Returns:
-        The run; the one that is there already if its recipe is the same.
 
     Raises:
         TimbreError: bad data or settings, a name that is taken, or a run that learned nothing.
@@ -100,21 +67,21 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
 def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> Run:
     from transformers import PrinterCallback, set_seed
 
-    from training.loss import voice_trainer
+    from training.loss import join_pairs, voice_trainer
     from training.watching import KeepEpochs, LearningGuard, last_whole
 
     set_seed(config.seed)
     started = time.monotonic()
-    train, val = ordered(prepared.of("train"), config.order), prepared.of("val")
-    chances = sampling_weights(train, config.tier_weights)
+    train, val = prepared.of("train"), prepared.of("val")
+    order = sampler(config, train)
     steps = check_steps(config, len(train))
     resumable = resume and _same_recipe(name, prepared.recipe)
     longest = max(len(e.input_ids) for e in train)
-    needed = needed_memory(config, prepared.base, longest)
+    needed = devices.needed_memory(config, prepared.base, longest)
     partial = runs_dir() / f".{name}.partial"
-    with processes().main_process_first():
+    with devices.processes().main_process_first():
         if is_first():
-            make_room(needed)
+            devices.make_room(needed)
             run_directory.begin(name, config, prepared.lock, keep=resumable)
             (partial / "recipe").write_text(prepared.recipe)
     checkpoint = last_whole(partial)
@@ -123,26 +90,26 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
 
     base_model = load_base(config, prepared.base)
     # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
-    use_threads()
+    devices.use_threads()
     model = add_adapter(config, base_model)
-    recompute = recomputes(config, model, longest)
+    recompute = devices.recomputes(config, model, longest)
     if is_first():
         tokens = sum(len(e.input_ids) for e in train)
         print(
             f"{name}: {len(train)} training and {len(val)} validation pairs, {tokens:,} tokens an epoch "
             f"({sum(e.supervised for e in train):,} learned, the longest pair has {longest}), "
             f"{counted(config.epochs, 'epoch')}, {counted(steps, 'step')}, about {needed / 1e9:.1f} GB "
-            f"on {device_name()}" + (", recomputing activations" if recompute else ""),
+            f"on {devices.device_name()}" + (", recomputing activations" if recompute else ""),
             file=sys.stderr,
             flush=True,
         )
     keeper = KeepEpochs(partial, name, started)
-    trainer = voice_trainer(lambda: sampler(chances, config.order, len(train), config.seed))(
+    trainer = voice_trainer(order)(
         model=model,
         args=training_arguments(config, partial, bool(val), gradient_checkpointing=recompute),
         train_dataset=[e.features() for e in train],
         eval_dataset=[e.features() for e in val] or None,
-        data_collator=make_collator(config, prepared.tokenizer),
+        data_collator=make_collator(config, prepared.tokenizer, joined=join_pairs(base_model)),
         callbacks=[keeper, LearningGuard(model)],
     )
     trainer.remove_callback(PrinterCallback)
@@ -151,9 +118,9 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     if is_first():
         modules = sorted({name.rpartition(".")[2] for name in adapted_layers(model)})
         _finish(config, name, prepared, modules, partial, keeper.epochs, time.monotonic() - started)
-        if val and not launched():
+        if val and devices.process_count() == 1:
             _show_answers(name, model, prepared, config.system)
-    processes().wait_for_everyone()
+    devices.processes().wait_for_everyone()
     done = read_run(name)
     assert done is not None, "a finished run can be read"
     return done
@@ -185,8 +152,7 @@ def check_steps(config: TrainConfig, train_pairs: int) -> int:
     Raises:
         TimbreError: the rate is 0 at every one of them.
     """
-    processes = int(os.environ.get("WORLD_SIZE", "1"))
-    passes = math.ceil(train_pairs / config.batch_size / processes)
+    passes = math.ceil(train_pairs / config.batch_size / devices.process_count())
     steps = math.ceil(passes / config.gradient_accumulation) * config.epochs
     if config.learning_rate == 0:
         raise TimbreError(
@@ -194,7 +160,7 @@ def check_steps(config: TrainConfig, train_pairs: int) -> int:
         )
     if config.warmup_steps and steps == 1:
         raise TimbreError(
-            f"nothing would be learned: the training has 1 step, and the first of warmup_steps = "
+            "nothing would be learned: the training has 1 step, and the first of warmup_steps = "
             f"{config.warmup_steps} has a rate of 0",
             where="warmup_steps",
             do="set warmup_steps = 0, or more epochs",
@@ -210,18 +176,11 @@ def check_steps(config: TrainConfig, train_pairs: int) -> int:
 
 
 def training_arguments(config: TrainConfig, partial: Path, has_val: bool, **changes: Any) -> Any:
-    """The Trainer's arguments for a run in ``partial``.
-
-    Args:
-        config: Resolved settings.
-        partial: The run's folder until it is whole.
-        has_val: Whether there are validation pairs to evaluate after every epoch.
-        changes: Arguments that take the place of these.
-    """
+    """The Trainer's arguments for a run in ``partial``; ``changes`` take the place of these."""
     import torch
     from transformers import TrainingArguments
 
-    dtype = compute_dtype()
+    dtype = devices.compute_dtype()
     arguments: dict[str, Any] = dict(
         output_dir=str(partial),
         num_train_epochs=config.epochs,
@@ -248,9 +207,9 @@ def training_arguments(config: TrainConfig, partial: Path, has_val: bool, **chan
         bf16=dtype == torch.bfloat16,
         fp16=dtype == torch.float16,
         dataloader_pin_memory=False,
-        fsdp=True if is_sharded() else None,
+        fsdp=True if devices.is_sharded() else None,
         # The first process's weights are shared out: what the others hold depends on the launcher's settings.
-        fsdp_config={"cpu_ram_efficient_loading": True} if is_sharded() else None,
+        fsdp_config={"cpu_ram_efficient_loading": True} if devices.is_sharded() else None,
     )
     return TrainingArguments(**{**arguments, **changes})
 
@@ -285,10 +244,8 @@ def _finish(
         run_directory.name_base(folder, prepared.base)
     shutil.copytree(partial / epochs[-1]["adapter"], partial / "adapter", dirs_exist_ok=True)
     checksums = adapter_checksums(partial)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    on_gpu = torch.cuda.is_available()
     facts = {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": 2,
         "name": name,
         "recipe": prepared.recipe,
         "identity": run_identity(prepared.recipe, checksums[f"adapter/{WEIGHTS}"]),
@@ -302,7 +259,7 @@ def _finish(
         "template_sha256": hashlib.sha256(prepared.tokenizer.chat_template.encode()).hexdigest(),
         "lora": {"rank": config.rank, "alpha": config.alpha, "target_modules": modules},
         "quantization": config.quantization,
-        "compute_dtype": str(compute_dtype()).removeprefix("torch."),
+        "compute_dtype": str(devices.compute_dtype()).removeprefix("torch."),
         "collator": config.collator,
         "system": config.system,
         "seed": config.seed,
@@ -310,8 +267,8 @@ def _finish(
         "train_pairs": len(prepared.of("train")),
         "val_pairs": len(prepared.of("val")),
         "wall_s": round(wall_s, 1),
-        "peak_mb": round(peak_mb),
-        "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 2**20) if on_gpu else None,
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_gpu_mb": round(torch.cuda.max_memory_allocated() / 2**20) or None,
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "epochs": epochs,
         "checksums": checksums,
@@ -321,6 +278,6 @@ def _finish(
     card = run_directory.model_card(run, "peft", name, "A LoRA adapter that Timbre trained.")
     (partial / "adapter" / "README.md").write_text(card, encoding="utf-8")
     final = run_directory.finish(partial, name, facts)
-    for leftover in [*final.glob("checkpoint-*")]:
+    for leftover in final.glob("checkpoint-*"):
         shutil.rmtree(leftover)
     (final / "recipe").unlink()

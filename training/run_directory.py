@@ -19,6 +19,7 @@ from timbre.files import write_whole
 from timbre.paths import CHECKOUT, runs_dir
 from training.base import Base
 from training.config import TrainConfig, to_toml
+from training.devices import device_name
 from training.masks import Example
 from training.runs import EpochRecord, Run, loss_text, read_json
 
@@ -29,12 +30,8 @@ def data_lock(examples: Sequence[Example], name: str, file_sha256: str) -> dict[
     """What the run was fed: the file's digest and a row per pair, in file order.
 
     The rows carry the texts, so that memorization can be judged after the file has changed. ``sha256``
-    is over the rows without line numbers: a moved or re-wrapped file is the same data.
-
-    Args:
-        examples: Labelled pairs.
-        name: Path of the data, or its name on the hub.
-        file_sha256: Digest of the data as it was read.
+    is over the rows without line numbers: a moved or re-wrapped file is the same data. ``file_sha256`` is over the
+    data as it was read.
     """
     rows = [
         {**asdict(e.pair), "tokens": len(e.input_ids), "supervised_tokens": e.supervised} for e in examples
@@ -111,40 +108,29 @@ def _write_json(path: Path, content: Any) -> None:
 
 def environment() -> dict[str, Any]:
     """Code version, package versions and hardware, for run.json."""
-    versions: dict[str, str | None] = {}
-    for package in _PACKAGES:
-        try:
-            versions[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            versions[package] = None
-    return {"git": _git(), "packages": versions, "hardware": _hardware()}
-
-
-def _git() -> dict[str, Any]:
-    def ask(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=10
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    sha, status = ask("rev-parse", "HEAD"), ask("status", "--porcelain")
-    return {"sha": sha, "dirty": bool(status) if status is not None else None}
-
-
-def _hardware() -> dict[str, Any]:
     import torch
 
-    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
-    return {
-        "device": device,
+    hardware = {
+        "device": device_name(),
         "machine": platform.machine(),
         "cpu_count": os.cpu_count(),
         "torch_threads": torch.get_num_threads(),
         "python": platform.python_version(),
     }
+    versions = {package: importlib.metadata.version(package) for package in _PACKAGES}
+    sha, changes = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+    git = {"sha": sha, "dirty": None if changes is None else bool(changes)}
+    return {"git": git, "packages": versions, "hardware": hardware}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
 
 
 def name_base(adapter: Path, base: Base) -> None:
@@ -176,11 +162,7 @@ It imitates a voice. It is not a source of facts, and least of all about the wri
 def model_card(run: Run, library: str, title: str, what: str) -> str:
     """``README.md`` of what is made of a run.
 
-    Args:
-        run: The run.
-        library: What loads the files (``library_name`` on the hub).
-        title: Headline.
-        what: A sentence on what the files are.
+    ``library`` loads the files (``library_name`` on the hub); ``what`` is a sentence on what they are.
     """
     last = run.epochs[-1] if run.epochs else EpochRecord(epoch=0)
     return _CARD.format(

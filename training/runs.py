@@ -20,7 +20,6 @@ from training.types import Pair, Split
 BASELINE = "baseline"
 """The base model with no adapter; always a valid run name."""
 
-SCHEMA_VERSION = 2
 WEIGHTS = "adapter_model.safetensors"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _OF_EPOCH = re.compile(rf"({_NAME.pattern})@([1-9][0-9]{{0,3}})")
@@ -45,7 +44,6 @@ class DataLock(_Record):
 
     sha256: str = ""  # over the pairs without line numbers
     file: str = ""  # name of the data file
-    file_sha256: str = ""
     pairs: tuple[Pair, ...] = ()  # in file order
 
 
@@ -62,22 +60,17 @@ class Run(_Record):
 
     name: str
     path: Path  # the folder
-    schema_version: int = 1
-    status: str = "completed"
-    kind: str = "voice"
     recipe: str = ""  # sha256 of config, data lock and base (64 hex digits)
-    identity: str  # sha256 of the recipe and the adapter's weights
+    identity: str = ""  # sha256 of the recipe and the adapter's weights
     parent: str | None = None  # run that this one is a change of
     phase: str = ""  # one line for the log
     base: str = "unknown"  # as the config named it
     base_id: str | None = None  # public id on the hub
     base_revision: str | None = None  # commit on the hub
     base_sha256: str = ""
-    tokenizer_sha256: str = ""
     template_sha256: str = ""
     lora: LoraRecord = LoraRecord()
     quantization: str = ""
-    compute_dtype: str = ""
     collator: str = ""
     system: str | None = None  # system message trained with
     seed: int | None = None
@@ -86,12 +79,10 @@ class Run(_Record):
     val_pairs: int | None = None
     wall_s: float | None = None
     peak_mb: int | None = None  # resident memory
-    peak_gpu_mb: int | None = None
     finished: str = ""  # UTC, ISO 8601
     epochs: tuple[EpochRecord, ...] = ()
     checksums: Mapping[str, str] = Field(default_factory=dict)  # adapter file -> sha256
     git: Mapping[str, Any] = Field(default_factory=dict)  # sha, dirty
-    packages: Mapping[str, str | None] = Field(default_factory=dict)  # versions
     hardware: Mapping[str, Any] = Field(default_factory=dict)
     parity: Mapping[str, Any] | None = None  # as `timbre parity` measured it
     epoch_choice: Mapping[str, Any] | None = None  # as `timbre epochs` chose
@@ -164,12 +155,7 @@ class Run(_Record):
 
 
 def run_identity(recipe: str, weights_sha256: str) -> str:
-    """Identity of trained weights: sha256 of what was trained (``config.recipe``) and what came of it.
-
-    Args:
-        recipe: Sha256 over config, data lock and base.
-        weights_sha256: Of the adapter's safetensors.
-    """
+    """Identity of trained weights: sha256 of what was trained (``config.recipe``) and what came of it."""
     # JSON may escape half a character, which is no UTF-8.
     return hashlib.sha256(f"{recipe} {weights_sha256}".encode(errors="surrogatepass")).hexdigest()
 
@@ -194,11 +180,7 @@ def check_name(name: str) -> str:
 
 
 def read_run(name: str, runs: Path | None = None) -> Run | None:
-    """The completed run of that name, or None where there is none (missing, unfinished, or no name of a run).
-
-    Args:
-        name: Folder name.
-        runs: Folder of runs; ``timbre.paths.runs_dir()`` if not given.
+    """The completed run of that name in ``runs`` (or ``runs_dir()``); None if missing, unfinished or no run's name.
 
     Raises:
         TimbreError: run.json lacks what every run records.
@@ -214,24 +196,19 @@ def read_run(name: str, runs: Path | None = None) -> Run | None:
         return None
     if not (folder / "adapter" / WEIGHTS).is_file():
         return None
-    identified = {**facts, **_identified(facts, folder, f"adapter/{WEIGHTS}")}
-    return _parsed(Run, {**identified, "name": name, "path": folder, "facts": facts}, folder / "run.json")
+    run = _parsed(Run, {**facts, "name": name, "path": folder, "facts": facts}, folder / "run.json")
+    return run.model_copy(update={"identity": _identity(run, f"adapter/{WEIGHTS}")})
 
 
-def _identified(facts: Mapping[str, Any], folder: Path, weights: str) -> dict[str, str]:
-    """Recipe and identity; computed for runs of schema 1, whose identity was the recipe alone."""
-    recipe = str(facts.get("recipe") or facts.get("identity") or "")
-    checksums = facts.get("checksums")
-    known = checksums.get(weights) if isinstance(checksums, dict) else None
-    digest = known or sha256_of(folder / weights)
-    return {"recipe": recipe, "identity": run_identity(recipe, digest)}
+def _identity(run: Run, weights: str) -> str:
+    return run_identity(run.recipe, run.checksums.get(weights) or sha256_of(run.path / weights))
 
 
 def list_runs() -> list[Run]:
-    """Every completed run of a voice, by name; judges are no runs to evaluate."""
+    """Every completed run, by name."""
     folder = runs_dir()
     names = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
-    return [run for name in names if (run := read_run(name)) is not None and run.kind != "judge"]
+    return [run for name in names if (run := read_run(name)) is not None]
 
 
 def find_run(name: str) -> Run:
@@ -266,16 +243,14 @@ def _at_epoch(run: Run, epoch: int) -> Run:
             where=str(run.path),
             do=f"use {run.name}@1 to {run.name}@{max(kept)}",
         )
-    identity = _identified(run.facts, run.path, f"epochs/{epoch}/{WEIGHTS}")["identity"]
+    identity = _identity(run, f"epochs/{epoch}/{WEIGHTS}")
     return run.model_copy(update={"name": f"{run.name}@{epoch}", "identity": identity, "epoch": epoch})
 
 
 def base_of(run: Run, *, verify: bool = False) -> Base:
     """The base a run was trained on: weights, tokenizer and chat template are all in its digest.
 
-    Args:
-        run: A completed run.
-        verify: Compute the digest anew instead of trusting one kept for unchanged sizes and dates.
+    ``verify`` computes the digest anew instead of trusting one kept for unchanged sizes and dates.
 
     Raises:
         TimbreError: the base is gone, or another by now.

@@ -16,7 +16,7 @@ import click
 
 from timbre.errors import TimbreError, visible
 from training.adapters import checked_base
-from training.base import Base, copy_rest, resolve_base
+from training.base import Base, resolve_base, save_model
 from training.run_directory import model_card
 from training.runs import Run, find_run
 
@@ -61,14 +61,11 @@ def merge(name: str, target: Path, as_gguf: bool, as_json: bool) -> None:
 
 
 def merged(run: Run, target: Path) -> Base:
-    """Merge a run into its base as stored.
+    """Merge a run into its base as stored; the result is a base.
 
     Args:
         run: A completed run.
         target: Folder to write; it must not exist, or be empty. Written under another name and renamed.
-
-    Returns:
-        The merged model, as a base.
 
     Raises:
         TimbreError: the folder is taken, or the base is not the one trained on.
@@ -86,11 +83,7 @@ def merged(run: Run, target: Path) -> Base:
 
 
 def write_merged_gguf(run: Run, target: Path) -> None:
-    """Merge a run into its base, as one GGUF file.
-
-    Args:
-        run: A completed run.
-        target: File to write; it must not exist. Written under another name and renamed.
+    """Merge a run into its base, as one GGUF file, which must not exist; written under another name and renamed.
 
     Raises:
         TimbreError: as ``merged`` and ``training.gguf_file.write_gguf``; nothing is left behind.
@@ -118,7 +111,7 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     if not sys.stderr.isatty():
@@ -129,9 +122,7 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     # Added in float32 and rounded once: bfloat16 sums would lose small updates.
     model = AutoModelForCausalLM.from_pretrained(base.path, use_safetensors=True, dtype=torch.float32)
     merged = PeftModel.from_pretrained(model, str(run.adapter)).merge_and_unload()
-    merged.to(getattr(torch, kept)).save_pretrained(partial)
-    AutoTokenizer.from_pretrained(base.path, local_files_only=True).save_pretrained(partial)
-    copy_rest(base.path, partial)
+    save_model(merged.to(getattr(torch, kept)), base.path, partial)
     if (run.path / "chat_template.jinja").is_file():
         shutil.copyfile(run.path / "chat_template.jinja", partial / "chat_template.jinja")
     what = f"The base with the LoRA adapter of Timbre's run `{run.name}` merged into its weights, in {kept}."
@@ -177,12 +168,9 @@ def push(name: str, repo: str, base_id: str | None, public: bool, yes: bool, as_
 
 
 def packed(run: Run, repo: str, base_id: str | None) -> dict[str, bytes]:
-    """What would be sent, by file name.
+    """What would be sent to ``repo`` (``OWNER/NAME``), by file name.
 
-    Args:
-        run: A completed run.
-        repo: ``OWNER/NAME`` to send to.
-        base_id: The base's id on the hub, where the run doesn't record it.
+    ``base_id`` is the base's id on the hub, where the run doesn't record it.
 
     Raises:
         TimbreError: ``repo`` is no ``owner/name``, a file is missing, one epoch of a run is meant, or the base has
@@ -211,10 +199,8 @@ def packed(run: Run, repo: str, base_id: str | None) -> dict[str, bytes]:
     config = json.loads(files["adapter_config.json"])
     config |= {"base_model_name_or_path": public, "revision": run.base_revision}
     files["adapter_config.json"] = (json.dumps(config, indent=2) + "\n").encode()
-    card = files["README.md"].decode("utf-8")
-    files["README.md"] = card.replace(
-        f"base_model: {Path(run.base).name}\n", f"base_model: {public}\n"
-    ).encode()
+    local = f"base_model: {Path(run.base).name}\n".encode()
+    files["README.md"] = files["README.md"].replace(local, f"base_model: {public}\n".encode())
     return files
 
 

@@ -7,10 +7,11 @@ two is always whole.
 
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,26 +32,19 @@ class KeepEpochs(TrainerCallback):
     """Keeps each epoch's adapter, losses and metrics.jsonl, and prints how far the training has come.
 
     Losses are read from the Trainer's own history, which a checkpoint holds: a resumed run has those of the epochs
-    before it, and none of the epoch that was interrupted.
-
-    Args:
-        folder: The run's partial folder.
-        name: The run's name, for the progress line.
-        started: ``time.monotonic()`` at the start.
+    before it, and none of the epoch that was interrupted. ``folder`` is the run's partial one, ``started`` the
+    ``time.monotonic()`` at the start.
     """
 
     def __init__(self, folder: Path, name: str, started: float) -> None:
         self.epochs: list[dict[str, Any]] = []  # rows of run.json
-        self._folder = folder
-        self._name = name
+        self._folder, self._name = folder, name
         self._started = self._last_line = started
-        self._from_step = 0
-        self._steps_began = started
+        self._from_step, self._steps_began = 0, started
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The checkpoint's epoch is kept again: the interruption may have come between the two."""
-        self._from_step = state.global_step
-        self._steps_began = time.monotonic()
+        self._from_step, self._steps_began = state.global_step, time.monotonic()
         if is_first() and state.global_step:
             self._keep(state)
 
@@ -123,23 +117,17 @@ class LearningGuard(TrainerCallback):
     learned nothing would then be served as if it had. An epoch whose every step had a rate of 0, as the
     first step of a warm-up has, can't have moved and is not judged.
 
-    Args:
-        model: The PEFT model in training.
-
     Raises:
         TimbreError: at the step or epoch where it shows.
     """
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._before: list[float] = []
-        self._norms: list[float] = []
-        self._rates: list[float] = []
+        self._before, self._norms, self._rates = list[float](), list[float](), list[float]()
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Remember where the adapter stood."""
-        self._before = self._sums()
-        self._norms, self._rates = [], []
+        self._before, self._norms, self._rates = self._sums(), [], []
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
@@ -186,18 +174,13 @@ class LearningGuard(TrainerCallback):
 
 def last_whole(partial: Path) -> Path | None:
     """The latest checkpoint that was written to its end; None where there is none."""
-    checkpoints = sorted(
+    for folder in sorted(
         partial.glob("checkpoint-*"), key=lambda p: int(p.name.partition("-")[2]), reverse=True
-    )
-    return next((folder for folder in checkpoints if _is_whole(folder)), None)
-
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        json.loads((folder / "trainer_state.json").read_bytes())
-    except (OSError, ValueError):
-        return False
-    return True
+    ):
+        with suppress(OSError, ValueError):
+            json.loads((folder / "trainer_state.json").read_bytes())
+            return folder
+    return None
 
 
 def keep_adapter(partial: Path, step: int, epoch: int) -> None:
@@ -205,16 +188,12 @@ def keep_adapter(partial: Path, step: int, epoch: int) -> None:
     target = partial / "epochs" / str(epoch)
     target.mkdir(parents=True, exist_ok=True)
     for file in _ADAPTER_FILES:
-        (target / file).write_bytes((partial / f"checkpoint-{step}" / file).read_bytes())
+        shutil.copyfile(partial / f"checkpoint-{step}" / file, target / file)
 
 
 @contextmanager
 def exhaustion_reported(name: str, folder: Path) -> Iterator[None]:
-    """Report a full disk, or a card without memory, in one line with what to change.
-
-    Args:
-        name: The run's name.
-        folder: Where runs are kept.
+    """Report a full disk, or a card without memory, in one line with what to change; runs are kept in ``folder``.
 
     Raises:
         TimbreError: a file could not be written for want of room, or memory ran out.
@@ -222,7 +201,7 @@ def exhaustion_reported(name: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if _is_out_of_memory(error):
+        if type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate" in str(error):
             from evals.server_record import running
 
             servers = ", ".join(f"{record.base} (process {record.pid})" for _, record in running())
@@ -241,7 +220,3 @@ def exhaustion_reported(name: str, folder: Path) -> Iterator[None]:
             do="free some space, then go on with the same command and --resume",
             exit_code=1,
         ) from error
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    return type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate" in str(error)

@@ -9,16 +9,22 @@ import torch
 from accelerate.state import AcceleratorState, PartialState  # type: ignore[import-untyped]
 from accelerate.utils import DistributedType  # type: ignore[import-untyped]
 
-from timbre.cli import main
-from training import devices, model, qlora
+from timbre import cli
+from training import devices, model
 
-if __name__ == "__main__":
+
+def main(dtype: str, *arguments: str) -> None:
+    """The command, in that number type."""
     PartialState._prepare_backend = lambda *args, **kwargs: ("gloo", DistributedType.MULTI_GPU)
     torch.distributed.init_process_group("gloo")
-    dtype = getattr(torch, sys.argv.pop(1))
-    for module in (devices, model, qlora):
-        setattr(module, "compute_dtype", lambda: dtype)  # noqa: B010 - each has imported it by name
+    # The model has imported it by name.
+    devices.compute_dtype = model.compute_dtype = lambda: getattr(torch, dtype)
+    sys.argv = ["timbre", *arguments]
     try:
-        main()
+        cli.main()
     finally:
         print(f"trained by {AcceleratorState().distributed_type.value}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -67,6 +67,14 @@ def test_no_room_is_told_with_what_to_do(tmp_path: Path, error: Exception) -> No
     assert "--resume" in str(told.value)
 
 
+def test_no_room_is_seen_behind_the_error_of_closing_the_file(tmp_path: Path) -> None:
+    with pytest.raises(TimbreError, match="no room left"), exhaustion_reported("mine", tmp_path):
+        try:
+            raise RuntimeError("basic_ios::clear: iostream error")
+        finally:
+            raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 11264 vs 11156")
+
+
 def test_other_errors_stay_what_they_are(tmp_path: Path) -> None:
     with pytest.raises(PermissionError), exhaustion_reported("mine", tmp_path):
         raise PermissionError(errno.EACCES, "Permission denied")

@@ -1,13 +1,18 @@
 """The encoder's fit, end to end on a few texts: it learns them, and judges read what it stored."""
 
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
 
 from judges import encoder
+from tests.conftest import Workspace
+from tests.training.children import launch, printed, timbre
 from timbre.errors import TimbreError
 from training import judge
 from training.commands import train
@@ -48,6 +53,58 @@ def test_a_fitted_encoder_is_stored_and_read(tmp_path: Path, monkeypatch: pytest
         for cached in (encoder._load, encoder.read):
             cached.cache_clear()
     assert joke > note
+
+
+def fit_beside_another(folder: Path, *arguments: str) -> None:
+    """The command on the encoder in ``folder`` and one in forty of the project's texts; keeps what it ends with."""
+    load, fitted = judge.load_examples, judge._fitted
+
+    def kept(*given: Any) -> tuple[Any, int]:
+        model, steps = fitted(*given)
+        save_file(model.state_dict(), folder / f"{os.environ['RANK']}.safetensors")
+        return model, steps
+
+    judge.pretrained_folder = lambda: folder
+    judge.load_examples = lambda people: load(people)[::40]
+    judge._fitted = kept
+    timbre(*arguments)
+
+
+@pytest.mark.real
+def test_two_processes_fit_one_encoder_and_the_first_writes_it(tmp_path: Path) -> None:
+    from transformers import BertConfig, BertModel
+
+    small, models = tmp_path / "small", tmp_path / "models"
+    config = BertConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48)
+    BertModel(config, add_pooling_layer=False).save_pretrained(small)
+    shutil.copy(encoder.FITTED / "tokenizer.json", small)
+    preset = tmp_path / "judge.toml"
+    preset.write_text('kind = "judge"\ncorrupted = 8\n', encoding="utf-8")
+    command = (fit_beside_another, small, "train", str(preset), "--name", "both")
+    environment = Workspace(tmp_path).environment(TIMBRE_MODELS=str(models))
+    outputs = [tmp_path / "first", tmp_path / "second"]
+    first, second = printed(launch(*command, environment=environment, outputs=outputs), outputs)
+    start, stored = load_file(small / "model.safetensors"), load_file(models / "both" / "weights.safetensors")
+    for rank in "01":
+        ended = load_file(small / f"{rank}.safetensors")
+        assert ended.keys() == stored.keys()
+        assert all((ended[name] == stored[name]).all() for name in stored)
+    assert any((stored[f"encoder.{name}"] != weight).any() for name, weight in start.items())
+    assert {file.name for file in models.rglob("*")} == {
+        *("both", "encoder.json", "encoder.onnx", "weights.safetensors")
+    }
+    card = json.loads((models / "both" / "encoder.json").read_text(encoding="utf-8"))
+    assert f"{card['steps']} steps" in first and "copy its files" in first
+    assert "both:" not in second
+
+
+def test_fsdp_is_refused_for_an_encoder_that_fits_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("ACCELERATE_USE_FSDP", "true"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(TimbreError, match="--use_fsdp: FSDP can't share out the encoder"):
+        judge.fit_judge(JudgeConfig(), None, tmp_path, print)
 
 
 def test_the_published_weights_are_those_that_the_project_names() -> None:

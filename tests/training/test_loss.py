@@ -1,4 +1,4 @@
-"""The loss is each family's own loss, with its gradients, whatever is done to skip padding and masked positions."""
+"""The loss is each family's own loss, with its gradients, with padding, without it, and at masked positions."""
 
 from typing import Any
 
@@ -6,13 +6,8 @@ import pytest
 import torch
 
 from training.config import TrainConfig
-from training.loss import (
-    attend_unpadded,
-    supervised_loss,
-    takes_unpadded,
-    voice_trainer,
-    without_padding,
-)
+from training.examples import make_collator
+from training.loss import join_pairs, supervised_loss, voice_trainer
 from training.masks import IGNORED
 from training.model import add_adapter
 
@@ -71,6 +66,14 @@ def batch() -> dict[str, Any]:
     return {"input_ids": ids, "attention_mask": mask, "labels": labels}
 
 
+def joined(batch: dict[str, Any]) -> dict[str, Any]:
+    """The batch's pairs in one row, as the training's own collator puts them."""
+    lengths = batch["attention_mask"].sum(1).tolist()
+    rows = [{key: batch[key][row, :length].tolist() for key in batch} for row, length in enumerate(lengths)]
+    collate = make_collator(TrainConfig(), None, joined=True)
+    return dict(collate(rows))
+
+
 def _gradients(model: Any, loss: Any) -> dict[str, Any]:
     model.zero_grad()
     loss.backward()
@@ -92,32 +95,29 @@ def test_it_is_the_models_own_loss_with_its_gradients(
 ) -> None:
     model = tiny(family, FAMILIES[family])
     theirs = model(**batch).loss
-    if padding == "unpadded":
-        assert attend_unpadded(model) and takes_unpadded(model, 20)
-    _assert_same(model, supervised_loss(model, batch), theirs)
+    assert join_pairs(model)
+    _assert_same(model, supervised_loss(model, batch if padding == "padded" else joined(batch)), theirs)
 
 
 def test_a_model_with_convolutions_keeps_its_padding(batch: dict[str, Any]) -> None:
     model = tiny("lfm2", {**SMALL, "layer_types": ["conv", "full_attention"], "block_multiple_of": 8})
     theirs = model(**batch).loss
-    assert not attend_unpadded(model)
+    assert not join_pairs(model)
     _assert_same(model, supervised_loss(model, batch), theirs)
 
 
-def test_a_batch_longer_than_the_sliding_window_keeps_its_padding(batch: dict[str, Any]) -> None:
+def test_pairs_in_one_row_longer_than_the_sliding_window_keep_their_own_windows(
+    batch: dict[str, Any],
+) -> None:
     model = tiny("mistral", {**SMALL, "sliding_window": 12})
-    theirs = model(**batch).loss
-    assert attend_unpadded(model)
-    assert takes_unpadded(model, 12) and not takes_unpadded(model, 13)
-    _assert_same(model, supervised_loss(model, batch), theirs)
+    _assert_same(model, supervised_loss(model, joined(batch)), model(**batch).loss)
 
 
 def test_logits_are_computed_where_there_is_a_label_and_nowhere_else(batch: dict[str, Any]) -> None:
     model = tiny("llama", SMALL)
-    attend_unpadded(model)
     shapes = []
     hook = model.lm_head.register_forward_hook(lambda _m, _a, out: shapes.append(tuple(out.shape)))
-    supervised_loss(model, batch)
+    supervised_loss(model, joined(batch))
     hook.remove()
     assert shapes == [(1, int((batch["labels"] != IGNORED).sum()), 64)]
 
@@ -131,13 +131,12 @@ def test_over_a_step_of_several_batches_it_is_divided_by_all_their_tokens(batch:
 
 def test_a_pair_in_a_row_of_several_sees_no_other(batch: dict[str, Any]) -> None:
     model = tiny("qwen2", SMALL)
-    attend_unpadded(model)
-    fed = without_padding(batch["input_ids"], batch["attention_mask"])
-    assert fed["input_ids"].shape == (1, 20 + 14 + 9) and fed["segments"] == [20, 14, 9]
+    fed = {key: value for key, value in joined(batch).items() if key != "labels"}
+    assert fed["input_ids"].shape == (1, 20 + 14 + 9)
     changed = {**fed, "input_ids": fed["input_ids"].clone()}
     changed["input_ids"][0, :20] = 7
     with torch.no_grad():
-        before, after = model(**fed).logits, model(**changed).logits
+        before, after = (model(**row, use_cache=False).logits for row in (fed, changed))
     assert torch.equal(before[0, 20:], after[0, 20:]) and not torch.equal(before[0, :20], after[0, :20])
 
 

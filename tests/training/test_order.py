@@ -1,13 +1,14 @@
 """Tiers as sampling weights, short pairs first, and what of it enters a run's recipe."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
 from training.config import TrainConfig, load_config, recipe, to_toml
-from training.examples import ordered, sampler, sampling_weights
+from training.examples import sampler
 from training.masks import IGNORED, Example
 from training.types import Pair
 
@@ -22,34 +23,31 @@ def _example(line: int, tier: int, length: int) -> Example:
 EXAMPLES = [_example(1, 2, 30), _example(2, 1, 50), _example(3, 4, 10), _example(4, 1, 20)]
 
 
-def test_short_first_is_by_length_and_tier_first_by_tier_and_then_length() -> None:
-    assert [e.pair.line for e in ordered(EXAMPLES, "short_first")] == [3, 4, 1, 2]
-    assert [e.pair.line for e in ordered(EXAMPLES, "tier_first")] == [4, 2, 1, 3]
-    assert ordered(EXAMPLES, "shuffled") == EXAMPLES
+@pytest.mark.parametrize(("order", "lines"), [("short_first", [3, 4, 1, 2]), ("tier_first", [4, 2, 1, 3])])
+def test_short_first_is_by_length_and_tier_first_by_tier_and_then_length(
+    order: Any, lines: list[int]
+) -> None:
+    assert [EXAMPLES[at].pair.line for at in sampler(TrainConfig(order=order), EXAMPLES)] == lines
 
 
 def test_a_pair_is_drawn_as_often_as_its_tier_weighs() -> None:
-    chances = sampling_weights(EXAMPLES, (4.0, 2.0, 1.0, 0.0))
-    assert chances == [2.0, 4.0, 0.0, 4.0]
-    drawn = sampler(chances, "shuffled", 4000, seed=1)
-    counts = [0, 0, 0, 0]
-    for at in drawn:
-        counts[at] += 1
-    assert counts[2] == 0
-    assert counts[1] / counts[0] == pytest.approx(2, rel=0.15)
+    config = TrainConfig(tier_weights=(4.0, 2.0, 1.0, 0.0), seed=1)
+    drawn = [at % 4 for at in sampler(config, EXAMPLES * 1000)]
+    assert drawn.count(2) == 0
+    assert drawn.count(1) / drawn.count(0) == pytest.approx(2, rel=0.15)
 
 
 def test_each_epoch_draws_anew_and_a_resumed_one_the_same() -> None:
-    first, second = (sampler([1.0, 1.0, 1.0], "shuffled", 50, seed=3) for _ in range(2))
+    config = TrainConfig(tier_weights=(1.0, 1.0, 1.0, 1.0), seed=3)
+    first, second = (sampler(config, EXAMPLES * 12) for _ in range(2))
     one = list(first)
     first.set_epoch(1)
     second.set_epoch(1)
     assert list(first) == list(second) != one
 
 
-def test_pairs_in_order_come_in_that_order() -> None:
-    assert list(sampler(None, "short_first", 4, seed=1)) == [0, 1, 2, 3]
-    assert sampler(None, "shuffled", 4, seed=1) is None
+def test_pairs_without_an_order_are_shuffled_by_the_trainer() -> None:
+    assert sampler(TrainConfig(), EXAMPLES) is None
 
 
 def test_what_is_not_set_leaves_the_recipe_alone_and_what_is_changes_it() -> None:
@@ -84,4 +82,4 @@ def test_weights_and_an_order_exclude_each_other() -> None:
 
 def test_weights_that_leave_no_pair_are_refused() -> None:
     with pytest.raises(TimbreError, match="no training pair"):
-        sampling_weights(EXAMPLES[2:3], (1.0, 1.0, 1.0, 0.0))
+        sampler(TrainConfig(tier_weights=(1.0, 1.0, 1.0, 0.0)), EXAMPLES[2:3])

@@ -1,20 +1,19 @@
 """Two processes under ``accelerate launch`` learn what one does at the same global batch."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import psutil
 import pytest
 from safetensors.numpy import load_file
 
 from tests.conftest import Workspace
+from tests.training import fsdp_on_gloo
+from tests.training.children import PATIENCE_S, launch, printed
 from tests.training.conftest import write_pairs
-from timbre.paths import CHECKOUT
 from training.runs import WEIGHTS, Run, read_run
 
 pytestmark = pytest.mark.real
@@ -30,55 +29,44 @@ epochs = 12
 batch_size = {batch}
 """
 PAIRS = {"soup": "train", "rain": "train", "stairs": "train", "lamps": "train", "keys": "val", "ink": "val"}
-LAUNCH = (
-    *("accelerate", "launch", "--num_processes", "2", "--num_machines", "1"),
-    *("--mixed_precision", "no", "--dynamo_backend", "no"),
-)
 # --multi_gpu is what starts several processes on one machine; without a GPU they talk over gloo.
-DDP = (*LAUNCH, "--multi_gpu", "-m", "timbre")
-FSDP = (*LAUNCH, "--use_fsdp", str(Path(__file__).parent / "fsdp_on_gloo.py"), "bfloat16")
+DDP = (
+    *("accelerate", "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"),
+    *("--mixed_precision", "no", "--dynamo_backend", "no", "-m", "timbre"),
+)
+ON_CPU = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
 
-Train = Callable[..., tuple[Run, str]]
-PATIENCE_S = 300
+Command = Callable[..., tuple[str, ...]]
 
 
 @pytest.fixture(scope="module")
-def train(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Train:
-    """Trains a run on four pairs, in this process or as a launcher's arguments."""
+def space(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A home of these tests' own, with four pairs to train on."""
     space = Workspace(tmp_path_factory.mktemp("processes"))
     write_pairs(space.home, PAIRS)
+    return space
 
-    def trained(
-        name: str, batch: int, quantization: str, launcher: tuple[str, ...] = (), *, killed: bool = False
-    ) -> tuple[Run, str]:
+
+@pytest.fixture(scope="module")
+def command(space: Workspace, tiny_base: Path) -> Command:
+    """The training of a run of that name."""
+
+    def written(name: str, batch: int, quantization: str) -> tuple[str, ...]:
         preset = space.home / f"{name}.toml"
         preset.write_text(PRESET.format(base=tiny_base, batch=batch, quantization=quantization))
-        command = ("train", str(preset), "--name", name)
-        on_cpu = {"ACCELERATE_USE_CPU": "true", "ACCELERATE_TORCH_DEVICE": "cpu"}
-        if killed:
-            program = Path(sys.executable).parent / launcher[0]
-            partial = space.home / "runs" / f".{name}.partial"
-            _kill_in_training([str(program), *launcher[1:], *command], space.environment(**on_cpu), partial)
-            command = (*command, "--resume")
-        done = space.run(*launcher, *command, **on_cpu) if launcher else space.here(*command)
-        run = read_run(name, space.home / "runs")
-        assert run is not None, done.stderr[-3000:]
-        return run, done.stderr
+        return ("train", str(preset), "--name", name)
 
-    return trained
+    return written
 
 
-def _kill_in_training(command: list[str], environment: dict[str, str], partial: Path) -> None:
-    """Start a training and kill its launcher and processes outright once an epoch is saved."""
-    launcher = psutil.Popen(command, cwd=CHECKOUT, env=environment, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + PATIENCE_S
-    while not (partial / "epochs" / "1").is_dir():
-        assert launcher.poll() is None and time.monotonic() < deadline, "it ended before an epoch was saved"
-        time.sleep(0.02)
-    for process in (*launcher.children(recursive=True), launcher):
-        process.kill()
-    launcher.wait()
-    assert partial.is_dir(), "the training ended before it could be killed"
+def _assert_same(space: Workspace, name: str, other: str) -> None:
+    alone, together = (read_run(run, space.home / "runs") for run in (name, other))
+    assert alone and together
+    assert _losses(together) == pytest.approx(_losses(alone), abs=1e-3)
+    one, two = (load_file(run.adapter / WEIGHTS) for run in (alone, together))
+    assert one.keys() == two.keys()
+    learned = [np.concatenate([file[key].ravel() for key in one if "lora_B" in key]) for file in (one, two)]
+    assert np.corrcoef(learned)[0, 1] > 0.999
 
 
 def _losses(run: Run) -> list[float]:
@@ -86,15 +74,33 @@ def _losses(run: Run) -> list[float]:
     return [row.get("loss", row.get("val_loss")) for row in map(json.loads, rows)]
 
 
-@pytest.mark.parametrize(("kind", "launcher", "quantization"), [("DDP", DDP, "nf4"), ("FSDP", FSDP, "none")])
-def test_two_processes_learn_what_one_does_and_under_fsdp_go_on_after_a_kill(
-    train: Train, kind: str, launcher: tuple[str, ...], quantization: str
+def test_two_processes_under_the_launcher_learn_in_nf4_what_one_does(
+    space: Workspace, command: Command
 ) -> None:
-    alone, _ = train(f"alone-{kind}", 2, quantization)
-    together, stderr = train(f"together-{kind}", 1, quantization, launcher, killed=kind == "FSDP")
-    assert _losses(together) == pytest.approx(_losses(alone), abs=1e-3)
-    one, two = (load_file(run.adapter / WEIGHTS) for run in (alone, together))
-    assert one.keys() == two.keys()
-    learned = [np.concatenate([file[key].ravel() for key in one if "lora_B" in key]) for file in (one, two)]
-    assert np.corrcoef(learned)[0, 1] > 0.999
-    assert kind != "FSDP" or "trained by FSDP" in stderr
+    alone = space.here(*command("alone", 2, "nf4"))
+    assert alone.exit_code == 0, alone.exception
+    done = space.run(*DDP, *command("together", 1, "nf4"), **ON_CPU)
+    assert done.returncode == 0, done.stderr[-3000:]
+    _assert_same(space, "alone", "together")
+
+
+def test_under_fsdp_they_do_so_too_and_go_on_after_a_kill(space: Workspace, command: Command) -> None:
+    alone = space.here(*command("whole", 2, "none"))
+    assert alone.exit_code == 0, alone.exception
+    outputs = [space.home / "first", space.home / "second"]
+    place: Any = {"environment": space.environment(), "outputs": outputs, "options": ["--use_fsdp"]}
+    training = ("bfloat16", *command("killed", 1, "none"))
+    processes = launch(fsdp_on_gloo.main, *training, **place)
+    partial = space.home / "runs" / ".killed.partial"
+    deadline = time.monotonic() + PATIENCE_S
+    while not (partial / "epochs" / "1").is_dir():
+        assert all(process.is_alive() for process in processes), "it ended before an epoch was saved"
+        assert time.monotonic() < deadline, "no epoch in time"
+        time.sleep(0.02)
+    for process in processes:
+        process.kill()
+        process.join()
+    assert partial.is_dir(), "the training ended before it could be killed"
+    first, _ = printed(launch(fsdp_on_gloo.main, *training, "--resume", **place), outputs)
+    assert "trained by FSDP" in first
+    _assert_same(space, "whole", "killed")

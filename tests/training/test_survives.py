@@ -2,11 +2,11 @@
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.conftest import Workspace
+from tests.training.children import PATIENCE_S, start, timbre
 from tests.training.conftest import write_pairs
 from timbre.paths import CHECKOUT
 from training.runs import WEIGHTS, read_run
@@ -32,7 +33,6 @@ dropout = 0.1
 epochs = 20
 """
 PAIRS = {"soup": "train", "rain": "train", "stairs": "train", "lamps": "train", "keys": "val"}
-PATIENCE_S = 300
 
 
 @pytest.fixture(scope="module")
@@ -50,29 +50,22 @@ def command(space: Workspace, tiny_base: Path) -> list[str]:
     return ["train", str(preset), "--name"]
 
 
-def _start(space: Workspace, *arguments: str, largest_file: int = 0) -> "subprocess.Popen[str]":
-    def prepare() -> None:
-        # A test run in a shell's background inherits an ignored SIGINT, and so would its children.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if largest_file:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
-
-    return subprocess.Popen(
-        [sys.executable, "-m", "timbre", *arguments],
-        cwd=CHECKOUT,
-        env=space.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=prepare,
-    )
+def _start(space: Workspace, *arguments: str, largest_file: int = 0) -> BaseProcess:
+    place = {"environment": space.environment(), "output": space.home / "output"}
+    return start(timbre, *arguments, **place, largest_file=largest_file)
 
 
-def _wait_for_epochs(partial: Path, process: "subprocess.Popen[str]") -> None:
+def _ended(space: Workspace, process: BaseProcess) -> str:
+    """What the process has printed when it has ended."""
+    process.join(PATIENCE_S)
+    return (space.home / "output").read_text()
+
+
+def _wait_for_epochs(partial: Path, process: BaseProcess) -> None:
     """Until two epochs are saved."""
     deadline = time.monotonic() + PATIENCE_S
     while not (partial / "epochs" / "2").is_dir():
-        assert process.poll() is None, "the training ended before it could be killed"
+        assert process.is_alive(), "the training ended before it could be killed"
         assert time.monotonic() < deadline, "no epoch in time"
         time.sleep(0.02)
 
@@ -89,12 +82,12 @@ def test_kill_9_and_resume_end_with_the_adapter_of_an_uninterrupted_run(
     process = _start(space, *command, "killed")
     _wait_for_epochs(space.home / "runs" / ".killed.partial", process)
     # Stopped, it can't end before the second training has seen that it is there.
-    os.kill(process.pid, signal.SIGSTOP)
+    os.kill(process.pid or 0, signal.SIGSTOP)
     second = space.here(*command, "killed")
     assert f"is being trained by process {process.pid}" in str(second.exception)
 
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.kill()
+    process.join()
     assert not (space.home / "runs" / "killed").exists()
     for name, *more in (("killed", "--resume"), ("whole",)):
         done = space.here(*command, name, *more)
@@ -110,9 +103,9 @@ def test_ctrl_c_keeps_the_finished_epochs_and_says_how_to_go_on(space: Workspace
     process = _start(space, *command, "stopped")
     partial = space.home / "runs" / ".stopped.partial"
     _wait_for_epochs(partial, process)
-    process.send_signal(signal.SIGINT)
-    _, message = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 130
+    os.kill(process.pid or 0, signal.SIGINT)
+    message = _ended(space, process)
+    assert process.exitcode == 130
     assert "go on with the same command and --resume" in message and "Traceback" not in message
     assert (partial / "epochs" / "1").is_dir()
 
@@ -123,8 +116,8 @@ def test_a_full_disk_is_one_line_and_the_half_written_checkpoint_is_passed_over(
     """A limit on the size of files lets the adapter be written and not the optimizer's state."""
     partial = space.home / "runs" / ".full.partial"
     process = _start(space, *command, "full", largest_file=12_000)
-    _, message = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 1, message
+    message = _ended(space, process)
+    assert process.exitcode == 1, message
     assert "no room left to write 'full'" in message and "--resume" in message and "Traceback" not in message
     assert [*partial.glob("checkpoint-*/adapter_model.safetensors")]
     assert last_whole(partial) is None

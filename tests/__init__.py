@@ -1,0 +1,1 @@
+"""A package, since a library installs one of this name too."""
