@@ -68,8 +68,7 @@ def power(
     return tuple(powers)
 
 
-_Figures = tuple[int, float, int | None, int | None]
-"""n, spread, canaries to pass, canaries to block."""
+_Figures = tuple[int, float, int | None, int | None]  # n, spread, canaries to pass, canaries to block
 
 
 def _soft(pairs: Sequence[Pair], margin: float, among: int) -> _Figures:

@@ -54,8 +54,7 @@ def read_story(
     *first, log = read_logs(places, names, suite)
     facts = read_run(run.partition("+")[0], runs)
     on_suite = [name for name in suites if log.suite in suites[name] and name not in names]
-    shots = sorted(name for name in on_suite if _FEW_SHOT.fullmatch(name))[:1]
-    further = [name for name in on_suite if name in (*shots, facts and facts.parent)]
+    further = [name for name in on_suite if _FEW_SHOT.fullmatch(name) or (facts and name == facts.parent)]
     logs = (*first, *(read_logs(places, further, log.suite) if further else ()))
     judge = gate or (lambda before, after: gate_logs(before, after, policy))
     return story_of(log, {log.run: log for log in logs}, facts, runs, policy, judge)

@@ -41,8 +41,6 @@ CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
 WRITER = "writer"
 """A run of this name holds the writer's own texts: no run to judge, but what margins may be a share of the way to."""
 LICENSED = "licensed"  # a further column that a CSV may have: true or false
-
-
 _FORMULA = frozenset("=+-@\t\r\n")  # what begins a formula in a spreadsheet
 
 
