@@ -3,6 +3,7 @@
     .venv/bin/python benchmarks/gate.py          # twenty minutes on one core
     .venv/bin/python benchmarks/gate.py 100      # simulations a row (150)
     .venv/bin/python benchmarks/gate.py 300 smoke   # only the smoke suite's gate as a whole
+    .venv/bin/python benchmarks/gate.py 100 smoke LOGS A B 2   # the same with 2 takes drawn from real logs
 
 A *false pass* is a PASS where the true loss is one margin, of one dimension alone: paired gains that are normal,
 skewed, in steps of a quarter, or where a share of the canaries collapses by the whole scale while the others
@@ -13,13 +14,19 @@ skewed towards 0, Likert steps, mostly 0 with some 1, and clustered (takes of on
 REGRESSED where nothing changed; a *detection* is REGRESSED where one soft dimension lost twice its margin, or a
 hard fault shows on a fifth of the canaries; a *sound pass* is PASS where nothing was lost at the n that
 `timbre power` names. Rates with Wilson 95 % intervals.
+
+From LOGS with many takes of the smoke suite (``-T suite=smoke --epochs 34``) takes are drawn anew with replacement,
+each with all its scores: of A on both sides, of B on both sides, and of A against B.
 """
 
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,6 +34,7 @@ import pandas as pd
 from results.comparison import side_by_side, soft_verdict
 from results.gate import gate
 from results.licences import Basis
+from results.logs import read_logs
 from results.policy import load_policy
 from results.power import power
 from results.statistics import (
@@ -35,7 +43,7 @@ from results.statistics import (
     mean_interval,
     safe_low,
 )
-from results.table import COLUMNS
+from results.table import COLUMNS, score_table
 from results.verdicts import RETAKES
 from timbre.stats import rate_interval
 
@@ -172,6 +180,8 @@ _THIRD = np.append(np.ones(4), USUAL["self_insertion"][4:])
 
 FaultRates = tuple[dict[str, "np.ndarray"], dict[str, "np.ndarray"]]
 Losses = dict[str, Callable[[np.random.Generator], "np.ndarray"]]
+Takes = Mapping[str, Sequence[pd.DataFrame]]
+"""The score rows of each take, by canary."""
 FAULT_RATES: dict[str, FaultRates] = {
     "nothing changed": ({}, {}),
     "nothing changed, half of the canaries break": ({"integrity": _BROKEN}, {"integrity": _BROKEN}),
@@ -203,14 +213,16 @@ def asked_again(simulations: int) -> None:
 
 def smoke_suite(simulations: int) -> None:
     """All dimensions of the smoke suite that need no licence, before and after new faults are asked again."""
+    for spread in (0.1, 0.15):
+        smoke_gates(f"sound, paired spread {spread}", simulations, ({}, {}), _NOTHING, spread)
     for name, losses in LOSSES_BY_CANARY.items():
         smoke_gates(name, simulations, ({}, {}), losses)
 
 
-def smoke_gates(name: str, simulations: int, rates: FaultRates, losses: Losses) -> None:
+def smoke_gates(name: str, simulations: int, rates: FaultRates, losses: Losses, spread: float = 0.2) -> None:
     """Twelve canaries by the smoke suite's policy: the verdicts before and after new faults are asked again.
 
-    A take of a soft dimension lies around its canary's level, N(.5, .1), with a spread of .2: so do paired gains.
+    A take of a soft dimension lies around its canary's level, N(.5, .1), with that spread: so do paired gains.
     """
     keys = (*USUAL, *losses)
     policy = SHIPPED.model_copy(update={"dimensions": {k: SHIPPED.dimensions[k] for k in keys}})
@@ -228,7 +240,7 @@ def smoke_gates(name: str, simulations: int, rates: FaultRates, losses: Losses) 
             for key, lost_by in losses.items():
                 better = 1 if SHIPPED.dimensions[key].direction == "up" else -1
                 shift = -better * lost_by(rng)[:, None] if run == "b" else 0.0
-                takes[run][key] = np.clip(levels[key] + rng.normal(0, 0.2, (12, EPOCHS)) + shift, 0, 1)
+                takes[run][key] = np.clip(levels[key] + rng.normal(0, spread, (12, EPOCHS)) + shift, 0, 1)
         rows = table(takes)
         early = rows[rows["epoch"] <= EPOCHS]
         result = gate(early, "a", "b", policy, Basis(licences=None, suite="smoke"))
@@ -240,6 +252,55 @@ def smoke_gates(name: str, simulations: int, rates: FaultRates, losses: Losses) 
     for verdict in ("PASS", "REGRESSED", "INCONCLUSIVE"):
         line(f"{name}: {verdict} at first", 12, first.count(verdict), simulations)
         line(f"{name}: {verdict} in the end", 12, last.count(verdict), simulations)
+
+
+def real_takes(simulations: int, logs: Path, runs: tuple[str, str], count: int) -> None:
+    """The smoke suite's gate on so many takes, drawn with replacement from logs that hold many of each canary."""
+    scores = score_table(read_logs([logs], runs, "smoke"))
+    policy = SHIPPED.model_copy(
+        update={"dimensions": {k: d for k, d in SHIPPED.dimensions.items() if not d.needs_licence}}
+    )
+    scores = scores[scores["dimension"].isin(policy.dimensions)]
+    takes: dict[str, Takes] = {
+        str(run): {
+            str(canary): [rows for _, rows in of.groupby("epoch")] for canary, of in own.groupby("canary")
+        }
+        for run, own in scores.groupby("run")
+    }
+    for before, after in ((runs[0], runs[0]), (runs[1], runs[1]), runs):
+        rng = np.random.default_rng(5)
+        verdicts = {"at first": Counter[str](), "in the end": Counter[str]()}
+        open_ones = Counter[str]()
+        for _ in range(simulations):
+            sides = {"a": before, "b": after}
+            basis = Basis(licences=None, suite="smoke")
+            early = pd.concat(drawn(rng, takes[run], 1, count, side) for side, run in sides.items())
+            result = gate(early, "a", "b", policy, basis)
+            verdicts["at first"][result.overall] += 1
+            if again := result.to_ask_again:
+                late = [
+                    drawn(rng, {c: takes[run][c] for c in again}, count + 1, RETAKES, side)
+                    for side, run in sides.items()
+                ]
+                result = gate(early, "a", "b", policy, replace(basis, retakes=pd.concat(late)))
+            verdicts["in the end"][result.overall] += 1
+            open_ones.update(d.dimension for d in result.having("INCONCLUSIVE"))
+        for when, of in verdicts.items():
+            for verdict in ("PASS", "REGRESSED"):
+                line(f"{after} against {before}: {verdict} {when}", 12, of[verdict], simulations)
+        print("    open in the end:", dict(open_ones.most_common()))
+
+
+def drawn(rng: np.random.Generator, takes: Takes, first: int, count: int, side: str) -> pd.DataFrame:
+    """So many takes of each canary, numbered from ``first``."""
+    return pd.concat(
+        [
+            of[int(rng.integers(len(of)))].assign(epoch=epoch, run=side, identity="")
+            for of in takes.values()
+            for epoch in range(first, first + count)
+        ],
+        ignore_index=True,
+    )
 
 
 def line(what: str, n: int, hits: int, simulations: int) -> None:
@@ -268,9 +329,11 @@ def speed() -> None:
 def main() -> None:
     """Measure and print."""
     simulations = int(sys.argv[1]) if len(sys.argv) > 1 else 150
-    if sys.argv[2:] == ["smoke"]:
-        smoke_suite(simulations)
-        return
+    match sys.argv[2:]:
+        case ["smoke"]:
+            return smoke_suite(simulations)
+        case ["smoke", logs, before, after, takes]:
+            return real_takes(simulations, Path(logs), (before, after), int(takes))
     speed()
     print("\nFalse passes: one margin lost")
     false_passes(4 * simulations)
