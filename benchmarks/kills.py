@@ -28,6 +28,9 @@ PAIRS = (
     ("Of soup?", "Soup sulks.", "train"),
     ("Of rain?", "It is late.", "val"),
 )
+TOKENS = 4200
+"""Of the random base; a reader of GGUF takes ten seconds for the embedded base's 49,152."""
+
 JOBS = ("training", "conversion", "embedded", "export", "gate")
 SETTINGS: dict[str, Any] = {
     "quantization": "none",
@@ -39,13 +42,20 @@ SETTINGS: dict[str, Any] = {
 
 
 def make_base(folder: Path) -> Path:
-    """A random two-layer base with the embedded base's tokenizer, where the model is not the point."""
+    """A random two-layer base with the first tokens of the embedded base's, where the model is not the point."""
     import torch
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
     from training.base import EMBEDDED, resolve_base
 
-    tokenizer = AutoTokenizer.from_pretrained(resolve_base(EMBEDDED).path)
+    AutoTokenizer.from_pretrained(resolve_base(EMBEDDED).path).save_pretrained(folder)
+    file = folder / "tokenizer.json"
+    table = json.loads(file.read_text(encoding="utf-8"))
+    vocabulary = {token: at for token, at in table["model"]["vocab"].items() if at < TOKENS}
+    merges = [pair for pair in table["model"]["merges"] if "".join(pair) in vocabulary]
+    table["model"] |= {"vocab": vocabulary, "merges": merges}
+    file.write_text(json.dumps(table), encoding="utf-8")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
     torch.manual_seed(5)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -60,7 +70,6 @@ def make_base(folder: Path) -> Path:
     )
     model: Any = LlamaForCausalLM
     model(config).to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
     return folder
 
 
