@@ -14,6 +14,7 @@ with a new fault that both runs were asked again is REGRESSED if those takes pro
 and its fault isn't new if the baseline shows it in them too.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -37,11 +38,15 @@ from results.statistics import (
     margin_p,
     rate_bound,
     safe_low,
+    usually_passes,
 )
 from results.table import ScoreTable
 from timbre.stats import NO_INTERVAL, Interval
 
 NOT_SCORED = "not scored: "
+MOST_TAKES = 12
+"""More are never advised: further canaries tell more."""
+
 Verdict = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ADVISORY"]
 
 
@@ -79,6 +84,9 @@ class DimensionVerdict:
     why: str = "reported, not in the policy"  # the rule that decided, with its figures, as a clause
     licence: str = ""  # what it shows or lacks; "-" for a count, "given" for a caller's scores
     missing: int = 0  # answers of the candidate that are none and count as the worst
+    takes_needed: int | None = (
+        None  # takes of these canaries that would settle it as well, if so many are enough
+    )
 
     @property
     def is_judged(self) -> bool:
@@ -192,13 +200,30 @@ def _judge_soft(pair: Pair, margin: float, rules_out: float, policy: Policy, amo
         else:
             needed = canaries_needed(sd, room, worst) if room > TOLERANCE else MOST_CANARIES + 1
         needed = _capped(max(needed, n + 1, least))
+    takes_needed = None
+    if verdict == "INCONCLUSIVE" and gain.high >= -TOLERANCE and n >= least:
+        takes_needed = _takes_needed(pair, sd, rules_out, worst)
     return {
         "verdict": verdict,
         "p": margin_p(gains, margin),
         "needed": needed,
+        "takes_needed": takes_needed,
         "detectable": _within_scale(loss_that_blocks(sd, margin, n, among)) if n >= least else None,
         "why": why,
     }
+
+
+def _takes_needed(pair: Pair, sd: float, rules_out: float, worst: float) -> int | None:
+    """Takes at which the canaries there are would PASS four times in five, if nothing was truly lost.
+
+    None where it is the canaries that differ, and not their takes.
+    """
+    noise, takes = pair.noise, pair.takes
+    for more in range(takes + 1, MOST_TAKES + 1):
+        spread = math.sqrt(max(0.0, sd**2 - noise * (1 - takes / more)))
+        if usually_passes(len(pair.gains), spread, rules_out, worst):
+            return more
+    return None
 
 
 def _judge_hard(pair: Pair, rules_out: float, alpha: float) -> dict[str, Any]:

@@ -114,6 +114,17 @@ class Pair:
         return level if DIMENSIONS[self.key].direction == "up" else 1 - level
 
     @property
+    def takes(self) -> int:
+        """Takes of a canary, of the run that has fewer."""
+        return min(int(_scored(rows).groupby("canary").size().max()) for rows in (self.before, self.after))
+
+    @property
+    def noise(self) -> float:
+        """Variance of a canary's gain that comes from its takes and falls as they become more; 0 of single takes."""
+        by_canary = (_scored(rows).groupby("canary")["value"] for rows in (self.before, self.after))
+        return sum(float((group.var(ddof=1) / group.size()).fillna(0).mean()) for group in by_canary)
+
+    @property
     def faults_p(self) -> float:
         """One-sided p that faults became more frequent, by McNemar's exact test over canaries.
 

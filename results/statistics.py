@@ -200,12 +200,14 @@ def canaries_needed(sd: float, margin: float, worst: float = 1.0) -> int:
     ``z_.8 * sd / sqrt(n)``, with Guenther's (1981) ``z_.975^2 / 2`` more for a spread that is itself estimated. How
     often the added canary, which lost ``worst``, is drawn is taken for Poisson's, the mean of the others for normal.
     """
-
-    def passes(n: int) -> bool:
-        return _safe_reach(sd, worst, n) + _z(0.8) * sd / math.sqrt(n) <= margin + TOLERANCE
-
-    least = 4 + bisect_left(range(4, MOST_CANARIES + 1), True, key=passes)
+    counts = range(4, MOST_CANARIES + 1)
+    least = 4 + bisect_left(counts, True, key=lambda n: usually_passes(n, sd, margin, worst))
     return math.ceil(least + _z(0.975) ** 2 / 2)
+
+
+def usually_passes(n: int, sd: float, margin: float, worst: float) -> bool:
+    """Whether n canaries PASS four times in five when nothing truly changed and the spread is known."""
+    return _safe_reach(sd, worst, n) + _z(0.8) * sd / math.sqrt(n) <= margin + TOLERANCE
 
 
 def _safe_reach(sd: float, worst: float, n: int) -> float:

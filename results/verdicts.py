@@ -167,10 +167,18 @@ def verdict_sentence(result: GateResult) -> str:
     needed = [d.needed for d in open_ones if d.needed is not None]
     all_known = len(needed) == len(open_ones)
     settling = f"about {max(needed)}" if all_known else "no suite that anybody writes"
+    if takes := _takes_needed(open_ones):
+        settling += f" (or, if nothing was lost, {takes} takes of these)"
     return (
         f"INCONCLUSIVE: {pair}: no loss beyond the margin is proven, and {n} canaries can't rule one out in "
         f"{names}; {settling} would settle it{rest}."
     )
+
+
+def _takes_needed(open_ones: Sequence[DimensionVerdict]) -> int | None:
+    """How many takes of the same canaries would turn all of these into a PASS, if nothing was lost and any would."""
+    takes = [d.takes_needed for d in open_ones if d.takes_needed is not None]
+    return max(takes) if len(takes) == len(open_ones) else None
 
 
 def _gain_sentence(verdict: DimensionVerdict) -> str:
@@ -202,6 +210,11 @@ def next_command(result: GateResult) -> str | None:
                 f"Read what shows a new fault of {d.dimension}, {flips[0].canary} first of {len(flips)}; more "
                 f"canaries tell chance from a change: {asked} -T suite=full"
             )
+    if result.suite and (enough := _takes_needed(open_ones)):
+        return (
+            f"If nothing was lost, {enough} takes of these canaries would show it: inspect eval evals/voice.py "
+            f"--model {runs} -T suite={result.suite} --epochs {enough}"
+        )
     if endless := [d.dimension for d in open_ones if d.needed is None]:
         why = "at what was seen no suite that anybody writes would settle it"
         return f"Read the answers of {', '.join(endless)}: {why}."

@@ -122,6 +122,28 @@ def _collapse_p(n: int) -> float:
     return margin_p(np.full(n, -1.0), 0.1)
 
 
+@pytest.mark.parametrize(("of_takes", "of_canaries", "settled"), [(0.35, 0.0, True), (0.0, 0.35, False)])
+def test_more_takes_are_advised_where_it_is_they_that_differ_and_then_a_sound_run_usually_passes(
+    simulate: Simulate, of_takes: float, of_canaries: float, settled: bool
+) -> None:
+    rng, policy = np.random.default_rng(3), _only("compression")
+
+    def arm(takes: int) -> dict[str, Array]:
+        own = rng.normal(0, of_canaries, (12, 1))
+        return {"compression": np.clip(0.5 + own + rng.normal(0, of_takes, (12, takes)), 0, 1)}
+
+    advised, passes = [], []
+    for _ in range(30):
+        result = gate(simulate({"a": arm(2), "b": arm(2)}), "a", "b", policy, Basis(suite="smoke"))
+        if takes := _verdict(result, "compression").takes_needed:
+            advised.append(takes)
+            assert f"-T suite=smoke --epochs {takes}" in (next_command(result) or "")
+            more = gate(simulate({"a": arm(takes), "b": arm(takes)}), "a", "b", policy, Basis(suite="smoke"))
+            passes.append(more.overall == "PASS")
+    assert bool(advised) == settled
+    assert not settled or (np.mean(passes) >= 0.7 and min(advised) > 2)
+
+
 # Hard dimensions fail on evidence.
 
 
