@@ -236,8 +236,8 @@ def _judge_hard(pair: Pair, rules_out: float, alpha: float) -> dict[str, Any]:
     only = " without licence for the first person" if pair.rule and pair.rule.unlicensed_only else ""
     why = (
         f"{faults['after'].sum()} of {n} canaries{only} show it against {faults['before'].sum()}, "
-        f"{worse} anew (p = {p:.2g}); {worse} new of {n} leaves a rate up to "
-        f"{100 * rate_bound(worse, n):.1f} % possible"
+        f"{worse} anew (p = {p:.2g}); {lasting} new of {n} leaves a rate up to "
+        f"{100 * rate_bound(lasting, n):.1f} % possible"
     )
     for canary, again in pair.asked_again.items():
         why += f"; asked again, {canary} shows it in {again.after} of {again.takes} takes"
