@@ -98,7 +98,7 @@ def test_two_runs_are_shown_by_what_differs_and_nothing_else(write: Write) -> No
     assert len(set(rows.pop("identity"))) == 2
     assert rows == {
         "rank": ("8", "16"),
-        "epoch 1: train, validation": ("2.000, none", "1.500, none"),
+        "epoch 1: train, validation": ("2.000, -", "1.500, -"),
     }
 
 
