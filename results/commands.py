@@ -13,12 +13,10 @@ from typing import Any
 
 import click
 
-from results.grid import Grid, say, stdout_console
 from results.options import FILE, Sources, print_json, reading
 from results.records import CONDITIONS
 from timbre.errors import TimbreError, stop_writing
 from timbre.paths import results_dir, runs_dir
-from training.runs import BASELINE
 
 ERROR = 3  # exit status of a gate that could not judge (C3)
 
@@ -67,6 +65,7 @@ def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: So
     """
     from results.comparison import side_by_side
     from results.corrected_rates import corrected_rates
+    from results.grid import say, stdout_console
     from results.licences import named_table, read_licences
     from results.log import arms_name, arms_section, put_section
     from results.records import differences
@@ -195,6 +194,7 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     timbre power baseline run2
     timbre power --scores table.csv
     """
+    from results.grid import say, stdout_console
     from results.licences import Basis, named_table, read_licences
     from results.power import power as measure
     from results.report_tables import power_table
@@ -384,9 +384,11 @@ def stock(out: Path | None, sources: Sources, as_json: bool) -> None:
     """
     from judges.reference import load_reference
     from judges.stock_learning import STORED, PromptedText, human_share, learn, store
+    from results.grid import Grid, stdout_console
     from timbre.errors import visible
     from timbre.files import read_objects
     from timbre.paths import DEFAULT_VOICE
+    from training.runs import BASELINE
 
     voice = sources.voice or DEFAULT_VOICE
     writer = load_reference(voice, None).train

@@ -1,4 +1,4 @@
-"""``timbre label``: a page to rate answers on, and the table of its labels."""
+"""``timbre label``: a page to rate answers on, and its table of labels; judges load when it runs."""
 
 import os
 import shlex
@@ -7,26 +7,20 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from judges import panel
-from judges.licensing.calibrate import attack_flips, find_judge
-from judges.licensing.licence import find_licence
-from judges.pairwise import PAIRED
 from judges.types import DIMENSIONS
-from results.grid import say, stdout_console
-from results.inspect_log import NO_GRADER
-from results.labelling.imports import human_scores, import_labels, keep_page
-from results.labelling.items import Scale, Session, chosen, pair_items, scale_of, session_name, text_items
-from results.labelling.page import page, serve
-from results.labelling.ratings import Rating, RatingFile, all_ratings, labels_table, rating_path, tallies
-from results.licences import MIN_OF_EACH, demands, label_shortfalls, shortfalls
 from results.options import FILE, Sources, print_json, reading
-from results.policy import Policy
 from timbre.errors import TimbreError
 from timbre.files import write_whole
 from timbre.paths import results_dir
+
+if TYPE_CHECKING:
+    from results.labelling.items import Scale, Session
+    from results.labelling.ratings import Rating
+    from results.policy import Policy
 
 ATTACKED = 10  # answers on which attacks are tried before anybody rates; the licence itself tries more
 
@@ -96,6 +90,14 @@ def label(
     timbre label --dimension humor --import humor.ben.json
     timbre label run2 --dimension humor --from-logs -o labels.csv
     """
+    from results.grid import say, stdout_console
+    from results.inspect_log import NO_GRADER
+    from results.labelling.imports import human_scores, import_labels, keep_page
+    from results.labelling.items import Session, chosen, pair_items, scale_of, session_name, text_items
+    from results.labelling.page import page, serve
+    from results.labelling.ratings import RatingFile, all_ratings, labels_table, rating_path, tallies
+    from results.licences import MIN_OF_EACH, demands
+
     if sum((bool(imported), from_logs, out is not None)) > 1:
         raise click.UsageError("give one of --import, --from-logs and --out")
     if bool(runs) == bool(imported):
@@ -182,8 +184,13 @@ def _say(sentence: str) -> None:
     click.echo(textwrap.fill(sentence, width, break_long_words=False, break_on_hyphens=False), err=True)
 
 
-def _judge_fails(session: Session, policy: Policy, licences: Path) -> str:
+def _judge_fails(session: "Session", policy: "Policy", licences: Path) -> str:
     """What the judge that needs no grader fails already, whatever the labels will be."""
+    from judges import panel
+    from judges.licensing.calibrate import attack_flips, find_judge
+    from judges.licensing.licence import find_licence
+    from results.licences import shortfalls
+
     key, rule = session.dimension, policy.dimensions.get(session.dimension)
     if rule is None or not rule.needs_licence:
         return f"No judge of {key} needs a licence."
@@ -204,14 +211,18 @@ def _judge_fails(session: Session, policy: Policy, licences: Path) -> str:
     return f"{has} and fails already: {'; '.join(lacks)}. The same labels can license rubric/{key} instead."
 
 
-def _seen(labels: Sequence[Rating]) -> Scale:
+def _seen(labels: Sequence["Rating"]) -> "Scale":
     """The scale that imported labels show; it begins at 0 and reaches 1."""
+    from results.labelling.items import Scale
+
     values = sorted({r.value for r in labels} | {0.0, 1.0})
     return Scale(tuple(values), tuple(f"{v:g}" for v in values), (values[0] + values[-1]) / 2)
 
 
-def _lacks(labels: Sequence[Rating], scale: Scale, policy: Policy) -> tuple[str, ...]:
+def _lacks(labels: Sequence["Rating"], scale: "Scale", policy: "Policy") -> tuple[str, ...]:
     """What the table lacks of the policy's demands; of ratings too it is asked that some are yes and some no."""
+    from results.licences import label_shortfalls
+
     by_item: dict[str, list[float]] = {}
     for r in (r for r in labels if not r.again):
         by_item.setdefault(r.item.id, []).append(r.value)
@@ -226,9 +237,12 @@ def _lacks(labels: Sequence[Rating], scale: Scale, policy: Policy) -> tuple[str,
 
 
 def next_commands(
-    dimension: str, pairs: bool, table: Path, scale: Scale, policy: Policy, grader: str, n: int
+    dimension: str, pairs: bool, table: Path, scale: "Scale", policy: "Policy", grader: str, n: int
 ) -> list[str]:
     """The calibrations that a table of ``n`` rows can be used for, the one that needs no grader first."""
+    from judges import panel
+    from judges.pairwise import PAIRED
+
     here = table.relative_to(Path.cwd()) if table.is_relative_to(Path.cwd()) else table
     end = (
         f" {shlex.quote(str(here))} --labelled-by people --domain {policy.licence.domains[0]!r}{scale.option}"
