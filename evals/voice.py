@@ -63,7 +63,7 @@ VIEWER = ViewerConfig(
             TaskSamplesColumn(id="sampleId"),
             TaskSamplesColumn(id="epoch"),
             *(
-                TaskSamplesColumn.score("voice", key, visible=dimension.direction != "band")
+                TaskSamplesColumn.score("voice", key, visible=dimension.is_judged)
                 for key, dimension in DIMENSIONS.items()
             ),
             TaskSamplesColumn(id="answer"),
@@ -76,7 +76,7 @@ VIEWER = ViewerConfig(
         score_color_scales={
             key: ScoreColorScale(palette="good-high" if d.direction == "up" else "good-low", min=0, max=1)
             for key, d in DIMENSIONS.items()
-            if d.direction != "band"
+            if d.is_judged
         },
     ),
     sample_score_view=SampleScoreView(default="grid"),

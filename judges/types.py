@@ -19,6 +19,11 @@ class Dimension:
     unit: str  # "share" for a value in [0, 1], else the unit of a reported figure
     judged_by: Literal["metric", "grader", "count"]  # grader: an LLM with a rubric; count: reported
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether more or less of it is better; False for a reported figure."""
+        return self.direction != "band"
+
 
 # Every dimension in table order; every sample gets every key.
 DIMENSIONS: Mapping[str, Dimension] = {

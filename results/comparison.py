@@ -84,14 +84,13 @@ class DimensionVerdict:
     why: str = "reported, not in the policy"  # the rule that decided, with its figures, as a clause
     licence: str = ""  # what it shows or lacks; "-" for a count, "given" for a caller's scores
     missing: int = 0  # answers of the candidate that are none and count as the worst
-    takes_needed: int | None = (
-        None  # takes of these canaries that would settle it as well, if so many are enough
-    )
+    takes_needed: int | None = None
+    """Takes of these canaries that would turn an INCONCLUSIVE into a PASS, if nothing was lost."""
 
     @property
     def is_judged(self) -> bool:
         """Whether more or less of it is better; False for a reported figure."""
-        return DIMENSIONS[self.dimension].direction != "band"
+        return DIMENSIONS[self.dimension].is_judged
 
     @property
     def gain_is_proven(self) -> bool:

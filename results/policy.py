@@ -148,7 +148,7 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
             if key not in DIMENSIONS:
                 raise TimbreError("unknown dimension", where=where, do=f"use one of {', '.join(DIMENSIONS)}")
             own = DIMENSIONS[key].direction
-            if own == "band":
+            if not DIMENSIONS[key].is_judged:
                 what = "is a reported figure and can't be gated"
                 raise TimbreError(what, where=where, do="remove the section")
             if isinstance(section, dict) and section.get("direction", own) != own:

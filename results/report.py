@@ -100,7 +100,7 @@ def write_report(
     goals = [k for k, rule in policy.dimensions.items() if rule.goal == "gain" and k in keys]
     keys.sort(key=lambda key: key not in goals)
     scores = {key: {s.run: s for s in group} for key, group in groupby(scored, key=lambda s: s.dimension)}
-    soft = (k for k in scores if DIMENSIONS[k].direction != "band" and not DIMENSIONS[k].hard)
+    soft = (k for k in scores if DIMENSIONS[k].is_judged and not DIMENSIONS[k].hard)
     level_keys = [key for key in soft if any(score.n for score in scores[key].values())]
     means = [
         ([(at, f"{run}, {key}", scores[key][run].mean) for at, run in enumerate(names)], anchors.levels(key))

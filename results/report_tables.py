@@ -75,10 +75,6 @@ def _better(key: str) -> str:
     return _BETTER[DIMENSIONS[key].direction]
 
 
-def _is_judged(key: str) -> bool:
-    return DIMENSIONS[key].direction != "band"
-
-
 def scores_table(names: Sequence[str], scored: Sequence[RunScore]) -> Grid:
     """Means of runs side by side, a row for each dimension."""
 
@@ -95,7 +91,7 @@ def gains_table(names: Sequence[str], scored: Sequence[RunScore]) -> Grid:
 
     def cells(key: str, runs: OfRuns) -> Sequence[str]:
         gains = (interval(runs[name].gain, signed=True) for name in names[1:])
-        return (_name(key), *gains) if _is_judged(key) else ()
+        return (_name(key), *gains) if DIMENSIONS[key].is_judged else ()
 
     caption = f"Gain over {names[0]}, paired by canary [95 % CI]; more is better in every row"
     return Grid(caption, ("dimension", *names[1:]), _by_dimension(scored, cells))
@@ -106,7 +102,7 @@ def run_table(run: str, first: str, scored: Sequence[RunScore]) -> Grid:
 
     def cells(key: str, runs: OfRuns) -> Sequence[str]:
         own = runs[run]
-        gain = interval(own.gain, signed=True) if _is_judged(key) else "-"
+        gain = interval(own.gain, signed=True) if DIMENSIONS[key].is_judged else "-"
         return _name(key), _better(key), str(own.n), interval(own.mean), gain
 
     caption = f"{run}: mean over n canaries [95 % CI]; if *, the rate of canaries with the fault"

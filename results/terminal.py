@@ -48,7 +48,7 @@ def show_gate(result: GateResult) -> None:
 
 def without_counted(scores: Sequence[RunScore]) -> list[RunScore]:
     """The same without words, sentences and readability, which have no better side."""
-    return [s for s in scores if DIMENSIONS[s.dimension].direction != "band"]
+    return [s for s in scores if DIMENSIONS[s.dimension].is_judged]
 
 
 def show_runs(runs: Sequence[str], scores: Sequence[RunScore], warnings: Sequence[str] = ()) -> None:
