@@ -75,7 +75,7 @@ def gate(
             problems += scoring_problems(v, pair, names, policy)
         else:  # the same figures, which decide nothing for want of a licence
             why = f"{v.licence}: {v.why}" if v.n and v.margin is not None else v.why
-            v = replace(v, verdict="ADVISORY", needed=None, why=why)
+            v = replace(v, verdict="ADVISORY", needed=None, takes_needed=None, why=why)
         judged.append(v)
     verdicts = apply_holm(judged)
     problems += unscored_dimensions(both, policy, verdicts, "integrity" in able)

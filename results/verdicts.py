@@ -153,13 +153,11 @@ def verdict_sentence(result: GateResult) -> str:
     if result.overall == "PASS":
         passed = result.having("PASS")
         wider = [d.rules_out for d in passed if d.rules_out is not None and d.rules_out > (d.margin or 0)]
-        lost = f"lost no more than the margin in any of {len(passed)} dimensions that can block{rest}."
-        if wider:
-            lost = (
-                f"shows no proven loss beyond the margin in any of {len(passed)} dimensions that can block{rest}. "
-                f"The {result.suite} suite is small: only losses of more than {max(wider):g} are ruled out."
-            )
-        return f"PASS: {pair} {lost}"
+        where = f"in any of {len(passed)} dimensions that can block{rest}."
+        if not wider:
+            return f"PASS: {pair} lost no more than the margin {where}"
+        small = f"The {result.suite} suite is small: only losses of more than {max(wider):g} are ruled out."
+        return f"PASS: {pair} shows no proven loss beyond the margin {where} {small}"
     open_ones = result.having("INCONCLUSIVE")
     names = ", ".join(d.dimension for d in open_ones)
     low, high = min(d.n for d in open_ones), max(d.n for d in open_ones)
@@ -167,7 +165,7 @@ def verdict_sentence(result: GateResult) -> str:
     needed = [d.needed for d in open_ones if d.needed is not None]
     all_known = len(needed) == len(open_ones)
     settling = f"about {max(needed)}" if all_known else "no suite that anybody writes"
-    if takes := _takes_needed(open_ones):
+    if takes := _takes_for_all(open_ones):
         settling += f" (or, if nothing was lost, {takes} takes of these)"
     return (
         f"INCONCLUSIVE: {pair}: no loss beyond the margin is proven, and {n} canaries can't rule one out in "
@@ -175,7 +173,7 @@ def verdict_sentence(result: GateResult) -> str:
     )
 
 
-def _takes_needed(open_ones: Sequence[DimensionVerdict]) -> int | None:
+def _takes_for_all(open_ones: Sequence[DimensionVerdict]) -> int | None:
     """How many takes of the same canaries would turn all of these into a PASS, if nothing was lost and any would."""
     takes = [d.takes_needed for d in open_ones if d.takes_needed is not None]
     return max(takes) if len(takes) == len(open_ones) else None
@@ -210,7 +208,7 @@ def next_command(result: GateResult) -> str | None:
                 f"Read what shows a new fault of {d.dimension}, {flips[0].canary} first of {len(flips)}; more "
                 f"canaries tell chance from a change: {asked} -T suite=full"
             )
-    if result.suite and (enough := _takes_needed(open_ones)):
+    if result.suite and (enough := _takes_for_all(open_ones)):
         return (
             f"If nothing was lost, {enough} takes of these canaries would show it: inspect eval evals/voice.py "
             f"--model {runs} -T suite={result.suite} --epochs {enough}"

@@ -144,6 +144,17 @@ def test_more_takes_are_advised_where_it_is_they_that_differ_and_then_a_sound_ru
     assert not settled or (np.mean(passes) >= 0.7 and min(advised) > 2)
 
 
+def test_an_advisory_dimension_names_nothing_that_would_settle_it(simulate: Simulate) -> None:
+    before = np.repeat([[0.9, 0.9], [0.1, 0.1]], 6, axis=0)
+    after = np.tile([0.0, 1.0], (12, 1))
+    table, policy = simulate({"a": {"humor": before}, "b": {"humor": after}}), _only("humor")
+    open_one = _verdict(gate(table, "a", "b", policy, Basis(licences=None, suite="smoke")), "humor")
+    assert open_one.verdict == "INCONCLUSIVE" and open_one.needed and open_one.takes_needed
+    basis = Basis(suite="smoke", advisory={"humor": "texts that it was not licensed on"})
+    advisory = _verdict(gate(table, "a", "b", policy, basis), "humor")
+    assert (advisory.verdict, advisory.needed, advisory.takes_needed) == ("ADVISORY", None, None)
+
+
 # Hard dimensions fail on evidence.
 
 
