@@ -23,7 +23,7 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from results.comparison import side_by_side, soft_verdict
 from results.gate import gate
 from results.licences import Basis
 from results.logs import read_logs
-from results.policy import load_policy
+from results.policy import Policy, load_policy
 from results.power import power
 from results.statistics import (
     canaries_needed,
@@ -44,13 +44,20 @@ from results.statistics import (
     safe_low,
 )
 from results.table import COLUMNS, score_table
-from results.verdicts import RETAKES
+from results.verdicts import EXIT_CODES, RETAKES, GateResult
 from timbre.stats import rate_interval
 
 SOFT = ("compression", "specificity", "voice_match", "hashtag_slop")
 HARD = ("self_insertion", "memorization")
 SHIPPED = load_policy()
-POLICY = SHIPPED.model_copy(update={"dimensions": {k: SHIPPED.dimensions[k] for k in (*SOFT, *HARD)}})
+
+
+def policy_of(keys: Iterable[str]) -> Policy:
+    """The shipped policy of some dimensions alone."""
+    return SHIPPED.model_copy(update={"dimensions": {key: SHIPPED.dimensions[key] for key in keys}})
+
+
+POLICY = policy_of((*SOFT, *HARD))
 EPOCHS = 2
 Shape = Callable[[np.random.Generator, int], "np.ndarray"]
 
@@ -224,11 +231,8 @@ def smoke_gates(name: str, simulations: int, rates: FaultRates, losses: Losses, 
 
     A take of a soft dimension lies around its canary's level, N(.5, .1), with that spread: so do paired gains.
     """
-    keys = (*USUAL, *losses)
-    policy = SHIPPED.model_copy(update={"dimensions": {k: SHIPPED.dimensions[k] for k in keys}})
-    rng = np.random.default_rng(4)
-    first: list[str] = []
-    last: list[str] = []
+    policy, rng = policy_of((*USUAL, *losses)), np.random.default_rng(4)
+    results = []
     for _ in range(simulations):
         levels = {key: rng.normal(0.5, 0.1, (12, 1)) for key in losses}
         takes: Runs = {}
@@ -242,24 +246,41 @@ def smoke_gates(name: str, simulations: int, rates: FaultRates, losses: Losses, 
                 shift = -better * lost_by(rng)[:, None] if run == "b" else 0.0
                 takes[run][key] = np.clip(levels[key] + rng.normal(0, spread, (12, EPOCHS)) + shift, 0, 1)
         rows = table(takes)
-        early = rows[rows["epoch"] <= EPOCHS]
-        result = gate(early, "a", "b", policy, Basis(licences=None, suite="smoke"))
-        first.append(result.overall)
-        late = rows[(rows["epoch"] > EPOCHS) & rows["canary"].isin(result.to_ask_again)]
-        if len(late):
-            result = gate(early, "a", "b", policy, Basis(licences=None, suite="smoke", retakes=late))
-        last.append(result.overall)
-    for verdict in ("PASS", "REGRESSED", "INCONCLUSIVE"):
-        line(f"{name}: {verdict} at first", 12, first.count(verdict), simulations)
-        line(f"{name}: {verdict} in the end", 12, last.count(verdict), simulations)
+        early, late = rows[rows["epoch"] <= EPOCHS], rows[rows["epoch"] > EPOCHS]
+        results.append(in_two_steps(early, partial(of_canaries, late), policy))
+    two_step_lines(name, results)
+
+
+def of_canaries(rows: pd.DataFrame, canaries: Sequence[str]) -> pd.DataFrame:
+    """The rows of some canaries."""
+    return rows[rows["canary"].isin(canaries)]
+
+
+def in_two_steps(
+    early: pd.DataFrame, ask: Callable[[Sequence[str]], pd.DataFrame], policy: Policy
+) -> tuple[GateResult, GateResult]:
+    """The smoke suite's gate on the first takes, and after ``ask`` gave further ones of what showed a new fault."""
+    basis = Basis(licences=None, suite="smoke")
+    first = gate(early, "a", "b", policy, basis)
+    if not first.to_ask_again:
+        return first, first
+    return first, gate(early, "a", "b", policy, replace(basis, retakes=ask(first.to_ask_again)))
+
+
+def two_step_lines(name: str, results: Sequence[tuple[GateResult, GateResult]]) -> None:
+    """A row for each verdict at first and in the end, and the dimensions that stayed open."""
+    verdicts = [Counter(result.overall for result in step) for step in zip(*results, strict=True)]
+    for verdict in EXIT_CODES:
+        for when, counts in zip(("at first", "in the end"), verdicts, strict=True):
+            line(f"{name}: {verdict} {when}", 12, counts[verdict], len(results))
+    open_ones = Counter(d.dimension for _, last in results for d in last.having("INCONCLUSIVE"))
+    print("    open in the end:", dict(open_ones.most_common()))
 
 
 def real_takes(simulations: int, logs: Path, runs: tuple[str, str], count: int) -> None:
     """The smoke suite's gate on so many takes, drawn with replacement from logs that hold many of each canary."""
     scores = score_table(read_logs([logs], runs, "smoke"))
-    policy = SHIPPED.model_copy(
-        update={"dimensions": {k: d for k, d in SHIPPED.dimensions.items() if not d.needs_licence}}
-    )
+    policy = policy_of(key for key, rule in SHIPPED.dimensions.items() if not rule.needs_licence)
     scores = scores[scores["dimension"].isin(policy.dimensions)]
     takes: dict[str, Takes] = {
         str(run): {
@@ -268,35 +289,27 @@ def real_takes(simulations: int, logs: Path, runs: tuple[str, str], count: int) 
         for run, own in scores.groupby("run")
     }
     for before, after in ((runs[0], runs[0]), (runs[1], runs[1]), runs):
-        rng = np.random.default_rng(5)
-        verdicts = {"at first": Counter[str](), "in the end": Counter[str]()}
-        open_ones = Counter[str]()
-        for _ in range(simulations):
-            sides = {"a": before, "b": after}
-            basis = Basis(licences=None, suite="smoke")
-            early = pd.concat(drawn(rng, takes[run], 1, count, side) for side, run in sides.items())
-            result = gate(early, "a", "b", policy, basis)
-            verdicts["at first"][result.overall] += 1
-            if again := result.to_ask_again:
-                late = [
-                    drawn(rng, {c: takes[run][c] for c in again}, count + 1, RETAKES, side)
-                    for side, run in sides.items()
-                ]
-                result = gate(early, "a", "b", policy, replace(basis, retakes=pd.concat(late)))
-            verdicts["in the end"][result.overall] += 1
-            open_ones.update(d.dimension for d in result.having("INCONCLUSIVE"))
-        for when, of in verdicts.items():
-            for verdict in ("PASS", "REGRESSED"):
-                line(f"{after} against {before}: {verdict} {when}", 12, of[verdict], simulations)
-        print("    open in the end:", dict(open_ones.most_common()))
+        rng, sides = np.random.default_rng(5), {"a": takes[before], "b": takes[after]}
+        results = [
+            in_two_steps(drawn(rng, sides, 1, count), partial(drawn, rng, sides, count + 1, RETAKES), policy)
+            for _ in range(simulations)
+        ]
+        two_step_lines(f"{after} against {before}", results)
 
 
-def drawn(rng: np.random.Generator, takes: Takes, first: int, count: int, side: str) -> pd.DataFrame:
-    """So many takes of each canary, numbered from ``first``."""
+def drawn(
+    rng: np.random.Generator,
+    sides: Mapping[str, Takes],
+    first: int,
+    count: int,
+    canaries: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """So many takes of each canary (of all, or of those named) on both sides, numbered from ``first``."""
     return pd.concat(
         [
             of[int(rng.integers(len(of)))].assign(epoch=epoch, run=side, identity="")
-            for of in takes.values()
+            for side, takes in sides.items()
+            for of in (takes[canary] for canary in canaries or takes)
             for epoch in range(first, first + count)
         ],
         ignore_index=True,

@@ -11,35 +11,21 @@ import argparse
 import os
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from evals.server import stop
 from evals.server_record import folder_of
 from evals.vllm_command import ENTRY, adapters_for, command, environment
-from timbre.paths import CHECKOUT
 from training.base import default_base, resolve_base
 from training.runs import find_run
 
 
-def seconds(arguments: list[str], variables: dict[str, str]) -> float:
-    """Wall time of ``inspect eval``."""
-    inspect = str(Path(sys.executable).parent / "inspect")
-    began = time.monotonic()
-    subprocess.run(
-        [inspect, "eval", *arguments, "--display", "none"],
-        cwd=CHECKOUT,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT), **variables},
-        check=True,
-    )
-    return time.monotonic() - began
-
-
 def main() -> None:
     """In turn; print every figure and the ratio of the medians."""
+    from serving import TASKS, seconds
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -50,30 +36,28 @@ def main() -> None:
     options = parser.parse_args()
     base, runs = resolve_base(default_base()), [find_run(name) for name in options.runs]
     adapters = adapters_for([r.rank for r in runs], [m for r in runs for m in r.target_modules])
-    served = command(base.path, base.name, 0, adapters)
-    settings = served[served.index("--dtype") :]
-    lora = settings.index("--enable-lora")
-    modules = settings.index("--lora-target-modules")
-    both = [*settings[:lora], *settings[modules + 1 + len(adapters.modules) :]]
+    alone = command(base.path, base.name, 0, adapters_for([], []))
+    settings = shlex.join(alone[alone.index("--dtype") :])
+    modules = shlex.join(("--lora-target-modules", *adapters.modules))
     took: dict[str, list[float]] = {"inspect": [], "timbre": []}
     with tempfile.TemporaryDirectory() as scratch:
         shim = Path(scratch) / "vllm"
         shim.write_text(
-            f'#!/bin/bash\nmodel=$2; shift 2\n[[ " $* " == *" --enable"?"lora "* ]] && '
-            f'set -- {shlex.join(settings[modules : modules + 1 + len(adapters.modules)])} "$@"\n'
-            f'exec {shlex.join((sys.executable, "-m", ENTRY))} --model "$model" {shlex.join(both)} "$@"\n'
+            f'#!/bin/bash\nmodel=$2; shift 2\n[[ " $* " == *" --enable"?"lora "* ]] && set -- {modules} "$@"\n'
+            f'exec {shlex.join((sys.executable, "-m", ENTRY))} --model "$model" {settings} "$@"\n'
         )
         shim.chmod(0o755)
         own = {**environment("inspectai"), "PATH": f"{scratch}:{os.environ['PATH']}"}
-        limits = ["--limit", str(options.canaries), "--epochs", "1", "--log-dir", f"{scratch}/logs"]
+        logs, limits = f"{scratch}/logs", ("--limit", str(options.canaries), "--epochs", "1")
+        asked = ("-T", "suite=full", "-T", f"max_tokens={options.tokens}", *limits)
+        plain = ("--max-tokens", str(options.tokens), *limits)
+        models = [f"vllm/{base.path}", *(f"vllm/{base.path}:{run.adapter}" for run in runs)]
         for _ in range(options.rounds):
-            models = [f"vllm/{base.path}", *(f"vllm/{base.path}:{run.adapter}" for run in runs)]
-            plain = ["benchmarks/serving.py@plain", "--max-tokens", str(options.tokens), *limits]
-            took["inspect"].append(sum(seconds([*plain, "--model", model], own) for model in models))
+            took["inspect"].append(sum(seconds(TASKS["plain"], each, logs, *plain, **own) for each in models))
             stop(folder_of(base))
-            arms = ",".join(("baseline", *options.runs))
-            voice = ["evals/voice.py", "-T", "suite=full", "-T", f"max_tokens={options.tokens}", *limits]
-            took["timbre"].append(seconds([*voice, "--model", arms], {}))
+            took["timbre"].append(
+                seconds(TASKS["voice"], ",".join(("baseline", *options.runs)), logs, *asked)
+            )
             stop(folder_of(base))
             print({way: round(times[-1], 1) for way, times in took.items()}, flush=True)
     ratio = statistics.median(took["timbre"]) / statistics.median(took["inspect"])

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from inspect_ai import Task, task
@@ -36,14 +37,14 @@ def plain() -> Task:
     return Task(dataset=MemoryDataset(samples), solver=generate(), scorer=includes(), epochs=2)
 
 
-def seconds(task_file: str, url: str, logs: str, *arguments: str) -> float:
-    """Wall time of ``inspect eval`` of the baseline."""
+def seconds(task_file: str, model: str, logs: str, *arguments: str, **variables: str) -> float:
+    """Wall time of ``inspect eval``; ``variables`` are added to the environment."""
     command = [
-        *(str(Path(sys.executable).parent / "inspect"), "eval", task_file, "--model", "baseline"),
+        *(str(Path(sys.executable).parent / "inspect"), "eval", task_file, "--model", model),
         *("--display", "none", "--log-dir", logs, *arguments),
     ]
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), **variables}
     began = time.monotonic()
-    environment = {**os.environ, "TIMBRE_VLLM_URL": url}
     subprocess.run(command, cwd=CHECKOUT, env=environment, check=True, stdout=subprocess.DEVNULL)
     return time.monotonic() - began
 
@@ -60,8 +61,8 @@ def main() -> None:
         for _ in range(rounds):
             for name, file in TASKS.items():
                 suite = ("-T", "suite=full") if name == "voice" else ()
-                short = seconds(file, url, logs, *suite, "--limit", "1", "--epochs", "1")
-                whole = seconds(file, url, logs, *suite)
+                ask = partial(seconds, file, "baseline", logs, *suite, TIMBRE_VLLM_URL=url)
+                short, whole = ask("--limit", "1", "--epochs", "1"), ask()
                 found[name].append(whole - short)
                 print(f"{name}: start-up {short:.1f} s, the suite {whole - short:.1f} s more", flush=True)
     medians = {name: statistics.median(times) for name, times in found.items()}

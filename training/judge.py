@@ -289,9 +289,10 @@ def _fitted(config: JudgeConfig, items: Sequence[dict[str, Any]], report: Any) -
 
 def _precision() -> str:
     """Of the encoder's products, as accelerate calls it: bfloat16 also on a CPU that has products of its own."""
-    flags = Path("/proc/cpuinfo")
+    from evals.vllm_command import cpu_has_bfloat16
+
     dtype = str(compute_dtype()).removeprefix("torch.")
-    if dtype == "float32" and flags.is_file() and "avx512_bf16" in flags.read_text():
+    if dtype == "float32" and cpu_has_bfloat16():
         return "bf16"
     return {"bfloat16": "bf16", "float16": "fp16", "float32": "no"}[dtype]
 
