@@ -28,9 +28,7 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
     from training.base import default_base, resolve_base
 
     if stop and status:
-        raise TimbreError(
-            "--stop and --status exclude each other", where="timbre serve", do="give one of them"
-        )
+        raise TimbreError("--stop and --status exclude each other", do="give one of them")
     found = running()
     if base is not None and (stop or status):
         wanted = folder_of(resolve_base(base))

@@ -1,17 +1,21 @@
 """The judges in processes of their own, with one BLAS thread each: neither the event loop nor vLLM waits for them.
 
-``judge`` is what the scorer calls. A process is this file run as a module; it takes pickled requests from its
-standard input and ends with it, so that it never outlives the eval. ``start_early`` starts the first one, which fits
-the voice while Inspect itself starts; more are started only where answers queue up.
+``judge`` is what the scorer calls. ``start_early`` starts this file as a module, which loads the encoders and fits
+the voice while Inspect itself starts. The processes that judge are forked from it, so that one more takes
+milliseconds; each takes pickled requests from a socket and ends with it, so that none outlives the eval.
 """
 
 import atexit
+import gc
 import hashlib
 import os
 import pickle
 import queue
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,8 +38,8 @@ from training.runs import read_run
 
 MAX_PROCESSES = min(4, os.cpu_count() or 1)
 
-BACKLOG = 32
-"""Waiting answers a process at which one more is started."""
+BACKLOG = 4
+"""Waiting answers a process at which one more is forked."""
 
 NICENESS = 5
 """The judges give way to a server on the same cores."""
@@ -132,58 +136,78 @@ async def judge(answer: Answer, against: JudgedAgainst) -> Judged:
         return await in_daemon(lambda: _ask(answer, against))
 
 
-_idle: "queue.LifoQueue[subprocess.Popen[bytes]]" = queue.LifoQueue()
+_idle: "queue.LifoQueue[IO[bytes]]" = queue.LifoQueue()  # connections to processes that wait for an answer
+
+
+@dataclass
+class _Loaded:
+    """The process that the judging ones are forked from, once it has loaded what all of them need."""
+
+    process: "subprocess.Popen[bytes]"
+    control: socket.socket
+
+    def fork(self) -> IO[bytes]:
+        """A connection to a new judging process, which ends when it is closed."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            socket.send_fds(self.control, [b"f"], [theirs.fileno()])
+            return ours.makefile("rwb")
+
+
+_loaded: list[_Loaded] = []  # the latest last
+_loading = threading.Lock()
 
 
 def start_early(against: JudgedAgainst) -> None:
-    """Have a process load and fit what it needs before the first answer, where none is there yet.
+    """Have the judges load and fit before the first answer; where they already do, nothing happens.
 
     What is wrong with a file of ``against`` is raised by ``judge``.
     """
-    if _idle.empty():
-        process = _start()
-        assert process.stdin
-        pickle.dump((None, against), process.stdin)
-        process.stdin.flush()
-        _idle.put(process)
+    with _loading:
+        if not _loaded or _loaded[-1].process.poll() is not None:
+            _loaded.append(_load(against))
+
+
+def _load(against: JudgedAgainst) -> _Loaded:
+    control, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "evals.judging", str(theirs.fileno())],
+            cwd=CHECKOUT,
+            env={**os.environ, **ONE_THREAD},
+            stdin=subprocess.PIPE,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,  # a Ctrl-C in the terminal is the eval's
+        )
+    atexit.register(process.kill)
+    assert process.stdin
+    with suppress(BrokenPipeError), process.stdin:
+        pickle.dump(against, process.stdin)
+    return _Loaded(process, control)
 
 
 def _ask(answer: Answer, against: JudgedAgainst, attempts: int = 2) -> Judged:
     """Have an idle process judge, or a new one; another one, where the first is killed."""
     try:
-        process = _idle.get_nowait()
-    except queue.Empty:
-        process = _start()
-    assert process.stdin and process.stdout
-    try:
-        pickle.dump((answer, against), process.stdin)
-        process.stdin.flush()
-        reply = pickle.load(process.stdout)
+        try:
+            connection = _idle.get_nowait()
+        except queue.Empty:
+            start_early(against)
+            connection = _loaded[-1].fork()
+        pickle.dump((answer, against), connection)
+        connection.flush()
+        reply = pickle.load(connection)
     except (OSError, EOFError, pickle.UnpicklingError) as error:
-        process.kill()
         if attempts > 1:
             return _ask(answer, against, attempts - 1)
         raise TimbreError(
             "a judging process died", where=str(answer.id), do="see its message above, and evaluate again"
         ) from error
-    _idle.put(process)
+    _idle.put(connection)
     if isinstance(reply, BaseException):
         raise reply
     assert isinstance(reply, Judged)
     return reply
-
-
-def _start() -> "subprocess.Popen[bytes]":
-    process = subprocess.Popen(
-        [sys.executable, "-m", "evals.judging"],
-        cwd=CHECKOUT,
-        env={**os.environ, **ONE_THREAD},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        start_new_session=True,  # a Ctrl-C in the terminal is the eval's
-    )
-    atexit.register(process.kill)
-    return process
 
 
 @lru_cache(maxsize=8)
@@ -210,32 +234,41 @@ def _judged(answer: Answer, against: JudgedAgainst) -> Judged:
     return Judged(judgements, *separation_message(judges.reference))
 
 
-def _serve(requests: IO[bytes], replies: IO[bytes]) -> None:
-    """Judge what comes until nothing comes any more; a request without an answer is prepared for, without a reply."""
+def _serve(connection: IO[bytes]) -> None:
+    """Judge what comes until nothing comes any more."""
     while True:
         try:
-            answer, against = pickle.load(requests)
+            answer, against = pickle.load(connection)
         except EOFError:
             return
-        if answer is None:
-            with suppress(TimbreError):
-                _judged(ANY_ANSWER, against)
-            continue
         reply: Any
         try:
             reply = _judged(answer, against)
         except Exception as error:  # raised again where the answer is awaited
             reply = error
-        pickle.dump(reply, replies)
-        replies.flush()
+        pickle.dump(reply, connection)
+        connection.flush()
 
 
 def main() -> None:
-    """Serve the parent process."""
+    """Load the judges, then fork a judging process for each connection that comes, until the eval ends."""
     os.nice(NICENESS)
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # a library that prints must not write into the replies
-    _serve(sys.stdin.buffer, replies)
+    os.dup2(2, 1)  # a library that prints must not write on Inspect's screen
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a forked process ended
+    control = socket.socket(fileno=int(sys.argv[1]))
+    with suppress(TimbreError):  # raised with the first answer
+        _judged(ANY_ANSWER, pickle.load(sys.stdin.buffer))
+    gc.freeze()
+    while True:
+        message, connections, _, _ = socket.recv_fds(control, 1, 1)
+        if not message:
+            return
+        if os.fork() == 0:
+            control.close()
+            with suppress(OSError), socket.socket(fileno=connections[0]) as connection:
+                _serve(connection.makefile("rwb"))  # until the eval ends, or hangs up before its answer
+            os._exit(0)
+        os.close(connections[0])
 
 
 if __name__ == "__main__":

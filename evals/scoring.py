@@ -31,6 +31,13 @@ def mean_scored() -> Metric:
     return compute
 
 
+class _Shared(dict[str, Any]):
+    """A dict that isn't written to any more. Inspect copies each score once for each dimension it shows a mean of."""
+
+    def __deepcopy__(self, memo: object) -> "_Shared":
+        return self
+
+
 @scorer(metrics={"*": [mean_scored()]}, name="voice")
 def voice_scorer(voice: str, suite: str, base_sha256: str, impostors: str = "") -> Scorer:
     """Judge an answer on every dimension of contract C4.
@@ -67,18 +74,20 @@ def voice_scorer(voice: str, suite: str, base_sha256: str, impostors: str = "") 
             ),
             metadata={
                 "truncated": state.output.stop_reason == "max_tokens",
-                "judged_by": judged_by,  # a log may be judged again, later than it was made
+                "judged_by": _Shared(judged_by),  # a log may be judged again, later than it was made
                 **({"self_insertion": dict(asked)} if asked else {}),
-                "judgements": {
-                    key: {
-                        "value": j.value,
-                        "evidence": [asdict(e) for e in j.evidence],
-                        "unscored": j.unscored,
-                        "details": dict(j.details),
-                        "judge": j.judge,
+                "judgements": _Shared(
+                    {
+                        key: {
+                            "value": j.value,
+                            "evidence": [asdict(e) for e in j.evidence],
+                            "unscored": j.unscored,
+                            "details": dict(j.details),
+                            "judge": j.judge,
+                        }
+                        for key, j in judgements.items()
                     }
-                    for key, j in judgements.items()
-                },
+                ),
             },
         )
 

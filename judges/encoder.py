@@ -115,6 +115,18 @@ def embedding(text: str) -> Array:
     return unit
 
 
+def opening_heads(text: str) -> dict[str, float]:
+    """What linear heads make of ``embedding``: ``joke`` in log-odds, ``funny`` on the scale of ``read``."""
+    unit = embedding(text)
+    return {name: float(unit @ weight + bias) for name, (weight, bias) in _opening_heads().items()}
+
+
+@lru_cache(maxsize=1)
+def _opening_heads() -> Mapping[str, tuple[Array, float]]:
+    card = json.loads((FITTED / "opening.json").read_text(encoding="utf-8"))
+    return {name: (np.array(head["weight"]), head["bias"]) for name, head in card["heads"].items()}
+
+
 @lru_cache(maxsize=2)
 def weights_sha256(name: str = TUNED) -> str:
     """Sha256 of the stored weights, as the card names them."""

@@ -5,6 +5,7 @@ counts for answers of that base and its adapters only. Human frequencies come fr
 2021, before the Web was partly written by models), which only learning imports.
 """
 
+import contextlib
 import json
 import math
 import re
@@ -204,8 +205,21 @@ def stored_list(base_sha256: str, folder: Path = STORED) -> StockList | None:
 
 
 def store(stock: StockList, folder: Path = STORED) -> Path:
-    """Write ``stock`` in place of an older list of the same base; returns the file."""
+    """Write ``stock`` in place of an older list of the same base; returns the file.
+
+    Raises:
+        TimbreError: The older list was learned from more answers.
+    """
     path = folder / f"{stock.base_sha256[:16]}.json"
+    older = None
+    with contextlib.suppress(TimbreError):  # what can't be read is replaced
+        older = stored_list(stock.base_sha256, folder)
+    if older and older.texts > stock.texts:
+        raise TimbreError(
+            f"this list was learned from {older.texts} answers, more than these {stock.texts}",
+            where=str(path),
+            do="give --out another folder, or remove it",
+        )
     whole = asdict(stock)
     rows = ",\n    ".join(json.dumps(row, ensure_ascii=False) for row in whole.pop("phrases"))
     head = json.dumps(whole, indent=2, ensure_ascii=False).removesuffix("\n}")

@@ -1,14 +1,18 @@
-"""How funny and how provocative a text is, as the fitted encoder reads it; an LLM with a rubric takes precedence.
+"""How funny and how provocative a text is, as the encoders read it; an LLM with a rubric takes precedence.
 
 ``humor`` is expected funniness: how surely the text is meant to be funny times how funny people would find it if it
-is. ``provocativeness`` is how bold or unwelcome its boldest claims are; a group that is only named is none.
+is. Both are means of what the fitted encoder reads in the whole text and a linear head in the opening's embedding by
+the published one, since each errs in its own way. ``provocativeness`` is how bold or unwelcome its boldest claims
+are; a group that is only named is none.
 """
 
-from judges.encoder import Reading, read
+import math
+
+from judges.encoder import Reading, opening_heads, read
 from judges.text import NO_WORDS
 from judges.types import Answer, Evidence, Judgement, unscored
 
-VERSION = 3
+VERSION = 4
 # Power of the probability of a joke. With 1 the value follows the doubt of the encoder, with .5 a string of
 # questions earns half of a joke's; chosen on one half of the rows of `benchmarks/encoder.py`.
 DOUBT = 0.8
@@ -16,6 +20,9 @@ DOUBT = 0.8
 DULL, HILARIOUS = 0.2, 0.8
 # Sentences whose mean is a text's boldness: one claim among calm sentences is heard, and length earns nothing.
 BOLDEST = 2
+# The opening's share in the log-odds of a joke. With .5 the AUC is .002 higher, and grief earns half of a joke's.
+OPENING = 0.3
+CERTAIN = 1e-5  # least doubt of the encoder that counts: it is surer than it is right
 QUOTED = 0.5  # value of a sentence from which it is quoted as evidence
 
 
@@ -29,7 +36,9 @@ def humor(answer: Answer) -> Judgement:
     reading = read(answer.text)
     if not reading.sentences:
         return unscored("humor", NO_WORDS)
-    joke, funny = reading.heads["joke"], reading.heads["funny"]
+    opening = opening_heads(answer.text)
+    odds = (1 - OPENING) * _log_odds(reading.heads["joke"]) + OPENING * opening["joke"]
+    joke, funny = 1 / (1 + math.exp(-odds)), (reading.heads["funny"] + opening["funny"]) / 2
     fun = min(1.0, max(0.0, (funny - DULL) / (HILARIOUS - DULL)))
     evidence = _quoted(answer.text, reading, "joke")
     return Judgement("humor", joke**DOUBT * fun, evidence, details={"joke": joke, "funny": funny})
@@ -51,6 +60,11 @@ def provocativeness(answer: Answer) -> Judgement:
         _quoted(answer.text, reading, "provocation"),
         details={"offense": reading.heads["offense"]},
     )
+
+
+def _log_odds(p: float) -> float:
+    p = min(max(p, CERTAIN), 1 - CERTAIN)
+    return math.log(p / (1 - p))
 
 
 def _quoted(text: str, reading: Reading, head: str) -> tuple[Evidence, ...]:

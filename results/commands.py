@@ -215,8 +215,7 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
         ceilings = sources.ceilings(policy, logs[-1]) or {}
         basis = Basis(read_licences(table, sources.licences()), logs[-1].advisory, ceilings=ceilings)
     if len(names) < 2:
-        do = "name two runs that were evaluated"
-        raise TimbreError("one run has no paired differences", where="timbre power", do=do)
+        raise TimbreError("one run has no paired differences", do="name two runs that were evaluated")
     powers = measure(table, names, policy, basis)
     if as_json:
         print_json({"runs": names, "power": 0.8, "dimensions": powers})
@@ -230,7 +229,7 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
 
 @click.command()
 @click.argument("runs", nargs=-1, metavar="[RUN RUN ...]")
-@click.option("--out", type=FILE, help="Write the table here: .csv or .parquet.")
+@click.option("-o", "--out", type=FILE, help="Write the table here: .csv or .parquet.")
 @click.option("--into-logs", is_flag=True, help="Write each run's table into its log, for `inspect view`.")
 @click.option(
     "--into",
@@ -263,8 +262,7 @@ def scores(
     from results.trackers import send, write_into_log
 
     if out is None and not into_logs and tracker is None:
-        do = "give --out FILE, --into-logs or --into TRACKER"
-        raise TimbreError("nowhere to write to", where="timbre scores", do=do)
+        raise TimbreError("nowhere to write to", do="give --out FILE, --into-logs or --into TRACKER")
     logs = sources.logs(runs)
     names, table = [log.run for log in logs], score_table(logs)
     if out is not None:
@@ -326,7 +324,7 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
         ]
         print_json(rows[0] if len(rows) == 1 else rows)
     elif not check:
-        click.echo(f"wrote the section of {', '.join(runs)} to {page}\nnext: timbre report")
+        click.echo(f"wrote the section of {', '.join(runs)} to {page.resolve()}\nnext: timbre report")
     elif not stale:
         click.echo(f"{page} is what the runs show")
     for run, difference in stale.items():
@@ -338,7 +336,7 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
 
 @click.command()
 @click.argument("runs", nargs=-1, metavar="[RUN RUN ...]")
-@click.option("--out", type=FILE, help="[default: results/report.html]")
+@click.option("-o", "--out", type=FILE, help="[default: results/report.html]")
 @reading("policy", "licences", "voice")
 def report(runs: tuple[str, ...], out: Path | None, sources: Sources, as_json: bool) -> None:
     """Write one HTML page of all runs: verdicts, plots, judges, training, answers side by side.
@@ -363,7 +361,7 @@ def report(runs: tuple[str, ...], out: Path | None, sources: Sources, as_json: b
 
 
 @click.command()
-@click.option("--out", type=FILE, help="Folder to write to.  [default: judges/stock/]")
+@click.option("-o", "--out", type=FILE, help="Folder to write to.  [default: judges/stock/]")
 @reading("voice")
 def stock(out: Path | None, sources: Sources, as_json: bool) -> None:
     """Learn a base's stock phrases, for hashtag_slop to count.

@@ -39,17 +39,15 @@ def read_logs(
     for run in wanted:
         if run not in known:
             near = difflib.get_close_matches(run, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else _to_evaluate([run])
-            raise log_error(f"no log of run {run!r}", searched, f"{hint}; there are {', '.join(known)}")
+            there = f"there are {', '.join(known)}"
+            do = f"did you mean {near[0]!r}? {there}" if near else f"{_to_evaluate([run])}; {there}"
+            raise log_error(f"no log of run {run!r}", searched, do)
     if suite is None:
         shared = set.intersection(*({h.suite for h in headers if h.run == run} for run in wanted))
         asked = (h for h in headers if h.suite in shared and h.run in wanted)
         latest = max(asked, key=lambda h: h.created, default=None)
         suite = latest.suite if latest else None
-    chosen = [
-        _newest([h for h in headers if h.run == run and (suite is None or h.suite == suite)], run, suite)
-        for run in dict.fromkeys(wanted)
-    ]
+    chosen = [_newest([h for h in headers if h.run == run], run, suite) for run in dict.fromkeys(wanted)]
     return tuple(_with_retakes(header, headers) for header in chosen)
 
 
@@ -81,10 +79,13 @@ def _headers(places: Sequence[Path]) -> list[Header]:
 
 
 def _newest(headers: Sequence[Header], run: str, suite: str | None) -> Header:
-    if not headers:
-        do = f"{_to_evaluate([run])} -T suite={suite}"
+    """The log to read among those of one run."""
+    of_suite = [h for h in headers if suite is None or h.suite == suite]
+    if not of_suite:
+        asked = ", ".join(sorted({h.suite for h in headers}))
+        do = f"it has one of {asked}; to ask another: {_to_evaluate([run])} -T suite=SUITE"
         raise log_error(f"run {run!r} has no log of suite {suite!r}", run, do)
-    headers = [h for h in headers if not h.is_part] or headers
+    headers = [h for h in of_suite if not h.is_part] or of_suite
     trained = read_run(run)
     # The clock may have been set back since: of a run that is here, its own identity says which logs are of now.
     current = [h for h in headers if trained and h.identity == trained.identity]

@@ -52,6 +52,10 @@ class Sources:
     licences_folder: Path | None
     voice: Path | None
 
+    def __post_init__(self) -> None:
+        if self.voice and not self.voice.is_file():
+            raise TimbreError("no such file", where=str(self.voice), do="give --voice a file of pairs")
+
     @property
     def places(self) -> tuple[Path, ...]:
         """The logs and folders of logs to read."""

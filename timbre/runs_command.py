@@ -33,14 +33,15 @@ def runs(names: tuple[str, ...], verifying: bool, comparing: bool, as_json: bool
     from training.runs import find_run, list_runs
 
     if verifying and comparing:
-        raise TimbreError("--verify and --compare exclude each other", where="timbre runs", do="give one")
+        raise TimbreError("--verify and --compare exclude each other", do="give one")
     chosen = [find_run(name) for name in names] if names else list_runs()
     if verifying:
         _verify(chosen, as_json)
     elif comparing:
         if len(chosen) != 2:
+            named = ", ".join(run.name for run in chosen) or "none"
             raise TimbreError(
-                f"{len(chosen)} runs to compare", where="--compare", do="name two: timbre runs --compare A B"
+                f"it takes two runs, not {named}", where="--compare", do="name two: timbre runs --compare A B"
             )
         _compare(*chosen, as_json=as_json)
     else:

@@ -41,6 +41,14 @@ def test_an_embedding_has_unit_length() -> None:
     assert float((encoder.embedding(NOTE) ** 2).sum()) == pytest.approx(1.0, abs=1e-5)
 
 
+def test_the_opening_alone_tells_a_joke_from_a_record() -> None:
+    joke = encoder.opening_heads("My gym sent a card to say they miss me. We have never met.")
+    record = encoder.opening_heads(
+        "The treasurer reported a balance of four hundred pounds. The minutes were signed."
+    )
+    assert joke["joke"] > 0 > record["joke"] and joke["funny"] > record["funny"]
+
+
 def test_other_weights_than_the_card_names_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

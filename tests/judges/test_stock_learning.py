@@ -1,5 +1,6 @@
 """A base's planted habits are learned and marked where they stand; what people and the writer say is not."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -205,6 +206,19 @@ def test_a_stored_list_is_read_back_as_it_was(tmp_path: Path) -> None:
     path.write_text(json.dumps({"base": "x", "phrases": [{"text": "y"}]}))
     with pytest.raises(TimbreError, match="not a list of stock phrases"):
         stored_list("a" * 64, tmp_path)
+    assert store(learned, tmp_path) == path, "what can't be read is replaced"
+
+
+def test_a_list_from_fewer_answers_replaces_none_from_more(tmp_path: Path) -> None:
+    learned = _learn(_base("A rich tapestry, humbly."))
+    path = store(learned, tmp_path)
+    with pytest.raises(
+        TimbreError, match=f"learned from {learned.texts} answers, more than these 1; give --out"
+    ):
+        store(dataclasses.replace(learned, texts=1), tmp_path)
+    assert stored_list("a" * 64, tmp_path) == learned
+    store(dataclasses.replace(learned, texts=learned.texts + 1), tmp_path)
+    assert json.loads(path.read_text())["texts"] == learned.texts + 1
 
 
 def _lines(path: str) -> list[dict[str, str]]:

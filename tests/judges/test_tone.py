@@ -1,10 +1,12 @@
 """Humor and provocativeness by the encoder: what is funny or bold, and what only looks it."""
 
+import math
+
 import pytest
 
 from judges.encoder import Reading, SentenceReading
 from judges.tone import humor, provocativeness
-from judges.types import Answer
+from judges.types import Answer, Judgement
 
 SERIOUS = {
     "grief": "My wife died in March. I still set two cups out and put one back before the water boils.",
@@ -34,10 +36,22 @@ def test_what_is_serious_is_less_funny_than_jokes_are(kind: str) -> None:
 def test_humor_is_how_funny_a_text_would_be_unless_it_is_hardly_a_joke(
     joke: float, funny: float, value: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heads = {"joke": joke, "funny": funny}
-    reading = Reading(heads, (SentenceReading(0, 5, heads),), 1.0)
-    monkeypatch.setattr("judges.tone.read", lambda text: reading)
-    assert humor(Answer("a", "", "A gag.")).value == pytest.approx(value)
+    odds = math.log(joke / (1 - joke)) if 0 < joke < 1 else math.copysign(math.inf, joke - 0.5)
+    judged = _humor(monkeypatch, {"joke": joke, "funny": funny}, {"joke": max(-700, odds), "funny": funny})
+    assert judged.value == pytest.approx(value, abs=0.001)
+
+
+def test_the_opening_counts_for_less_in_whether_it_is_a_joke_and_as_much_in_how_good_a_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged = _humor(monkeypatch, {"joke": 0.5, "funny": 0.4}, {"joke": 2.0, "funny": 0.6})
+    assert judged.details == {"joke": pytest.approx(1 / (1 + math.exp(-0.6))), "funny": pytest.approx(0.5)}
+
+
+def _humor(monkeypatch: pytest.MonkeyPatch, whole: dict[str, float], opening: dict[str, float]) -> Judgement:
+    monkeypatch.setattr("judges.tone.read", lambda _: Reading(whole, (SentenceReading(0, 5, whole),), 1.0))
+    monkeypatch.setattr("judges.tone.opening_heads", lambda _: opening)
+    return humor(Answer("a", "", "A gag."))
 
 
 def test_a_joke_is_quoted() -> None:

@@ -76,6 +76,11 @@ def logs(write_log: WriteLog) -> Callable[..., list[str]]:
     return write
 
 
+def test_a_voice_that_is_not_there_is_told_whatever_the_policy_says(table: Callable[..., list[str]]) -> None:
+    done = CliRunner().invoke(gate, [*table(0.6), "--voice", "nowhere.jsonl"])
+    assert str(done.exception) == "nowhere.jsonl: no such file; give --voice a file of pairs"
+
+
 def test_whoever_stops_reading_still_gets_the_files_and_the_exit_status(
     write_log: WriteLog, tmp_path: Path
 ) -> None:

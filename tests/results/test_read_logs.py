@@ -111,7 +111,7 @@ def test_a_broken_log_is_refused_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("run", "message"),
     [
-        ("rnu2", "no log of run 'rnu2'; did you mean 'run2'?; there are run2"),
+        ("rnu2", "no log of run 'rnu2'; did you mean 'run2'? there are run2"),
         ("other", "evaluate with: inspect eval evals/voice.py --model other; there are run2"),
         ("baseline+4shot", "evaluate with: inspect eval evals/voice.py --model baseline -T shots=4; there"),
     ],
@@ -123,6 +123,15 @@ def test_an_unknown_run_is_refused_with_the_near_one_or_the_command(
     with pytest.raises(TimbreError) as caught:
         read_logs([path.parent], [run])
     assert message in str(caught.value)
+
+
+def test_a_suite_that_a_run_was_not_asked_is_refused_with_those_that_it_was(write_log: WriteLog) -> None:
+    path = write_log("run2")
+    (log,) = read_logs([path.parent])
+    with pytest.raises(
+        TimbreError, match=f"'run2' has no log of suite 'nope'; it has one of {log.suite}; to ask"
+    ):
+        read_logs([path.parent], ["run2"], "nope")
 
 
 def test_where_nothing_was_evaluated_the_command_is_named(

@@ -21,7 +21,7 @@ from training.judge import JudgeConfig, pretrained_folder
 from training.judge_data import JudgeExample
 
 JOKES = [
-    JudgeExample(f"j{i}", "tone.jsonl", f"My {x} left me for a ladder.", {"joke": 1.0})
+    JudgeExample(f"j{i}", "tone.jsonl", f"My {x} left me for a ladder.", {"joke": 1.0, "funny": 0.3 + i / 20})
     for i, x in enumerate(("cat", "dentist", "landlord", "horse", "tailor", "plumber", "barber", "grocer"))
 ]
 NOTES = [
@@ -91,11 +91,26 @@ def test_two_processes_fit_one_encoder_and_the_first_writes_it(tmp_path: Path) -
         assert all((ended[name] == stored[name]).all() for name in stored)
     assert any((stored[f"encoder.{name}"] != weight).any() for name, weight in start.items())
     assert {file.name for file in models.rglob("*")} == {
-        *("both", "encoder.json", "encoder.onnx", "weights.safetensors")
+        *("both", "encoder.json", "encoder.onnx", "opening.json", "weights.safetensors")
     }
     card = json.loads((models / "both" / "encoder.json").read_text(encoding="utf-8"))
     assert f"{card['steps']} steps" in first and "copy its files" in first
     assert "both:" not in second
+
+
+def test_the_linear_heads_follow_their_labels() -> None:
+    jokes = ("I asked the lift how it was. It has its ups and downs.", "My cat has a diary. It says: me, me, me.")
+    sober = ("The minutes of May were read and signed.", "The pump was replaced on the second of June.")
+    rated = [JudgeExample(t, "x", t, {"joke": 1.0, "funny": 0.9 if t == jokes[0] else 0.3}) for t in jokes]
+    fit = [*rated, *(JudgeExample(t, "x", t, {"joke": 0.0}) for t in sober)]
+    heads = judge.opening_heads(fit)
+
+    def value(name: str, text: str) -> float:
+        return float(encoder.embedding(text) @ heads[name]["weight"] + heads[name]["bias"])
+
+    assert min(value("joke", t) for t in jokes) > max(value("joke", t) for t in sober)
+    assert value("funny", jokes[0]) > value("funny", jokes[1])
+    assert sum(value("funny", t) for t in jokes) == pytest.approx(1.2, abs=0.01), "stretched about the mean"
 
 
 def test_fsdp_is_refused_for_an_encoder_that_fits_everywhere(
