@@ -20,8 +20,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from io import BufferedRWPair
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypeAlias
 
 import anyio
 import anyio.lowlevel
@@ -47,6 +48,9 @@ NICENESS = 5
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Several threads in BLAS cost three times the CPU time here and save none."""
 
+
+Connection: TypeAlias = "BufferedRWPair[Any, Any]"
+"""Both ways of a socket between the eval and one judging process."""
 
 ANY_ANSWER = Answer(
     "", "Any prompt?", "Any English text of ten words or more makes every judge load and fit."
@@ -136,7 +140,7 @@ async def judge(answer: Answer, against: JudgedAgainst) -> Judged:
         return await in_daemon(lambda: _ask(answer, against))
 
 
-_idle: "queue.LifoQueue[IO[bytes]]" = queue.LifoQueue()  # connections to processes that wait for an answer
+_idle: "queue.LifoQueue[Connection]" = queue.LifoQueue()  # connections to processes that wait for an answer
 
 
 @dataclass
@@ -146,7 +150,7 @@ class _Loaded:
     process: "subprocess.Popen[bytes]"
     control: socket.socket
 
-    def fork(self) -> IO[bytes]:
+    def fork(self) -> "Connection":
         """A connection to a new judging process, which ends when it is closed."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
@@ -186,23 +190,27 @@ def _load(against: JudgedAgainst) -> _Loaded:
     return _Loaded(process, control)
 
 
-def _ask(answer: Answer, against: JudgedAgainst, attempts: int = 2) -> Judged:
-    """Have an idle process judge, or a new one; another one, where the first is killed."""
-    try:
+def _ask(answer: Answer, against: JudgedAgainst) -> Judged:
+    """Have an idle process judge, or a new one; another one where it is killed, and a second new one at most."""
+    failed = 0
+    while True:
+        idle = True
         try:
-            connection = _idle.get_nowait()
-        except queue.Empty:
-            start_early(against)
-            connection = _loaded[-1].fork()
-        pickle.dump((answer, against), connection)
-        connection.flush()
-        reply = pickle.load(connection)
-    except (OSError, EOFError, pickle.UnpicklingError) as error:
-        if attempts > 1:
-            return _ask(answer, against, attempts - 1)
-        raise TimbreError(
-            "a judging process died", where=str(answer.id), do="see its message above, and evaluate again"
-        ) from error
+            try:
+                connection = _idle.get_nowait()
+            except queue.Empty:
+                idle = False
+                start_early(against)
+                connection = _loaded[-1].fork()
+            pickle.dump((answer, against), connection)
+            connection.flush()
+            reply = pickle.load(connection)
+            break
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            failed += not idle
+            if failed > 1:
+                do = "see its message above, and evaluate again"
+                raise TimbreError("a judging process died", where=str(answer.id), do=do) from error
     _idle.put(connection)
     if isinstance(reply, BaseException):
         raise reply
@@ -234,7 +242,7 @@ def _judged(answer: Answer, against: JudgedAgainst) -> Judged:
     return Judged(judgements, *separation_message(judges.reference))
 
 
-def _serve(connection: IO[bytes]) -> None:
+def _serve(connection: "Connection") -> None:
     """Judge what comes until nothing comes any more."""
     while True:
         try:

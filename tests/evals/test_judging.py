@@ -1,5 +1,7 @@
 """What an eval's scorer is given to judge by, and the processes that judge."""
 
+import os
+import signal
 from pathlib import Path
 
 import anyio
@@ -58,3 +60,29 @@ def test_answers_are_judged_in_another_process_and_a_broken_file_is_named(tmp_pa
 def test_a_voice_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(TimbreError, match=r"gone\.jsonl: can't be read"):
         judged_against(tmp_path / "gone.jsonl", "smoke", "", None, "")
+
+
+def test_where_all_judging_processes_are_killed_new_ones_judge() -> None:
+    against = judged_against(DEFAULT_VOICE, "smoke", "0" * 64, None, "baseline")
+    answer = Answer("a", "Tell us of a crossing.", RESPONSE)
+
+    async def three() -> list[judging.Judged]:
+        found: list[judging.Judged] = []
+
+        async def one() -> None:
+            found.append(await judging.in_daemon(lambda: judging._ask(answer, against)))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(one)
+        return found
+
+    before = anyio.run(three)
+    loaded = judging._loaded[-1].process
+    forked = Path(f"/proc/{loaded.pid}/task/{loaded.pid}/children").read_text().split()
+    assert len(forked) > 1
+    for process in [*map(int, forked), loaded.pid]:
+        os.kill(process, signal.SIGKILL)
+    loaded.wait()
+    assert anyio.run(three) == before
+    assert judging._loaded[-1].process is not loaded

@@ -99,7 +99,10 @@ def test_two_processes_fit_one_encoder_and_the_first_writes_it(tmp_path: Path) -
 
 
 def test_the_linear_heads_follow_their_labels() -> None:
-    jokes = ("I asked the lift how it was. It has its ups and downs.", "My cat has a diary. It says: me, me, me.")
+    jokes = (
+        "I asked the lift how it was. It has its ups and downs.",
+        "My cat has a diary. It says: me, me, me.",
+    )
     sober = ("The minutes of May were read and signed.", "The pump was replaced on the second of June.")
     rated = [JudgeExample(t, "x", t, {"joke": 1.0, "funny": 0.9 if t == jokes[0] else 0.3}) for t in jokes]
     fit = [*rated, *(JudgeExample(t, "x", t, {"joke": 0.0}) for t in sober)]
