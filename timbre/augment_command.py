@@ -102,7 +102,11 @@ def augment(essays: Path, out: Path, writer: str | None, tier: int, val_share: f
 
 
 def _without_repeats(essays: Path) -> "tuple[list[Extract], Counter[str]]":
-    """Every extract of every essay, none twice across files, and what was left out by reason."""
+    """Every extract of every essay, none twice or nearly so across files, and what was left out by reason.
+
+    A draft beside its essay would come to stand on both sides of the split.
+    """
+    from training.data_report import alike
     from training.essays import extracts, read_essays
     from training.pairs import response_key
 
@@ -115,7 +119,15 @@ def _without_repeats(essays: Path) -> "tuple[list[Extract], Counter[str]]":
             first = kept.setdefault(response_key(extract.response), extract)
             if first.file != file:
                 left_out[f"in {file} the same as in {first.file}"] += 1
-    return list(kept.values()), left_out
+    made = list(kept.values())
+    copies = {
+        at: made[other].file
+        for at, other, _ in alike([e.response for e in made])
+        if made[other].file != made[at].file
+    }
+    for at, first_file in copies.items():
+        left_out[f"in {made[at].file} nearly the same as in {first_file}"] += 1
+    return [e for at, e in enumerate(made) if at not in copies], left_out
 
 
 def _counted(counts: "Counter[str]") -> str:

@@ -78,23 +78,31 @@ def data_lines(pairs: PairSet) -> list[str]:
 
 def near_duplicates(pairs: Sequence[Pair]) -> tuple[NearPair, ...]:
     """Pairs of responses with a cosine of ``NEAR`` or more."""
-    if len(pairs) < 2:
-        return ()
+    found = [
+        NearPair(pairs[at].line, pairs[other].line, likeness, pairs[at].split != pairs[other].split)
+        for at, other, likeness in alike([p.response for p in pairs])
+    ]
+    return tuple(sorted(found, key=lambda n: (-n.likeness, n.line)))
+
+
+def alike(texts: Sequence[str]) -> list[tuple[int, int, float]]:
+    """Numbers of a later and an earlier text with a cosine of ``NEAR`` or more, and the cosine."""
+    if len(texts) < 2:
+        return []
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.neighbors import NearestNeighbors
 
     grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True)
-    vectors = grams.fit_transform([_plain(p.response) for p in pairs])
+    vectors = grams.fit_transform([_plain(text) for text in texts])
     # A radius search hands back blocks of rows, so that 10,000 pairs need no square matrix at once.
     search = NearestNeighbors(metric="cosine", radius=1 - NEAR).fit(vectors)
     distances, neighbours = search.radius_neighbors(vectors)
-    found = [
-        NearPair(later.line, pairs[other].line, float(1 - distance), later.split != pairs[other].split)
-        for at, (later, row, near) in enumerate(zip(pairs, distances, neighbours, strict=True))
+    return [
+        (at, int(other), float(1 - distance))
+        for at, (row, near) in enumerate(zip(distances, neighbours, strict=True))
         for distance, other in zip(row, near, strict=True)
         if other < at
     ]
-    return tuple(sorted(found, key=lambda n: (-n.likeness, n.line)))
 
 
 def _plain(text: str) -> str:

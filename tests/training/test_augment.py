@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from timbre.augment_command import augment
 from timbre.errors import TimbreError
+from training.data_report import data_report
 from training.essays import Extract, extracts, prose
 from training.pairs import load_pairs
 
@@ -149,6 +150,19 @@ def test_an_essay_in_two_files_is_taken_once_and_said_so(folder: Path, tmp_path:
     assert "in sub/copy.md the same as in kettles.md" in done.output
     assert {row["source"] for row in _rows(out)} == {"kettles", "bus-stops"}
     assert load_pairs(out)
+
+
+def test_a_draft_beside_its_essay_is_left_out_so_that_nothing_leaks_into_validation(
+    folder: Path, tmp_path: Path
+) -> None:
+    draft = ESSAY.replace("a certain lack of interest", "some lack of interest").replace(
+        "every spring it", "it"
+    )
+    (folder / "zz-draft.md").write_text(draft, encoding="utf-8")
+    done, out = _run(folder, tmp_path / "mine.jsonl", "--val-share", "0.5"), tmp_path / "mine.jsonl"
+    assert "in zz-draft.md nearly the same as in kettles.md" in done.output
+    assert "zz-draft" not in {row["source"] for row in _rows(out)}
+    assert data_report(load_pairs(out), out.name).near == ()
 
 
 def test_the_end_shows_three_pairs_and_what_was_left_out(folder: Path, tmp_path: Path) -> None:
