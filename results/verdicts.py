@@ -24,6 +24,7 @@ RETAKES = 32
 
 _QUOTES, _LONGEST_QUOTE = 3, 200
 _FIRST_WORDS = 90  # characters of an answer shown beside a flip
+_SAME_WORDS = 8  # words with which both answers begin, from which they are shown from where they differ
 
 
 @dataclass(frozen=True)
@@ -239,17 +240,28 @@ def flips_of(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) ->
 def with_texts(flips: Sequence[Flip], baseline: RunLog, candidate: RunLog) -> tuple[Flip, ...]:
     """The same with the first words of both answers: of the take that shows the fault, else of the first."""
 
-    def words(takes: Mapping[str, Sequence[Sample]], flip: Flip, wants_better: bool) -> str:
+    def text(takes: Mapping[str, Sequence[Sample]], flip: Flip, wants_better: bool) -> str:
         is_more = wants_better == (DIMENSIONS[flip.dimension].direction == "up")
         by_value = sorted(
             takes.get(flip.canary, ()),
             key=lambda s: s.judgements[flip.dimension].value or 0.0,
             reverse=is_more,
         )
-        return shortened(" ".join(by_value[0].text.split()), _FIRST_WORDS) if by_value else ""
+        return " ".join(by_value[0].text.split()) if by_value else ""
 
-    before, after = baseline.by_canary, candidate.by_canary
-    return tuple(replace(f, before=words(before, f, True), after=words(after, f, False)) for f in flips)
+    sides = baseline.by_canary, candidate.by_canary
+    pairs = [_from_where_they_differ(text(sides[0], f, True), text(sides[1], f, False)) for f in flips]
+    return tuple(replace(f, before=b, after=a) for f, (b, a) in zip(flips, pairs, strict=True))
+
+
+def _from_where_they_differ(before: str, after: str) -> tuple[str, str]:
+    """Both texts shortened, a long common beginning cut but for its last words."""
+    words = before.split(), after.split()
+    same = next((at for at, (one, other) in enumerate(zip(*words, strict=False)) if one != other), 0)
+    if same < _SAME_WORDS:
+        return shortened(before, _FIRST_WORDS), shortened(after, _FIRST_WORDS)
+    first, second = (shortened("… " + " ".join(side[same - 3 :]), _FIRST_WORDS) for side in words)
+    return first, second
 
 
 def pass_rates(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) -> Iterator[PassRate]:
@@ -271,6 +283,11 @@ def pass_rates(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) 
             yield PassRate(str(canary), key, len(takes), int(takes.sum()))
 
 
+def _quotation(text: str) -> str:
+    """On one line and not too long, with the text's own quotation marks as single ones."""
+    return shortened(" ".join(text.replace('"', "'").split()), _LONGEST_QUOTE)
+
+
 def fault_quotes(log: RunLog, policy: Policy) -> tuple[str, ...]:
     """Quotes of a run's hard faults, ``dimension on canary: "sentence"``, at most ``_QUOTES`` a dimension."""
     sentences: list[str] = []
@@ -278,7 +295,7 @@ def fault_quotes(log: RunLog, policy: Policy) -> tuple[str, ...]:
         if rule.fault_at is None:
             continue
         quotes = [
-            f'{key} on {s.canary}: "{shortened(" ".join(judgement.evidence[0].text.split()), _LONGEST_QUOTE)}"'
+            f'{key} on {s.canary}: "{_quotation(judgement.evidence[0].text)}"'
             for s in log.samples
             if (judgement := s.judgements[key]).evidence
             and (judgement.value or 0) >= rule.fault_at

@@ -25,7 +25,7 @@ from results.statistics import (
     safe_low,
 )
 from results.table import read_scores
-from results.verdicts import GateResult, next_command, summary_sentence
+from results.verdicts import GateResult, _from_where_they_differ, next_command, summary_sentence
 from tests.made_licence import without_licences
 from timbre.stats import Interval
 
@@ -731,3 +731,11 @@ def test_scores_from_a_file_give_the_same_verdict_at_equality(tmp_path: Path) ->
         path.write_text("run,canary,epoch,dimension,value\n" + "\n".join(rows))
         verdicts.append(gate(read_scores(path), "old", "new", SMALL, Basis(licences=None)).overall)
     assert verdicts == ["INCONCLUSIVE", "INCONCLUSIVE"]
+
+
+def test_answers_that_begin_alike_are_shown_from_where_they_differ() -> None:
+    opening = "Dear Ada, thank you for the letter about the lift, which "
+    before, after = _from_where_they_differ(opening + "still has opinions.", opening + "has stopped.")
+    assert (before, after) == ("… the lift, which still has opinions.", "… the lift, which has stopped.")
+    assert _from_where_they_differ("A lift.", "A stair.") == ("A lift.", "A stair.")
+    assert _from_where_they_differ(opening, opening) == (opening, opening)
