@@ -78,20 +78,21 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     resumable = resume and _same_recipe(name, prepared.recipe)
     longest = max(len(e.input_ids) for e in train)
     needed = devices.needed_memory(config, prepared.base, longest)
-    partial = runs_dir() / f".{name}.partial"
     with devices.processes().main_process_first():
         if is_first():
             devices.make_room(needed)
+    base_model = load_base(config, prepared.base)
+    # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
+    devices.use_threads()
+    model = add_adapter(config, base_model)
+    partial = runs_dir() / f".{name}.partial"
+    with devices.processes().main_process_first():
+        if is_first():
             run_directory.begin(name, config, prepared.lock, keep=resumable)
             (partial / "recipe").write_text(prepared.recipe)
     checkpoint = last_whole(partial)
     if resume and checkpoint is None:
         print("nothing to resume: training from the start", file=sys.stderr)
-
-    base_model = load_base(config, prepared.base)
-    # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
-    devices.use_threads()
-    model = add_adapter(config, base_model)
     recompute = devices.recomputes(config, model, longest)
     if is_first():
         tokens = sum(len(e.input_ids) for e in train)

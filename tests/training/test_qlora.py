@@ -133,6 +133,15 @@ def test_a_name_that_matches_no_layer_is_an_error_that_lists_the_near_ones(
     assert advice in str(caught.value)
 
 
+def test_a_refused_training_leaves_no_unfinished_run(
+    tiny_base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path))
+    with pytest.raises(TimbreError, match="no linear layer 'v_prj'"):
+        qlora.train_voice(config_of(tiny_base, data, target_modules=("v_prj",)), "refused")
+    assert not (tmp_path / ".refused.partial").exists()
+
+
 @pytest.mark.parametrize(
     ("settings", "pairs", "steps"),
     [
