@@ -213,7 +213,8 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
         logs = sources.logs(runs)
         table, names = named_table(logs), [log.run for log in logs]
         ceilings = sources.ceilings(policy, logs[-1]) or {}
-        basis = Basis(read_licences(table, sources.licences()), logs[-1].advisory, ceilings=ceilings)
+        licences, suite = read_licences(table, sources.licences()), logs[-1].suite
+        basis = Basis(licences, logs[-1].advisory, suite, ceilings)
     if len(names) < 2:
         raise TimbreError("one run has no paired differences", do="name two runs that were evaluated")
     powers = measure(table, names, policy, basis)
@@ -225,6 +226,11 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     needed = [d.to_pass for d in powers if d.may_block and d.to_pass is not None]
     if needed:
         say(console, f"A gate that passes on all that can block needs about {max(needed)} canaries.")
+    if own := policy.rules_out(basis.suite, 0.0):
+        say(
+            console,
+            f"On {basis.suite} it may pass with fewer: there it rules out only losses of more than {own}.",
+        )
 
 
 @click.command()

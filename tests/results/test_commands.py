@@ -330,6 +330,7 @@ def test_power_names_what_each_dimension_of_the_policy_needs(write_log: WriteLog
     assert answer["runs"] == ["baseline", "run2"]
     needed = max(d["to_pass"] for d in answer["dimensions"] if d["may_block"] and d["to_pass"])
     assert f"needs about {needed} canaries" in done.output
+    assert "On smoke it may pass with fewer: there it rules out only losses of more than 0.35" in done.output
 
 
 @pytest.mark.parametrize(
