@@ -108,8 +108,7 @@ def serving_dtype() -> str:
 class Adapters:
     """What adapters a server is started for; it takes any later run that needs no more.
 
-    On a CPU the cost of LoRA grows with both: vLLM gathers the weights of every layer it may adapt for
-    every token, so a server for ``q_proj`` and ``v_proj`` alone is a good deal faster than one for all.
+    The cost of LoRA grows with both, so a server for ``q_proj`` and ``v_proj`` alone is faster than one for all.
 
     Attributes:
         rank: Least rank vLLM allows that holds every run's.
