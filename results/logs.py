@@ -83,7 +83,7 @@ def _newest(headers: Sequence[Header], run: str, suite: str | None) -> Header:
     of_suite = [h for h in headers if suite is None or h.suite == suite]
     if not of_suite:
         asked = ", ".join(sorted({h.suite for h in headers}))
-        do = f"it has one of {asked}; to ask another: {_to_evaluate([run])} -T suite=SUITE"
+        do = f"it has one of {asked}; for another, {_to_evaluate([run])} -T suite=SUITE"
         raise log_error(f"run {run!r} has no log of suite {suite!r}", run, do)
     headers = [h for h in of_suite if not h.is_part] or of_suite
     trained = read_run(run)

@@ -129,7 +129,8 @@ def test_a_suite_that_a_run_was_not_asked_is_refused_with_those_that_it_was(writ
     path = write_log("run2")
     (log,) = read_logs([path.parent])
     with pytest.raises(
-        TimbreError, match=f"'run2' has no log of suite 'nope'; it has one of {log.suite}; to ask"
+        TimbreError,
+        match=f"'run2' has no log of suite 'nope'; it has one of {log.suite}; for another, evaluate with",
     ):
         read_logs([path.parent], ["run2"], "nope")
 
