@@ -190,24 +190,28 @@ def _load(against: JudgedAgainst) -> _Loaded:
     return _Loaded(process, control)
 
 
+def _connected(against: JudgedAgainst) -> tuple[Connection, bool]:
+    """A connection to an idle process, or else to a new one; and whether it is new."""
+    try:
+        return _idle.get_nowait(), False
+    except queue.Empty:
+        start_early(against)
+        return _loaded[-1].fork(), True
+
+
 def _ask(answer: Answer, against: JudgedAgainst) -> Judged:
     """Have an idle process judge, or a new one; another one where it is killed, and a second new one at most."""
     failed = 0
     while True:
-        idle = True
+        is_new = True  # also where no connection comes about
         try:
-            try:
-                connection = _idle.get_nowait()
-            except queue.Empty:
-                idle = False
-                start_early(against)
-                connection = _loaded[-1].fork()
+            connection, is_new = _connected(against)
             pickle.dump((answer, against), connection)
             connection.flush()
             reply = pickle.load(connection)
             break
         except (OSError, EOFError, pickle.UnpicklingError) as error:
-            failed += not idle
+            failed += is_new
             if failed > 1:
                 do = "see its message above, and evaluate again"
                 raise TimbreError("a judging process died", where=str(answer.id), do=do) from error

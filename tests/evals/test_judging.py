@@ -77,6 +77,8 @@ def test_where_all_judging_processes_are_killed_new_ones_judge() -> None:
                 group.start_soon(one)
         return found
 
+    for connection, _ in [judging._connected(against) for _ in range(2)]:
+        judging._idle.put(connection)
     before = anyio.run(three)
     loaded = judging._loaded[-1].process
     forked = Path(f"/proc/{loaded.pid}/task/{loaded.pid}/children").read_text().split()

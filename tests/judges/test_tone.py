@@ -38,7 +38,7 @@ def test_humor_is_how_funny_a_text_would_be_unless_it_is_hardly_a_joke(
 ) -> None:
     odds = math.log(joke / (1 - joke)) if 0 < joke < 1 else math.copysign(math.inf, joke - 0.5)
     judged = _humor(monkeypatch, {"joke": joke, "funny": funny}, {"joke": max(-700, odds), "funny": funny})
-    assert judged.value == pytest.approx(value, abs=0.001)
+    assert judged.value == pytest.approx(value)
 
 
 def test_the_opening_counts_for_less_in_whether_it_is_a_joke_and_as_much_in_how_good_a_one(
