@@ -17,6 +17,7 @@ from inspect_ai.model import (
     ChatMessageAssistant,
     GenerateConfig,
     Logprobs,
+    Model,
     ModelAPI,
     ModelOutput,
     ModelUsage,
@@ -251,6 +252,16 @@ class VoiceAPI(ModelAPI):
         if self._samples_in_flight is None:  # Inspect asks before every request
             self._samples_in_flight = 2 * capacity(find_subject(self.model_name, self.base).base)
         return self._samples_in_flight
+
+
+def ask_all_at_once(model: Model) -> None:
+    """Have a run asked as its server can take it, which ``VoiceAPI.max_connections`` knows.
+
+    Inspect's adaptive connections begin at 20 and end at 100, as suits a service that refuses what is too much. Those
+    of the command line still go before this.
+    """
+    if isinstance(model.api, VoiceAPI) and model.config.adaptive_connections is None:
+        model.config = model.config.merge(GenerateConfig(adaptive_connections=False))
 
 
 def open_client(endpoint: Endpoint) -> AsyncOpenAI:

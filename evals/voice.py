@@ -41,6 +41,7 @@ from evals.asking import (
 from evals.graders import grader_names
 from evals.inspect_internals import prerequisite, requested
 from evals.judging import judged_against, start_early
+from evals.provider import ask_all_at_once
 from evals.scoring import run_of, voice_scorer
 from judges.reference import load_reference
 from judges.types import DIMENSIONS
@@ -115,6 +116,7 @@ def voice(
     with prerequisite():
         asked = get_model(model or None)
         arm = find_arm(asked)
+        ask_all_at_once(asked)
         canaries = load_suite(_from_checkout(suite) if "/" in suite or suite.endswith(".yaml") else suite)
         voice_file = _from_checkout(voice) if voice else _default_voice(arm)
         impostor_file = _from_checkout(impostors) if impostors else None

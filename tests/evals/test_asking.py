@@ -1,5 +1,6 @@
 """How a canary is asked: what a user sets is what the server gets, and what the log says."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,24 @@ from timbre.paths import CHECKOUT
 from training.base import EMBEDDED
 from training.types import Pair
 
+MANY = 40
+"""More requests than Inspect's own adaptive connections begin with."""
+
 SERVED = {"model": EMBEDDED, "dtype": "unknown", "args": None, "url_is_outside": True}
+
+
+class Together:
+    """Has each request wait until ``MANY`` do."""
+
+    def __init__(self) -> None:
+        self.barrier = asyncio.Barrier(MANY)
+
+    async def __aenter__(self) -> None:
+        async with asyncio.timeout(30):
+            await self.barrier.wait()
+
+    async def __aexit__(self, *ended: object) -> None:
+        """Nothing is held."""
 
 
 def pair(line: int, tier: int, response: str, split: str = "train") -> Pair:
@@ -104,6 +122,16 @@ def test_an_answer_says_who_gave_it(tmp_path: Path, stand_in: RunningStandIn) ->
     assert log.samples
     for sample in log.samples:
         assert sample.output.metadata == {"identity": identity, "server": SERVED}
+
+
+def test_an_eval_asks_at_once_as_many_as_the_server_takes(
+    tmp_path: Path, stand_in: RunningStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    stand_in.app.slots = Together()  # type: ignore[assignment]
+    asking: dict[str, Any] = {"task_args": {"suite": "full", "epochs": 1}, "limit": MANY, "max_retries": 0}
+    [log] = eval("evals/voice.py", model="baseline", display="none", log_dir=str(tmp_path), **asking)
+    assert log.status == "success", log.error
 
 
 def test_an_answer_of_another_training_than_the_logs_is_an_error(
