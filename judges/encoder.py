@@ -24,6 +24,7 @@ Array = NDArray[np.floating[Any]]
 FITTED = Path(__file__).with_name("fitted")
 TUNED = "encoder"  # the fine-tuned encoder with its heads
 UNTUNED = "embeddings"  # the same encoder as it was published, whose mean state is a sentence embedding
+OPENING = "opening"  # linear heads on that embedding
 VERSION = 1  # of the way in which a text is read: windows, pooling, calibration
 WINDOW_TOKENS = 190  # longest window, as long as the longest text that the heads were fitted on
 # Tokens that a sentence embedding is made of: with 64 or 190 no more answers find their own prompt
@@ -123,15 +124,15 @@ def opening_heads(text: str) -> dict[str, float]:
 
 @lru_cache(maxsize=1)
 def _opening_heads() -> Mapping[str, tuple[Array, float]]:
-    card = json.loads((FITTED / "opening.json").read_text(encoding="utf-8"))
+    card = json.loads((FITTED / f"{OPENING}.json").read_text(encoding="utf-8"))
     return {name: (np.array(head["weight"]), head["bias"]) for name, head in card["heads"].items()}
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def weights_sha256(name: str = TUNED) -> str:
-    """Sha256 of the stored weights, as the card names them."""
-    card = json.loads((FITTED / f"{name}.json").read_text(encoding="utf-8"))
-    return str(card["sha256"])
+    """Sha256 of the stored weights, as their card names it; of linear heads, which stand in the card, its own."""
+    card = (FITTED / f"{name}.json").read_bytes()
+    return str(json.loads(card).get("sha256") or hashlib.sha256(card).hexdigest())
 
 
 class _Model:

@@ -44,11 +44,10 @@ _JUDGES: Mapping[str, ModuleType] = {
     **dict.fromkeys((*readability.COUNTS, *readability.INDICES), readability),
 }
 # Stored weights that a judge reads with, which are a part of its identity.
-_WEIGHTS = {
-    "relevance": encoder.UNTUNED,
-    **dict.fromkeys(
-        ("integrity", "humor", "provocativeness", "self_insertion", "specificity"), encoder.TUNED
-    ),
+_WEIGHTS: Mapping[str, tuple[str, ...]] = {
+    "relevance": (encoder.UNTUNED,),
+    "humor": (encoder.TUNED, encoder.UNTUNED, encoder.OPENING),
+    **dict.fromkeys(("integrity", "provocativeness", "self_insertion", "specificity"), (encoder.TUNED,)),
 }
 
 
@@ -161,7 +160,8 @@ def judge_identities() -> Mapping[str, JudgeIdentity]:
     """Who judges each dimension without a grader: a name, an integer and the sha256 of stored weights."""
     identities = {key: JudgeIdentity(key, key, module.VERSION) for key, module in _JUDGES.items()}
     for key, weights in _WEIGHTS.items():
-        parts = {"weights": encoder.weights_sha256(weights), "reading": str(encoder.VERSION)}
+        digests = " ".join(map(encoder.weights_sha256, weights))
+        parts = {"weights": digests, "reading": str(encoder.VERSION)}
         identities[key] = replace(identities[key], name=f"encoder/{key}", parts=parts)
     return identities
 

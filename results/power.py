@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from judges.types import DIMENSIONS
+from results.completeness import completed
 from results.licences import SCORES_ALONE, Basis
 from results.paired import Pair, as_array, canary_means, rows_of
 from results.policy import Policy
@@ -40,8 +41,8 @@ def power(
 ) -> tuple[DimensionPower, ...]:
     """Every dimension of the policy that was scored, in table order, each run held against the first.
 
-    ``basis`` decides as in ``results.gate.gate`` which dimensions can block. One whose margin is a share of floor to
-    ceiling is left out where the ceiling isn't known.
+    ``basis`` decides as in ``results.gate.gate`` which dimensions can block, and a missing answer counts as the worst
+    as there. A dimension whose margin is a share of floor to ceiling is left out where the ceiling isn't known.
     """
     rules = {key: policy.dimensions[key] for key in DIMENSIONS if key in policy.dimensions}
     rows = {key: rows_of(table, key, rule) for key, rule in rules.items()}
@@ -49,11 +50,13 @@ def power(
     may_block = {key: basis.standing(key, rules[key], rows[key], policy)[0] for key in scored}
     soft = max(1, sum(may_block[key] and not rules[key].hard for key in scored))
     hard = max(1, sum(may_block[key] and rules[key].hard for key in scored))
+    first, *others = (table[table["run"] == run] for run in runs)
+    both = [completed(first, other, policy) for other in others]
     powers = []
     for key in scored:
-        first, *others = (rows[key][rows[key]["run"] == run] for run in runs)
-        pairs = [Pair(key, rules[key], first, other) for other in others]
-        margin = rules[key].margin_from(float(canary_means(first).mean()), basis.ceilings.get(key))
+        pairs = [Pair.of(key, policy, each.before, each.after) for each in both]
+        level = float(canary_means(rows_of(first, key, rules[key])).mean())
+        margin = rules[key].margin_from(level, basis.ceilings.get(key))
         if math.isnan(margin):
             continue
         if rules[key].hard:

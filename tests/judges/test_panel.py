@@ -1,11 +1,13 @@
 """Every dimension is answered for any text, with exact evidence or a reason."""
 
+import hashlib
 import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from judges import encoder
 from judges.panel import ENGLISH_ONLY, Panel, judge_identities, judges_version
 from judges.reference import VoiceReference
 from judges.types import DIMENSIONS, Answer
@@ -126,3 +128,8 @@ def test_every_value_names_its_judge_by_an_integer_and_its_weights(panel: Panel)
         assert judged[key].judge == str(identity)
         assert identity.version >= 1 and ("weights" in identity.parts) == identity.name.startswith("encoder/")
     assert len(judges_version()) == 64
+
+
+def test_the_identity_of_humor_names_the_linear_heads_that_it_reads_too() -> None:
+    heads = hashlib.sha256((encoder.FITTED / f"{encoder.OPENING}.json").read_bytes()).hexdigest()
+    assert heads in judge_identities()["humor"].parts["weights"]

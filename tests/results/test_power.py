@@ -73,3 +73,15 @@ def test_dimensions_that_can_not_block_take_no_part_in_the_correction(simulate: 
     given = power(simulate(arms), ["a", "b"], POLICY, Basis(licences=None))
     assert given[0].to_block is not None and alone[0].to_block is not None
     assert given[0].to_block > alone[0].to_block
+
+
+def test_a_missing_answer_is_the_worst_one_as_it_is_for_the_gate(simulate: Simulate) -> None:
+    rng = np.random.default_rng(6)
+    scores = 0.5 + rng.normal(0, 0.02, (20, 1))
+    table = simulate(
+        {"a": {"compression": scores}, "b": {"compression": scores + rng.normal(0, 0.01, (20, 1))}}
+    )
+    lost = (table["run"] == "b") & (table["canary"] == "c0003")
+    whole, lacking = (power(rows, ["a", "b"], POLICY)[0] for rows in (table, table[~lost]))
+    assert whole.n == lacking.n == 20
+    assert lacking.spread > 5 * whole.spread
