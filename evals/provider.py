@@ -39,7 +39,7 @@ from openai.types.chat import ChatCompletion
 
 from evals.background import in_daemon
 from evals.endpoint import Endpoint, is_loopback, serve_base, serve_run
-from evals.inspect_internals import prerequisite
+from evals.inspect_internals import prerequisite, requested
 from evals.server import capacity, connect, release, tell
 from timbre.errors import TimbreError
 from training.adapters import checked_base
@@ -244,13 +244,14 @@ class VoiceAPI(ModelAPI):
         return "timbre-vllm"
 
     def max_connections(self) -> int:
-        """Samples in flight unless ``--max-connections`` says otherwise: twice the requests.
+        """Samples in flight without ``--max-connections``: twice the requests, or as many for each of several runs.
 
         While some are judged, the others keep the server busy; ``generate`` itself holds the requests to what the
-        server takes at once.
+        server takes at once. After a Ctrl-C Inspect writes each of them into the log.
         """
         if self._samples_in_flight is None:  # Inspect asks before every request
-            self._samples_in_flight = 2 * capacity(find_subject(self.model_name, self.base).base)
+            requests = capacity(find_subject(self.model_name, self.base).base)
+            self._samples_in_flight = requests if len(requested("model")) > 1 else 2 * requests
         return self._samples_in_flight
 
 

@@ -155,6 +155,16 @@ def test_no_more_requests_are_in_flight_than_the_server_takes_unless_the_user_sa
     assert client.most_at_once == most
 
 
+@pytest.mark.parametrize(("models", "samples"), [((), 128), (("run2",), 128), (("baseline", "run2"), 64)])
+def test_samples_in_flight_are_twice_the_requests_in_all_and_no_fewer_than_these_for_each_run(
+    monkeypatch: pytest.MonkeyPatch, models: tuple[str, ...], samples: int
+) -> None:
+    monkeypatch.setattr(provider, "find_subject", lambda name, base: SimpleNamespace(base=None))
+    monkeypatch.setattr(provider, "capacity", lambda base: 64)
+    monkeypatch.setattr(provider, "requested", lambda option: models)
+    assert VoiceAPI("run2").max_connections() == samples
+
+
 def test_waiting_for_a_server_ends_when_it_is_cancelled_however_long_the_thread_blocks() -> None:
     never = threading.Event()
 
