@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from judges.types import DIMENSIONS
-from results.completeness import completed
+from results.completeness import Completed, completed
 from results.licences import SCORES_ALONE, Basis
 from results.paired import Pair, as_array, canary_means, rows_of
 from results.policy import Policy
@@ -42,7 +43,8 @@ def power(
     """Every dimension of the policy that was scored, in table order, each run held against the first.
 
     ``basis`` decides as in ``results.gate.gate`` which dimensions can block, and a missing answer counts as the worst
-    as there. A dimension whose margin is a share of floor to ceiling is left out where the ceiling isn't known.
+    as there; a canary that one of two runs was never asked is left out. So is a dimension whose margin is a share of
+    floor to ceiling where the ceiling isn't known.
     """
     rules = {key: policy.dimensions[key] for key in DIMENSIONS if key in policy.dimensions}
     rows = {key: rows_of(table, key, rule) for key, rule in rules.items()}
@@ -51,11 +53,11 @@ def power(
     soft = max(1, sum(may_block[key] and not rules[key].hard for key in scored))
     hard = max(1, sum(may_block[key] and rules[key].hard for key in scored))
     first, *others = (table[table["run"] == run] for run in runs)
-    both = [completed(first, other, policy) for other in others]
+    both = [each for other in others if (each := _completed(first, other, policy))]
     powers = []
     for key in scored:
         pairs = [Pair.of(key, policy, each.before, each.after) for each in both]
-        level = float(canary_means(rows_of(first, key, rules[key])).mean())
+        level = float(canary_means(rows[key][rows[key]["run"] == runs[0]]).mean())
         margin = rules[key].margin_from(level, basis.ceilings.get(key))
         if math.isnan(margin):
             continue
@@ -69,6 +71,13 @@ def power(
         counts = (None if c is None else min(MOST_CANARIES, max(least, c)) for c in figures[2:])
         powers.append(DimensionPower(key, rules[key].hard, *figures[:2], margin, may_block[key], *counts))
     return tuple(powers)
+
+
+def _completed(before: pd.DataFrame, after: pd.DataFrame, policy: Policy) -> Completed | None:
+    """The rows of two runs as the gate completes them, on the canaries that both were asked; None without any."""
+    shared = set(before["canary"]) & set(after["canary"])
+    first, second = (rows[rows["canary"].isin(shared)] for rows in (before, after))
+    return completed(first, second, policy) if shared else None
 
 
 _Figures = tuple[int, float, int | None, int | None]  # n, spread, canaries to pass, canaries to block

@@ -75,13 +75,27 @@ def test_dimensions_that_can_not_block_take_no_part_in_the_correction(simulate: 
     assert given[0].to_block > alone[0].to_block
 
 
-def test_a_missing_answer_is_the_worst_one_as_it_is_for_the_gate(simulate: Simulate) -> None:
+@pytest.fixture
+def noisy(simulate: Simulate) -> pd.DataFrame:
+    """Twenty canaries of a run and of one that differs little."""
     rng = np.random.default_rng(6)
     scores = 0.5 + rng.normal(0, 0.02, (20, 1))
-    table = simulate(
+    return simulate(
         {"a": {"compression": scores}, "b": {"compression": scores + rng.normal(0, 0.01, (20, 1))}}
     )
-    lost = (table["run"] == "b") & (table["canary"] == "c0003")
-    whole, lacking = (power(rows, ["a", "b"], POLICY)[0] for rows in (table, table[~lost]))
+
+
+def test_a_missing_answer_is_the_worst_one_as_it_is_for_the_gate(noisy: pd.DataFrame) -> None:
+    lost = (noisy["run"] == "b") & (noisy["canary"] == "c0003")
+    lacks = noisy.assign(value=noisy["value"].mask(lost))
+    whole, lacking = (power(rows, ["a", "b"], POLICY)[0] for rows in (noisy, lacks))
     assert whole.n == lacking.n == 20
     assert lacking.spread > 5 * whole.spread
+
+
+def test_a_canary_that_one_run_was_never_asked_is_left_out(noisy: pd.DataFrame) -> None:
+    asked = noisy[(noisy["run"] == "a") | (noisy["canary"] < "c0010")]
+    part = power(asked, ["a", "b"], POLICY)[0]
+    assert (part.n, part.spread) == (10, pytest.approx(0.01, rel=0.6))
+    apart = power(asked[(asked["run"] == "b") | (asked["canary"] >= "c0010")], ["a", "b"], POLICY)[0]
+    assert apart.n == 0 and apart.to_pass is None
