@@ -23,7 +23,7 @@ import httpx
 from inspect_ai.event import ModelEvent
 from inspect_ai.log import list_eval_logs, read_eval_log
 
-from evals.endpoint import Endpoint, serve_base
+from evals.endpoint import Endpoint
 from evals.provider import request_parameters
 from evals.server import capacity, connect
 from timbre.paths import CHECKOUT
@@ -81,7 +81,7 @@ def main() -> None:
     given = parser.parse_args()
     base = resolve_base(default_base())
     endpoint = connect(base)
-    model, in_flight = serve_base(endpoint), capacity(base)
+    model, in_flight = endpoint.served.model, capacity(base)
     asked = evaluated(given.canaries, given.tokens)
     bodies = [
         {

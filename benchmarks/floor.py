@@ -11,7 +11,7 @@ import sys
 
 from openai import AsyncOpenAI
 
-from evals.endpoint import Endpoint, serve_base
+from evals.endpoint import Endpoint
 from evals.server import connect
 from timbre.paths import CHECKOUT, DEFAULT_FLOOR
 from training.base import EMBEDDED, resolve_base
@@ -23,7 +23,7 @@ MAX_TOKENS = 192
 
 async def answers(endpoint: Endpoint, prompts: list[str]) -> list[str]:
     """The base's answers at the suite's decoding, all in flight at once, in order."""
-    base = serve_base(endpoint)
+    base = endpoint.served.model
 
     async def ask(prompt: str) -> str:
         reply = await client.chat.completions.create(

@@ -62,7 +62,7 @@ def reply_of(name: str, prompt: str, **settings: str | float | None) -> Reply:
         TimbreError: no such run, no server, or it refuses the request.
     """
     from evals import asking
-    from evals.endpoint import BUSY_S, serve_base, serve_run
+    from evals.endpoint import BUSY_S, serve_run
     from evals.provider import find_subject
     from evals.server import connect, release
 
@@ -73,7 +73,7 @@ def reply_of(name: str, prompt: str, **settings: str | float | None) -> Reply:
     given = {key: value for key, value in settings.items() if value is not None}
     system = given.pop("system", run.system if run else None)
     body = {
-        "model": serve_run(endpoint, run) if run else serve_base(endpoint),
+        "model": serve_run(endpoint, run) if run else endpoint.served.model,
         "messages": [
             *([{"role": "system", "content": system}] if system else []),
             {"role": "user", "content": prompt},

@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 from filelock import FileLock
 
-from evals.vllm_command import STILL
 from timbre.errors import TimbreError
 from timbre.paths import home
 from training.base import Base
@@ -53,15 +52,12 @@ class Endpoint:
         key: Bearer token; empty where none is asked for.
         folder: Notes of this server's life: which adapters were probed.
         served: What answers there.
-        still: Adapter without effect that stands for the base (see ``vllm_command.write_still_adapter``), or
-            None where requests without an adapter are answered by the base.
     """
 
     url: str
     key: str
     folder: Path
     served: Served
-    still: Path | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -165,16 +161,6 @@ def outside_endpoint(url: str, base: Base) -> Endpoint:
     return replace(endpoint, served=replace(endpoint.served, model=model))
 
 
-def serve_base(endpoint: Endpoint) -> str:
-    """The name under which the base answers, whatever else is in the batch."""
-    if endpoint.still is None:
-        return endpoint.served.model
-    with FileLock(endpoint.folder / "adapters.lock"):
-        if STILL not in endpoint.models():
-            _load(endpoint, STILL, endpoint.still)
-    return STILL
-
-
 def serve_run(endpoint: Endpoint, run: Run) -> str:
     """Load a run's adapter once and show that it changes the output.
 
@@ -185,7 +171,7 @@ def serve_run(endpoint: Endpoint, run: Run) -> str:
         TimbreError: the adapter was changed since its training, the server does not take it, or answers as the base
             does.
     """
-    name, base = run.served_name, serve_base(endpoint)
+    name, base = run.served_name, endpoint.served.model
     with FileLock(endpoint.folder / "adapters.lock"):
         if name not in endpoint.models():
             adapter = run.adapter if endpoint.served.url_is_outside else _kept(endpoint, run)

@@ -38,7 +38,7 @@ from openai import (
 from openai.types.chat import ChatCompletion
 
 from evals.background import in_daemon
-from evals.endpoint import Endpoint, is_loopback, serve_base, serve_run
+from evals.endpoint import Endpoint, is_loopback, serve_run
 from evals.inspect_internals import prerequisite, requested
 from evals.server import capacity, connect, release, tell
 from timbre.errors import TimbreError
@@ -213,7 +213,7 @@ class VoiceAPI(ModelAPI):
     def _connect(self) -> Connection:
         subject = find_subject(self.model_name, self.base)
         endpoint = connect(subject.base, subject.run, self._show_progress)
-        model = serve_run(endpoint, subject.run) if subject.run else serve_base(endpoint)
+        model = serve_run(endpoint, subject.run) if subject.run else endpoint.served.model
         return Connection(open_client(endpoint), model, endpoint, subject, capacity(subject.base))
 
     def _show_progress(self, line: str) -> None:

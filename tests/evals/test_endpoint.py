@@ -37,7 +37,7 @@ def test_the_model_that_is_named_is_taken_whatever_the_base(
 ) -> None:
     stand_in.app.models[:] = [{"id": EMBEDDED}, {"id": "mine"}]
     monkeypatch.setenv("TIMBRE_VLLM_MODEL", "mine")
-    assert endpoints.serve_base(connect(BASE)) == "mine"
+    assert connect(BASE).served.model == "mine"
     monkeypatch.setenv("TIMBRE_VLLM_MODEL", "other")
     with pytest.raises(TimbreError, match="no model 'other'"):
         connect(BASE)

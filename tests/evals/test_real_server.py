@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -10,16 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
+from safetensors.numpy import load_file, save_file
 
 from evals import endpoint as endpoints
-from evals.endpoint import PROBE_PROMPTS, Endpoint, Served, serve_base, serve_run
-from evals.vllm_command import STILL, WHOLE_PREFILLS
+from evals.endpoint import PROBE_PROMPTS, Endpoint, Served, serve_run
+from evals.vllm_command import WHOLE_PREFILLS
 from judges.types import DIMENSIONS
 from results.logs import read_logs
 from tests.conftest import RUN, Workspace
-from training.runs import Run, read_run
+from training.runs import WEIGHTS, Run, read_run
 
 pytestmark = [pytest.mark.real, pytest.mark.one_server]
 
@@ -62,7 +65,7 @@ def endpoint(logs: dict[str, EvalLog], workspace: Workspace) -> Endpoint:
     record = json.loads((folder / "server.json").read_text())
     served = Served(record["base"], record["dtype"], tuple(record["args"]), url_is_outside=False)
     key = (folder / "key").read_text()
-    return Endpoint(f"http://127.0.0.1:{record['port']}/v1", key, folder, served, folder / STILL)
+    return Endpoint(f"http://127.0.0.1:{record['port']}/v1", key, folder, served)
 
 
 def test_the_literal_command_evaluates_run_and_baseline(logs: dict[str, EvalLog]) -> None:
@@ -169,25 +172,36 @@ def test_an_adapter_is_loaded_once_when_many_ask_together(
     assert loads == [run.served_name]
 
 
-def test_an_adapter_without_effect_is_refused(endpoint: Endpoint, run: Run) -> None:
-    assert not endpoints.moves_output(endpoint, serve_base(endpoint), endpoint.models()[0])
-    assert endpoints.moves_output(endpoint, serve_base(endpoint), run.served_name)
+def test_an_adapter_without_effect_is_refused(endpoint: Endpoint, run: Run, tmp_path: Path) -> None:
+    shutil.copytree(run.adapter, tmp_path / "still")
+    weights = {name: np.zeros_like(w) for name, w in load_file(run.adapter / WEIGHTS).items()}
+    save_file(weights, tmp_path / "still" / WEIGHTS)
+    endpoints._load(endpoint, "still", tmp_path / "still")
+    assert not endpoints.moves_output(endpoint, endpoint.served.model, "still")
+    assert endpoints.moves_output(endpoint, endpoint.served.model, run.served_name)
 
 
-def test_the_base_answers_the_same_while_a_run_is_being_asked(endpoint: Endpoint, run: Run) -> None:
-    """Without the adapter that stands for the base, vLLM's CPU kernels would answer with the run's."""
-    base = serve_base(endpoint)
+def test_the_base_answers_the_same_while_as_many_runs_are_asked_as_there_are_places(
+    endpoint: Endpoint, run: Run
+) -> None:
+    """vLLM's own LoRA on a CPU would answer with the last place's adapter."""
+    base = endpoint.served.model
+    names = [run.served_name, *(f"copy-{n}" for n in range(3))]
+    for name in names:
+        endpoints._load(endpoint, name, run.adapter)
     alone = [endpoints._greedy(endpoint, base, prompt) for prompt in PROBE_PROMPTS]
     long = {
-        "model": run.served_name,
         "messages": [{"role": "user", "content": "Count to a hundred."}],
         "max_tokens": 150,
         "ignore_eos": True,
     }
-    with ThreadPoolExecutor(2) as pool:
-        busy = [pool.submit(endpoint.ask, "POST", "/v1/chat/completions", long) for _ in range(2)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        busy = [
+            pool.submit(endpoint.ask, "POST", "/v1/chat/completions", {"model": name, **long})
+            for name in names
+        ]
         beside = [endpoints._greedy(endpoint, base, prompt) for prompt in PROBE_PROMPTS]
-        assert not all(call.done() for call in busy)
+        assert not any(call.done() for call in busy)
     assert [text for text, _ in beside] == [text for text, _ in alone]
     assert endpoints._largest_shift(alone, beside) < endpoints.MIN_SHIFT
 

@@ -1,0 +1,101 @@
+"""Three of vLLM's operations on a CPU with less work: LoRA, top-p without a sort, norms in one kernel.
+
+vLLM's own LoRA gathers the weights anew for every token, and gives a token of the base alone the last adapter's where
+all ``--max-loras`` places are taken. Its top-p sorts the whole vocabulary for every token, which takes half of a
+step. Its norms are ten operations of PyTorch, though the CPU build has a kernel. `docs/speed.md` has the figures.
+This file knows private parts of vLLM ``vllm_command.WRITTEN_FOR``; the server's processes alone import it.
+"""
+
+from typing import Any
+
+import torch
+from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
+from vllm.model_executor.layers.layernorm import RMSNorm
+from vllm.platforms.cpu import CpuPlatform
+from vllm.v1.sample.ops import topk_topp_sampler
+
+CANDIDATES = 512
+"""Most likely tokens among which those that top-p keeps are looked for; where they aren't enough, all are sorted."""
+
+vllms_own_top_k_top_p = topk_topp_sampler.apply_top_k_top_p
+
+
+def use_faster_operations() -> None:
+    """Have this process's vLLM take those of this file."""
+    loras = f"{__name__}.{GroupedLoras.__name__}"
+    CpuPlatform.get_punica_wrapper = classmethod(lambda cls: loras)  # type: ignore[method-assign, assignment]
+    topk_topp_sampler.apply_top_k_top_p = apply_top_k_top_p
+    RMSNorm.forward_cpu = norm  # type: ignore[method-assign, assignment]
+
+
+def norm(
+    self: RMSNorm, x: torch.Tensor, residual: torch.Tensor | None = None
+) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+    """``RMSNorm.forward_native`` in one kernel, beside a residual in place; it knows no strides, and one type."""
+    given = [x, self.weight.data, *([] if residual is None else [residual])]
+    is_plain = all(t.dtype == x.dtype and t.is_contiguous() for t in given)
+    if not is_plain or self.variance_size_override is not None:
+        return self.forward_native(x, residual)
+    if residual is None:
+        normed = torch.empty_like(x)
+        torch.ops._C.rms_norm(normed, x, self.weight.data, self.variance_epsilon)
+        return normed
+    torch.ops._C.fused_add_rms_norm(x, residual, self.weight.data, self.variance_epsilon)
+    return x, residual
+
+
+def apply_top_k_top_p(logits: torch.Tensor, k: torch.Tensor | None, p: torch.Tensor | None) -> torch.Tensor:
+    """``logits`` with -inf for every token but the fewest likely ones whose probability is ``p`` together.
+
+    Shapes: ``logits`` (requests, vocabulary), changed in place perhaps; ``k`` and ``p`` (requests,). With a ``k``
+    vLLM's own does it.
+    """
+    if p is None or k is not None or logits.shape[-1] < CANDIDATES:
+        return vllms_own_top_k_top_p(logits, k, p)
+    likely, tokens = logits.topk(CANDIDATES, dim=-1)
+    share = (likely - logits.logsumexp(-1, keepdim=True)).exp()
+    more_likely = share.cumsum(-1) - share  # probability of all tokens above each
+    kept = likely.masked_fill(more_likely >= p[:, None], -torch.inf)
+    found = torch.full_like(logits, -torch.inf).scatter_(-1, tokens, kept)
+    everything = p >= 1
+    found[everything] = logits[everything]
+    spread = (share.sum(-1) < p) & ~everything
+    if spread.any():
+        found[spread] = vllms_own_top_k_top_p(logits[spread], None, p[spread])
+    return found
+
+
+class GroupedLoras(PunicaWrapperCPU):
+    """One product an adapter over all tokens of a step, those of others and of the base alone as zeros."""
+
+    # The places of the adapters in use, each with a column that is true for its tokens.
+    groups: tuple[tuple[int, torch.Tensor], ...] = ()
+
+    def update_metadata(self, *args: Any, **kwargs: Any) -> None:
+        """Find the adapters of the step's tokens; the base's place is -1."""
+        super().update_metadata(*args, **kwargs)
+        places = self.token_lora_indices
+        self.groups = tuple((int(p), (places == p)[:, None]) for p in torch.unique(places) if p >= 0)
+
+    def add_lora_linear(
+        self,
+        y: torch.Tensor,
+        x: torch.Tensor,
+        lora_a_stacked: tuple[torch.Tensor, ...],
+        lora_b_stacked: tuple[torch.Tensor, ...],
+        scale: float,
+        output_slices: tuple[int, ...],
+        **kwargs: Any,
+    ) -> None:
+        """Add ``x @ A.T @ B.T * scale`` of each token's adapter to ``y``, in place; slice by slice of the outputs.
+
+        Shapes: ``y`` (tokens, outputs), ``x`` (tokens, inputs), each A (adapters, 1, rank, inputs) and each B
+        (adapters, 1, slice, rank).
+        """
+        y, x = y.view(-1, y.shape[-1]), x.view(-1, x.shape[-1])
+        for place, is_own in self.groups:
+            start = 0
+            for a, b, size in zip(lora_a_stacked, lora_b_stacked, output_slices, strict=True):
+                low = (x @ a[place, 0].T) * is_own * scale
+                y[:, start : start + size].addmm_(low, b[place, 0].T)
+                start += size
