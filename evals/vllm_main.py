@@ -1,6 +1,6 @@
 """vLLM's API server, none of whose processes outlives its parent: a killed keeper or server leaves no stray.
 
-Each process that vLLM spawns imports this file anew, as multiprocessing does with a main module.
+A process that vLLM spawns imports this file anew, as multiprocessing does with a main module; a fork has it.
 """
 
 import ctypes

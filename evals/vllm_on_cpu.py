@@ -1,17 +1,22 @@
-"""Three of vLLM's operations on a CPU with less work: LoRA, top-p without a sort, norms in one kernel.
+"""vLLM on a CPU with less work: LoRA, top-p without a sort, norms in one kernel, and a start that loads it once.
 
 vLLM's own LoRA gathers the weights anew for every token, and gives a token of the base alone the last adapter's where
 all ``--max-loras`` places are taken. Its top-p sorts the whole vocabulary for every token, which takes half of a
 step. Its norms are ten operations of PyTorch, though the CPU build has a kernel. `docs/speed.md` has the figures.
-This file knows private parts of vLLM ``vllm_command.WRITTEN_FOR``; the server's processes alone import it.
+Its engine and worker are processes that import all of it again, one after another, where a fork has it already. This
+file knows private parts of vLLM ``vllm_command.WRITTEN_FOR``; the server's processes alone import it.
 """
 
+import multiprocessing
+import os
 from typing import Any
 
 import torch
 from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
 from vllm.model_executor.layers.layernorm import RMSNorm
 from vllm.platforms.cpu import CpuPlatform
+from vllm.v1.engine import utils as engine
+from vllm.v1.executor import multiproc_executor
 from vllm.v1.sample.ops import topk_topp_sampler
 
 CANDIDATES = 512
@@ -21,7 +26,13 @@ vllms_own_top_k_top_p = topk_topp_sampler.apply_top_k_top_p
 
 
 def use_faster_operations() -> None:
-    """Have this process's vLLM take those of this file."""
+    """Have the vLLM of this process, and of its forks, work so.
+
+    vLLM spawns, since forks hang where the parent has used GNU's OpenMP; libiomp begins anew in a fork.
+    """
+    if "libiomp" in os.environ.get("LD_PRELOAD", ""):
+        for module in (engine, multiproc_executor):
+            module.get_mp_context = lambda: multiprocessing.get_context("fork")  # type: ignore[attr-defined]
     loras = f"{__name__}.{GroupedLoras.__name__}"
     CpuPlatform.get_punica_wrapper = classmethod(lambda cls: loras)  # type: ignore[method-assign, assignment]
     topk_topp_sampler.apply_top_k_top_p = apply_top_k_top_p
