@@ -323,9 +323,7 @@ def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint | None:
                 do="look at the log; `timbre serve --stop` ends it",
             )
         if waited - shown_at >= 10 or shown_at == 0.0:
-            progress(
-                f"starting vLLM for {record.base}: {waited:.0f} s (ready within a minute on a CPU)"
-            )
+            progress(f"starting vLLM for {record.base}: {waited:.0f} s (ready within a minute on a CPU)")
             shown_at = max(waited, 0.1)
         time.sleep(0.5)
     if shown_at:

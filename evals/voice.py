@@ -26,7 +26,7 @@ from inspect_ai.viewer import (
 )
 
 from canaries.contamination import TrainedText, check_contamination
-from canaries.suite import load_suite
+from canaries.suite import SHIPPED, load_suite
 from canaries.types import Canary
 from evals.asking import (
     MAX_TOKENS,
@@ -50,6 +50,9 @@ from timbre.paths import CHECKOUT
 from training.own_voice import kept_voice, voice_of
 from training.pairs import load_pairs
 from training.runs import Run, read_run
+
+SMOKE_TAKES, TAKES = 6, 2
+"""Answers a canary of the smoke suite, and of any other; `docs/gate.md` has how often a gate decides with each."""
 
 MAX_RETRIES = 5
 """Of a request that a server refuses for now; after these the sample is an error, and a CI job ends."""
@@ -90,7 +93,7 @@ def voice(
     suite: str = "smoke",
     voice: str = "",
     shots: int = 0,
-    epochs: int = 2,
+    epochs: int = 0,
     temperature: float = TEMPERATURE,
     top_p: float = TOP_P,
     max_tokens: int = MAX_TOKENS,
@@ -105,7 +108,7 @@ def voice(
         voice: The writer's pairs: what voice_match and memorization compare with, and where shots come from. By
             default the shipped ones, or the own pairs of the runs that are evaluated together.
         shots: Training pairs shown before the question (the few-shot arm; 0 for none).
-        epochs: Answers a canary.
+        epochs: Answers a canary; if 0, six of the smoke suite, by which its gate can usually decide, else two.
         temperature: Of sampling.
         top_p: Of sampling.
         max_tokens: Most new tokens of an answer. Small limits hide a lack of compression.
@@ -118,6 +121,7 @@ def voice(
         arm = find_arm(asked)
         ask_all_at_once(asked)
         canaries = load_suite(_from_checkout(suite) if "/" in suite or suite.endswith(".yaml") else suite)
+        takes = epochs or (SMOKE_TAKES if canaries.path == SHIPPED["smoke"] else TAKES)
         voice_file = _from_checkout(voice) if voice else _default_voice(arm)
         impostor_file = _from_checkout(impostors) if impostors else None
         reference = load_reference(voice_file, None, impostor_file)
@@ -128,7 +132,7 @@ def voice(
         against = judged_against(voice_file, str(canaries.path), arm.base_sha256, impostor_file, arm.name)
         start_early(against)
         judged_by = {**against.judged_by, "grader": grader_names()}
-        facts = eval_facts(arm, canaries, judged_by, decoding, epochs, shots)
+        facts = eval_facts(arm, canaries, judged_by, decoding, takes, shots)
         return Task(
             dataset=MemoryDataset([_sample(c) for c in canaries.canaries], name=canaries.name),
             solver=answer_canary(
@@ -146,7 +150,7 @@ def voice(
             ),
             model=asked if model else None,
             config=decoding,
-            epochs=Epochs(epochs, "mean"),
+            epochs=Epochs(takes, "mean"),
             version=facts_version(facts),
             viewer=VIEWER,
             metadata={"timbre": facts},

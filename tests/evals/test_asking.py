@@ -1,6 +1,7 @@
 """How a canary is asked: what a user sets is what the server gets, and what the log says."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from inspect_ai.dataset import Sample
 from inspect_ai.log import EvalLog
 from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage, get_model
 
+from canaries.suite import SHIPPED
 from evals.asking import answer_canary, answer_seed, few_shot, find_arm
+from evals.voice import voice
 from judges.types import DIMENSIONS
 from results.logs import read_logs
 from tests.evals.conftest import RunningStandIn
@@ -201,6 +204,18 @@ def test_a_past_invented_in_the_second_turn_is_judged_and_the_whole_conversation
     assert sample.text == f"{said[0]}\n\n> Say more about its handle.\n\n{said[1]}"
     assert [e.text for e in sample.judgements["self_insertion"].evidence] == [said[1]]
     assert sample.judgements["words"].value == 9.5
+
+
+@pytest.mark.parametrize(
+    ("asked", "takes"), [({}, 6), ({"suite": "full"}, 2), ({"suite": "own.yaml"}, 2), ({"epochs": 3}, 3)]
+)
+def test_the_smoke_suite_is_asked_as_often_as_its_gate_takes_to_decide(
+    tmp_path: Path, asked: dict[str, Any], takes: int
+) -> None:
+    if "yaml" in asked.get("suite", ""):
+        asked = {"suite": shutil.copy(SHIPPED["smoke"], tmp_path / "own.yaml")}
+    task = voice(model="mockllm/model", **{k: str(v) if k == "suite" else v for k, v in asked.items()})
+    assert task.epochs == takes and task.metadata and task.metadata["timbre"]["decoding"]["epochs"] == takes
 
 
 def test_a_models_settings_are_a_part_of_its_identity() -> None:

@@ -26,7 +26,7 @@ from training.runs import WEIGHTS, Run, read_run
 
 pytestmark = [pytest.mark.real, pytest.mark.one_server]
 
-SHORT = ("--limit", "2", "-T", "max_tokens=40", "--display", "plain")
+SHORT = ("--limit", "2", "-T", "epochs=2", "-T", "max_tokens=40", "--display", "plain")
 
 
 @pytest.fixture(scope="module")
