@@ -50,7 +50,7 @@ and .675), each with the same masks and the classifier alone; none is better:
 | the same: less the greatest; less the log of the mean odds | .823; .842 | .776; .792 |
 | 1,968 further texts of seven of the impostors (7 authors, where what ships has .817, .767) | .798 | .753 |
 | 780 texts of the judges' own fitting data as further impostors (the same 7 authors) | .803 | .754 |
-| LambdaG: grammars of order 4, ten of as many of the impostors' sentences; 500 words, others as endings | .792 | .732 |
+| LambdaG: grammars of order 4, ten of as many of the impostors' sentences; 500 words kept | .792 | .732 |
 | the same, standardised, added to what ships; half of it added | .835; .842 | .783; .790 |
 | every second, every fourth text of each impostor and the base (3 authors: .763, .726) | .759; .757 | .723; .719 |
 """
