@@ -4,7 +4,7 @@
 
 Each way begins without a server and asks the same prompts. Inspect's provider starts one in each eval, with the
 arguments that Timbre's has, and judges nothing; Timbre starts one, loads both adapters and judges every answer. A
-``vllm`` of our own stands before the CPU wheel's on the path, since that one dies.
+``vllm`` that runs vLLM's own server stands before the CPU wheel's on the path, since that one dies.
 """
 
 import argparse
@@ -17,9 +17,11 @@ from pathlib import Path
 
 from evals.server import stop
 from evals.server_record import folder_of
-from evals.vllm_command import ENTRY, adapters_for, command, environment
+from evals.vllm_command import adapters_for, command, environment
 from training.base import default_base, resolve_base
 from training.runs import find_run
+
+VLLMS_OWN = "vllm.entrypoints.openai.api_server"
 
 
 def main() -> None:
@@ -44,7 +46,7 @@ def main() -> None:
         shim = Path(scratch) / "vllm"
         shim.write_text(
             f'#!/bin/bash\nmodel=$2; shift 2\n[[ " $* " == *" --enable"?"lora "* ]] && set -- {modules} "$@"\n'
-            f'exec {shlex.join((sys.executable, "-m", ENTRY))} --model "$model" {settings} "$@"\n'
+            f'exec {shlex.join((sys.executable, "-m", VLLMS_OWN))} --model "$model" {settings} "$@"\n'
         )
         shim.chmod(0o755)
         own = {**environment("inspectai"), "PATH": f"{scratch}:{os.environ['PATH']}"}

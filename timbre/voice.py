@@ -41,7 +41,7 @@ PLAN = f"""\
 Two runs of one model on the same pairs, and one difference. run1 has a bug on purpose: its collator overwrites
 the mask, so it learns the prompts too. run2 has the mask right. Both answer the smoke canaries beside the baseline
 and beside {FEW_SHOT} (the baseline shown {SHOTS} of the pairs). The gate then says whether run2 lost anything
-against the baseline. About four minutes on two cores, and one more for each fault of run2 that may be chance and is
+against the baseline. About six minutes on two cores, and one more for each fault of run2 that may be chance and is
 asked again; a second call reuses what is still valid."""
 
 NEXT = (
