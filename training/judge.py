@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from judges.encoder import TUNED
 from timbre.errors import TimbreError
+from timbre.files import write_whole
 from training.base import wheel_file
 from training.config import Name
 from training.devices import compute_dtype, is_first, is_sharded, processes
@@ -226,7 +227,7 @@ def fit_judge(config: JudgeConfig, people: Path | None, folder: Path, report: An
     save_file(judge.state_dict(), folder / "weights.safetensors")
     read = [e for e in (*fit, *swapped_groups()) if REPEATS.get(e.source, 1)]
     opening = {"made by": card["made by"], "heads": fit_opening(read)}
-    (folder / "opening.json").write_text(json.dumps(opening) + "\n", encoding="utf-8")
+    write_whole(folder / "opening.json", json.dumps(opening) + "\n")
     export(judge.encoder, folder, TUNED, card)
 
 
@@ -320,7 +321,7 @@ def export(model: Any, folder: Path, name: str, card: dict[str, Any]) -> None:
             return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
 
     folder.mkdir(parents=True, exist_ok=True)
-    whole, small = folder / f"{name}.float.onnx", folder / f"{name}.onnx"
+    whole, half, small = (folder / f"{name}{end}" for end in (".float.onnx", ".half.onnx", ".onnx"))
     names = ["input_ids", "attention_mask"]
     ids = torch.tensor([[101, 2023, 2003, 1037, 3231, 102]])
     torch.onnx.export(
@@ -333,7 +334,8 @@ def export(model: Any, folder: Path, name: str, card: dict[str, Any]) -> None:
         opset_version=17,
         dynamo=False,
     )
-    quantize_dynamic(whole, small, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
+    quantize_dynamic(whole, half, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
     whole.unlink()
+    half.replace(small)
     card = {"sha256": hashlib.sha256(small.read_bytes()).hexdigest(), **card}
-    (folder / f"{name}.json").write_text(json.dumps(card) + "\n", encoding="utf-8")
+    write_whole(folder / f"{name}.json", json.dumps(card) + "\n")
