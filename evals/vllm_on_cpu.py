@@ -76,17 +76,33 @@ def apply_top_k_top_p(logits: torch.Tensor, k: torch.Tensor | None, p: torch.Ten
     return found
 
 
+Groups = tuple[tuple[int, torch.Tensor], ...]
+"""The places of the adapters in use, each with a column that is true for its tokens."""
+
+
+def _groups(places: torch.Tensor) -> Groups:
+    """By the place of each token's adapter; the base's is -1."""
+    return tuple((int(p), (places == p)[:, None]) for p in torch.unique(places) if p >= 0)
+
+
+def _add(
+    y: torch.Tensor, x: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float, groups: Groups
+) -> None:
+    x = x.view(-1, x.shape[-1])
+    for place, is_own in groups:
+        y.addmm_((x @ a[place, 0].T) * is_own * scale, b[place, 0].T)
+
+
 class GroupedLoras(PunicaWrapperCPU):
     """One product an adapter over all tokens of a step, those of others and of the base alone as zeros."""
 
-    # The places of the adapters in use, each with a column that is true for its tokens.
-    groups: tuple[tuple[int, torch.Tensor], ...] = ()
+    groups: Groups = ()  # of the tokens
+    sampled: Groups = ()  # of the tokens that logits are computed for
 
     def update_metadata(self, *args: Any, **kwargs: Any) -> None:
-        """Find the adapters of the step's tokens; the base's place is -1."""
+        """Find the adapters of the step's tokens."""
         super().update_metadata(*args, **kwargs)
-        places = self.token_lora_indices
-        self.groups = tuple((int(p), (places == p)[:, None]) for p in torch.unique(places) if p >= 0)
+        self.groups, self.sampled = _groups(self.token_lora_indices), _groups(self.sampler_indices)
 
     def add_lora_linear(
         self,
@@ -103,10 +119,19 @@ class GroupedLoras(PunicaWrapperCPU):
         Shapes: ``y`` (tokens, outputs), ``x`` (tokens, inputs), each A (adapters, 1, rank, inputs) and each B
         (adapters, 1, slice, rank).
         """
-        y, x = y.view(-1, y.shape[-1]), x.view(-1, x.shape[-1])
-        for place, is_own in self.groups:
-            start = 0
-            for a, b, size in zip(lora_a_stacked, lora_b_stacked, output_slices, strict=True):
-                low = (x @ a[place, 0].T) * is_own * scale
-                y[:, start : start + size].addmm_(low, b[place, 0].T)
-                start += size
+        y, start = y.view(-1, y.shape[-1]), 0
+        for a, b, size in zip(lora_a_stacked, lora_b_stacked, output_slices, strict=True):
+            _add(y[:, start : start + size], x, a, b, scale, self.groups)
+            start += size
+
+    def add_lora_logits(
+        self,
+        y: torch.Tensor,
+        x: torch.Tensor,
+        lora_a_stacked: torch.Tensor,
+        lora_b_stacked: torch.Tensor,
+        scale: float,
+        **kwargs: Any,
+    ) -> None:
+        """The same for the layer that gives the logits, whose outputs are one slice."""
+        _add(y.view(-1, y.shape[-1]), x, lora_a_stacked, lora_b_stacked, scale, self.sampled)

@@ -21,7 +21,9 @@ PLACES = (0, 0, 0, -1, -1, 3, 3, 1)  # of each token's adapter among four; -1 is
 SLICES = (6, 2)
 
 
-def _added(wrapper: type[PunicaWrapperCPU], dtype: torch.dtype, is_prefill: bool) -> torch.Tensor:
+def _added(
+    wrapper: type[PunicaWrapperCPU], dtype: torch.dtype, is_prefill: bool, is_logits: bool
+) -> torch.Tensor:
     torch.manual_seed(5)
     mapping = SimpleNamespace(
         index_mapping=tuple(place + 1 for place in PLACES),
@@ -33,16 +35,21 @@ def _added(wrapper: type[PunicaWrapperCPU], dtype: torch.dtype, is_prefill: bool
     x, y = torch.randn(len(PLACES), 5).to(dtype), torch.zeros(len(PLACES), sum(SLICES), dtype=dtype)
     a = tuple(torch.randn(4, 1, 3, 5).to(dtype) for _ in SLICES)
     b = tuple(torch.randn(4, 1, size, 3).to(dtype) for size in SLICES)
-    loras.add_lora_linear(y, x, a, b, 1.5, SLICES)
+    if is_logits:
+        loras.add_lora_logits(y, x, a[0], torch.cat(b, 2), 1.5)
+    else:
+        loras.add_lora_linear(y, x, a, b, 1.5, SLICES)
     return y
 
 
-@pytest.mark.parametrize("is_prefill", [True, False])
+@pytest.mark.parametrize(("is_prefill", "is_logits"), [(True, False), (False, False), (False, True)])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.1)])
 def test_tokens_of_adapters_get_what_vllms_own_gives_and_the_bases_nothing(
-    dtype: torch.dtype, tolerance: float, is_prefill: bool
+    dtype: torch.dtype, tolerance: float, is_prefill: bool, is_logits: bool
 ) -> None:
-    ours, theirs = (_added(wrapper, dtype, is_prefill) for wrapper in (GroupedLoras, PunicaWrapperCPU))
+    ours, theirs = (
+        _added(wrapper, dtype, is_prefill, is_logits) for wrapper in (GroupedLoras, PunicaWrapperCPU)
+    )
     adapted = torch.tensor(PLACES) >= 0
     assert torch.allclose(ours[adapted], theirs[adapted], atol=tolerance, rtol=tolerance)
     assert ours[adapted].abs().amin(1).min() > 0 and not ours[~adapted].any()
