@@ -22,6 +22,9 @@ from vllm.v1.sample.ops import topk_topp_sampler
 CANDIDATES = 512
 """Most likely tokens among which those that top-p keeps are looked for; where they aren't enough, all are sorted."""
 
+VECTOR = 16
+"""Numbers that the kernel of a norm takes at once, at most."""
+
 vllms_own_top_k_top_p = topk_topp_sampler.apply_top_k_top_p
 
 
@@ -42,9 +45,12 @@ def use_faster_operations() -> None:
 def norm(
     self: RMSNorm, x: torch.Tensor, residual: torch.Tensor | None = None
 ) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
-    """``RMSNorm.forward_native`` in one kernel, beside a residual in place; it knows no strides, and one type."""
+    """``RMSNorm.forward_native`` in one kernel, beside a residual in place.
+
+    The kernel knows no strides, one type, and widths of whole vectors.
+    """
     given = [x, self.weight.data, *([] if residual is None else [residual])]
-    is_plain = all(t.dtype == x.dtype and t.is_contiguous() for t in given)
+    is_plain = all(t.dtype == x.dtype and t.is_contiguous() for t in given) and x.shape[-1] % VECTOR == 0
     if not is_plain or self.variance_size_override is not None:
         return self.forward_native(x, residual)
     if residual is None:

@@ -133,10 +133,8 @@ def voice(
         start_early(against)
         judged_by = {**against.judged_by, "grader": grader_names()}
         facts = eval_facts(arm, canaries, judged_by, decoding, takes, shots)
-        # A conversation takes longest, since each reply waits for the one before, so it begins first.
-        asked_in_turn = sorted(canaries.canaries, key=lambda canary: -len(canary.turns))
         return Task(
-            dataset=MemoryDataset([_sample(c) for c in asked_in_turn], name=canaries.name),
+            dataset=MemoryDataset([_sample(c) for c in canaries.canaries], name=canaries.name),
             solver=answer_canary(
                 str(voice_file),
                 shots,
