@@ -17,11 +17,9 @@ from pathlib import Path
 
 from evals.server import stop
 from evals.server_record import folder_of
-from evals.vllm_command import adapters_for, command, environment
+from evals.vllm_command import VLLMS_SERVER, adapters_for, command, environment
 from training.base import default_base, resolve_base
 from training.runs import find_run
-
-VLLMS_OWN = "vllm.entrypoints.openai.api_server"
 
 
 def main() -> None:
@@ -46,7 +44,7 @@ def main() -> None:
         shim = Path(scratch) / "vllm"
         shim.write_text(
             f'#!/bin/bash\nmodel=$2; shift 2\n[[ " $* " == *" --enable"?"lora "* ]] && set -- {modules} "$@"\n'
-            f'exec {shlex.join((sys.executable, "-m", VLLMS_OWN))} --model "$model" {settings} "$@"\n'
+            f'exec {shlex.join((sys.executable, "-m", VLLMS_SERVER))} --model "$model" {settings} "$@"\n'
         )
         shim.chmod(0o755)
         own = {**environment("inspectai"), "PATH": f"{scratch}:{os.environ['PATH']}"}

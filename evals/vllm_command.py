@@ -22,9 +22,11 @@ import psutil
 from timbre.errors import TimbreError
 
 WRITTEN_FOR = "0.32.0"
+VLLMS_SERVER = "vllm.entrypoints.openai.api_server"
+"""vLLM's server as a module: the ``vllm`` command of the CPU wheel asks for the metadata of ``vllm`` and dies."""
+
 ENTRY = "evals.vllm_main"
-"""Runs vLLM's server as a module: the ``vllm`` command of the CPU wheel asks for the metadata of ``vllm`` and
-dies."""
+"""The same, as Timbre runs it."""
 
 LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Values that ``--max-lora-rank`` takes."""

