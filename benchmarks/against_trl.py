@@ -12,8 +12,10 @@ seconds from the process's start to the beginning and the end of the first step,
 mean training loss.
 
 On a card the two take turns in one process, on a model of Llama-3.1-8B's shape with random weights that is written
-to FOLDER on first use (16 GB). A row a shape of batch: tokens/s without the first two steps, the peak of the card's
-memory, and the mean loss. The first round warms up and is not printed.
+to FOLDER on first use (16 GB), with Timbre's moments in 8 bits and its compiled model beside them. A row a shape of
+batch: tokens/s without the first two steps, the peak of the card's memory, and the mean loss. The first round warms
+up and is not printed. Before it the embedded base takes 216 steps of a pair, plain and compiled: seconds in all, and
+of a step in the second half.
 """
 
 import argparse
@@ -34,6 +36,14 @@ BATCH = 2
 STOP = "'<|im_end|>' + '\n'"
 STOP_UNLESS_LAST = "'<|im_end|>' + ('' if loop.last and message['role'] == 'assistant' else '\n')"
 ARMS = ("timbre", "trl")
+CARD_ARMS: dict[str, dict[str, Any]] = {
+    "timbre": {},
+    "adamw_8bit": {"optimizer": "adamw_8bit"},
+    "compiled": {"compile": True},
+    "trl": {},
+}
+"""On a card: what each arm's settings differ in; all but the last are Timbre's."""
+
 SHAPES = ((1, 180, 12), (2, 340, 10), (8, 350, 8), (1, 2048, 8))
 """On a card: pairs in a batch, tokens of a pair, steps."""
 
@@ -81,7 +91,7 @@ def trainer_of(
 
     set_seed(config.seed)
     arguments = training_arguments(config, folder, False, save_strategy="no", max_steps=steps)
-    if arm == "timbre":
+    if arm != "trl":
         from training.examples import make_collator
         from training.loss import join_pairs, voice_trainer
         from training.masks import build_example
@@ -237,6 +247,30 @@ def random_8b(folder: Path) -> None:
     partial.rename(folder)
 
 
+def small(steps: int) -> None:
+    """Train the embedded base as stored, plain and compiled, and print what the steps took."""
+    from transformers import AutoTokenizer
+
+    from training.base import EMBEDDED, resolve_base
+    from training.config import TrainConfig
+    from training.model import load_base
+
+    base = resolve_base(EMBEDDED)
+    for arm in ("timbre", "compiled"):
+        config = TrainConfig(epochs=1, quantization="none", **CARD_ARMS[arm])
+        tokenizer = AutoTokenizer.from_pretrained(base.path)
+        with tempfile.TemporaryDirectory() as place:
+            model = load_base(config, base)
+            trainer = trainer_of(arm, config, model, tokenizer, pairs(steps), Path(place), steps)
+            begun, ended, losses = timed(trainer)
+        half = (ended[-1] - ended[steps // 2]) / (len(ended) - 1 - steps // 2)
+        print(
+            f"{arm:10} {EMBEDDED}, {steps} steps of one pair: {ended[-1] - begun[0]:.1f} s, {half:.3f} s a step "
+            f"in the second half, loss {statistics.fmean(losses):.4f}",
+            flush=True,
+        )
+
+
 def on_a_card(folder: Path, rounds: int) -> None:
     """Take turns on every shape in this process and print a row an arm and shape."""
     import torch
@@ -250,12 +284,13 @@ def on_a_card(folder: Path, rounds: int) -> None:
         sys.exit("skipped: no card")
     if not folder.is_dir():
         random_8b(folder)
-    model = load_base(TrainConfig(), Base("8b", folder, ""))
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}", flush=True)
+    small(216)
+    model = load_base(TrainConfig(), Base("8b", folder, ""))
     for batch, tokens, steps in SHAPES:
         for number in range(rounds + 1):
-            for arm in ARMS:
-                config = TrainConfig(epochs=1, batch_size=batch, max_tokens=4096)
+            for arm, settings in CARD_ARMS.items():
+                config = TrainConfig(epochs=1, batch_size=batch, max_tokens=4096, **settings)
                 tokenizer = AutoTokenizer.from_pretrained(folder)
                 rows = pairs_of_length(batch * steps, tokens, tokenizer)
                 gc.collect()
@@ -269,7 +304,7 @@ def on_a_card(folder: Path, rounds: int) -> None:
                 peak = torch.cuda.max_memory_allocated() / 2**30
                 if number:
                     print(
-                        f"{arm:8} {batch} x {tokens:4}  {rate:8.0f} tokens/s  {peak:6.2f} GB  "
+                        f"{arm:10} {batch} x {tokens:4}  {rate:8.0f} tokens/s  {peak:6.2f} GB  "
                         f"loss {statistics.fmean(losses):.4f}",
                         flush=True,
                     )

@@ -26,7 +26,16 @@ from training.base import EMBEDDED
 ALL_LINEAR = "all-linear"
 _HUB = re.compile(r"(hf://)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _FILE_SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
-_NOT_IN_RECIPE = {"data", "parent", "phase", "base", "revision", "chat_template", "gradient_checkpointing"}
+_NOT_IN_RECIPE = {
+    "data",
+    "parent",
+    "phase",
+    "base",
+    "revision",
+    "chat_template",
+    "gradient_checkpointing",
+    "compile",
+}
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -73,6 +82,8 @@ class TrainConfig(BaseModel):
     """Linear layers that get an adapter: a list of names, or "all-linear" for all but the last."""
     learning_rate: float = Field(default=2e-4, ge=0, lt=1, allow_inf_nan=False)
     """Peak rate of AdamW, e.g. 2e-4."""
+    optimizer: Literal["adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = "adamw_torch_fused"
+    """As transformers names them: with moments in 32 bits, in 8, or in 8 that leave a full card for a while."""
     scheduler: Literal["constant_with_warmup", "linear", "cosine"] = "constant_with_warmup"
     """Shape of the rate after warm-up."""
     warmup_steps: int = Field(default=2, ge=0)
@@ -89,6 +100,8 @@ class TrainConfig(BaseModel):
     """Forward passes in an optimizer step."""
     gradient_checkpointing: bool | Literal["auto"] = "auto"
     """Recompute activations to save memory; "auto": where they would not fit. Not in the recipe."""
+    compile: bool = False
+    """`torch.compile` the model: minutes before the first step, for shorter ones after it. Not in the recipe."""
     max_tokens: int = Field(default=1024, ge=16)
     """Longest pair, prompt and response together, in tokens; a longer one is refused, never cut."""
     collator: Literal["seq2seq", "language_modeling"] = "seq2seq"

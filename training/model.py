@@ -18,11 +18,17 @@ def load_base(config: TrainConfig, base: Base) -> Any:
     off here, layer by layer.
 
     Raises:
-        TimbreError: in nf4 under FSDP.
+        TimbreError: bitsandbytes' weights or moments under FSDP.
     """
-    if config.quantization == "nf4" and is_sharded():
+    if is_sharded() and config.quantization == "nf4":
         raise TimbreError(
             "FSDP can't share out a base in nf4", where="quantization", do='set quantization = "none"'
+        )
+    if is_sharded() and config.optimizer != "adamw_torch_fused":
+        raise TimbreError(
+            "bitsandbytes' optimizers don't take the shards of FSDP",
+            where="optimizer",
+            do="leave it out: FSDP shares out the moments too",
         )
     from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
     from transformers.utils.logging import disable_progress_bar

@@ -188,6 +188,8 @@ def training_arguments(config: TrainConfig, partial: Path, has_val: bool, **chan
         per_device_train_batch_size=config.batch_size,
         gradient_accumulation_steps=config.gradient_accumulation,
         gradient_checkpointing_kwargs={"use_reentrant": False},
+        optim=config.optimizer,
+        torch_compile=config.compile,
         learning_rate=config.learning_rate,
         lr_scheduler_type=config.scheduler,
         warmup_steps=config.warmup_steps,

@@ -33,6 +33,7 @@ def test_a_shipped_preset_loads_and_its_data_is_there(name: str) -> None:
         ("target_modules = [1]", "target_modules is"),
         ("learning_rate = 2.0", "e.g. 2e-4"),
         ("gradient_accumulation = 0", "greater than or equal to 1"),
+        ('optimizer = "adam"', "'adamw_torch_fused', 'adamw_8bit' or 'paged_adamw_8bit'"),
         ('gradient_checkpointing = "sometimes"', "gradient_checkpointing is 'sometimes'"),
         *(
             (rf'{key} = "a\u0000b"', "has a null character")
@@ -69,7 +70,9 @@ def test_a_moved_file_keeps_the_recipe_and_another_rank_changes_it() -> None:
     config = TrainConfig()
     same = recipe(config.model_copy(update={"data": "elsewhere.jsonl"}), "d", "b")
     assert recipe(config, "d", "b") == same
+    assert recipe(config.model_copy(update={"compile": True}), "d", "b") == same
     assert recipe(config.model_copy(update={"rank": 8}), "d", "b") != same
+    assert recipe(config.model_copy(update={"optimizer": "adamw_8bit"}), "d", "b") != same
     assert recipe(config, "other data", "b") != same
     assert recipe(config, "d", "other base") != same
 

@@ -117,6 +117,53 @@ def test_recomputed_activations_and_accumulated_batches_learn_the_same(
     assert find_run("recomputed").identity != run.identity
 
 
+def _losses(config: TrainConfig, name: str) -> list[float]:
+    return [loss for e in qlora.train_voice(config, name).epochs for loss in (e.train_loss, e.val_loss or 0)]
+
+
+def test_moments_in_8_bits_learn_nearly_the_same(
+    tiny_base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bitsandbytes.optim.optimizer import Optimizer2State
+
+    stepped = []
+    step = Optimizer2State.update_step
+
+    def recorded(self: Any, group: Any, p: Any, *place: int) -> None:
+        step(self, group, p, *place)
+        stepped.append(self.state[p]["state1"].dtype)
+
+    monkeypatch.setattr(Optimizer2State, "update_step", recorded)
+    monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path))
+    settings: dict[str, Any] = {"epochs": 3, "rank": 64}  # smaller matrices keep moments of 32 bits
+    exact, rounded = (
+        _losses(config_of(tiny_base, data, **settings, optimizer=optimizer), optimizer)
+        for optimizer in ("adamw_torch_fused", "adamw_8bit")
+    )
+    assert torch.uint8 in stepped
+    assert exact != rounded and exact == pytest.approx(rounded, abs=0.02)
+
+
+def test_a_compiled_model_learns_the_same(
+    tiny_base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments, counters = qlora.training_arguments, torch._dynamo.utils.counters
+
+    def traced(config: TrainConfig, *rest: Any, **changes: Any) -> Any:
+        # torch's own compiler would take a minute; that tracing leaves the loss as it is needs none.
+        if config.compile:
+            changes["torch_compile_backend"] = "eager"
+        return arguments(config, *rest, **changes)
+
+    monkeypatch.setattr(qlora, "training_arguments", traced)
+    monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path))
+    plain = _losses(config_of(tiny_base, data), "plain")
+    counters.clear()
+    compiled = _losses(config_of(tiny_base, data, compile=True), "compiled")
+    assert counters["stats"]["unique_graphs"] >= 1
+    assert compiled == pytest.approx(plain, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("wanted", "advice"),
     [
@@ -183,13 +230,18 @@ def test_each_process_holds_the_model_on_its_own_card(
     assert devices.device_map() == {"": place}
 
 
-def test_fsdp_takes_its_shards_from_the_cpu_and_no_base_in_nf4(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fsdp_takes_its_shards_from_the_cpu_and_nothing_of_bitsandbytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     for name, value in (("ACCELERATE_USE_FSDP", "true"), ("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
         monkeypatch.setenv(name, value)
     assert devices.device_map() == {"": "cpu"}
+    base = Base("tiny", Path("/nowhere"), "a" * 64)
     with pytest.raises(TimbreError, match="quantization: FSDP can't share out a base in nf4"):
-        load_base(TrainConfig(quantization="nf4"), Base("tiny", Path("/nowhere"), "a" * 64))
+        load_base(TrainConfig(quantization="nf4"), base)
+    with pytest.raises(TimbreError, match="optimizer: bitsandbytes' optimizers don't take the shards"):
+        load_base(TrainConfig(quantization="none", optimizer="adamw_8bit"), base)
 
 
 @pytest.mark.parametrize(("has_it", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
