@@ -135,13 +135,13 @@ def outside_endpoint(url: str, base: Base) -> Endpoint:
         raise TimbreError(
             f"{url!r} is no address of a server", where="TIMBRE_VLLM_URL", do="write http://host:port/v1"
         )
+    if not (key := os.environ.get("TIMBRE_VLLM_KEY", "")).isascii():
+        raise TimbreError("has characters that no key has", where="TIMBRE_VLLM_KEY", do="copy the key again")
     root = url.rstrip("/")
     root = root if root.endswith("/v1") else root + "/v1"
     folder = home() / ".timbre" / "endpoints" / hashlib.sha256(root.encode()).hexdigest()[:12]
     wanted = os.environ.get("TIMBRE_VLLM_MODEL", "")
-    endpoint = Endpoint(
-        root, os.environ.get("TIMBRE_VLLM_KEY", ""), folder, Served(wanted, "unknown", None, True)
-    )
+    endpoint = Endpoint(root, key, folder, Served(wanted, "unknown", None, True))
     rows = endpoint.listed()
     own = {base.name, str(base.path)}
 

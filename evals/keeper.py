@@ -17,6 +17,7 @@ import psutil
 
 from evals import vllm_command
 from evals.server_record import Leases, Record, hold_as_keeper, read_record, write_record
+from evals.vllm_main import PARENT
 
 POLL_S = 5.0
 
@@ -37,18 +38,19 @@ def keep(folder: Path, record: Record, command: list[str], idle_s: float, poll_s
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     lock = hold_as_keeper(folder)
     record = replace(record, pid=os.getpid())
-    write_record(folder, record)
-    child = subprocess.Popen(command)
-    family = psutil.Process(child.pid)
+    server = None
     try:
+        write_record(folder, record)
+        child = subprocess.Popen(command, env={**os.environ, PARENT: str(record.pid)})
+        server = psutil.Process(child.pid)
         write_record(folder, replace(record, server_pid=child.pid))
         return _watch(folder, record, child, idle_s, poll_s)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        left = descendants(family)
-        if child.poll() is None:
+        if server is not None:
+            left = descendants(server)
             child.terminate()
-        kill_left([family, *left], timeout=20)
+            kill_left([server, *left], timeout=20)
         if _is_kept_by(folder, record):
             (folder / "server.json").unlink(missing_ok=True)
         os.close(lock)
@@ -98,7 +100,7 @@ def _watch(
         if not _is_kept_by(folder, record):
             print("keeper: the notes name another server or none, stopping", flush=True)
             return 0
-        use = vllm_command.use(record.port)
+        use = vllm_command.use(record.url)
         if use is None or use.active or use.finished != finished or leases.others(folder):
             last_use, finished = time.monotonic(), use.finished if use else finished
         if time.monotonic() - last_use > idle_s:

@@ -159,6 +159,8 @@ class VoiceAPI(ModelAPI):
             connection = await self.connected()
             try:
                 response = await _ask(connection, input, parameters, config.max_connections)
+            except APITimeoutError:
+                raise  # the server has had its time
             except APIConnectionError:
                 # A run that needs more layers may have had the server started anew, at another port.
                 connection = await self.connected(lost=connection)

@@ -9,6 +9,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -118,16 +119,17 @@ def release(endpoint: Endpoint) -> None:
 
 
 def capacity(base: Base) -> int:
-    """Requests that the server of a base takes at once: by its KV cache where it runs, else by device."""
+    """Requests that the server of a base takes at once: by its KV cache where it tells, else by device."""
     on_cpu = vllm_command.on_cpu()
     default = vllm_command.CPU_IN_FLIGHT if on_cpu else vllm_command.GPU_IN_FLIGHT
     outside = os.environ.get("TIMBRE_VLLM_URL")
     record = None if outside else living(folder_of(base))
-    use = vllm_command.use(record.port) if record else None
+    url = outside or (record.url if record else None)
+    use = vllm_command.use(url.rstrip("/")) if url else None
     if use is None or use.capacity is None:
         return default
     # More at once than the default only makes each answer slower on a CPU.
-    return min(use.capacity, default) if on_cpu else use.capacity
+    return min(use.capacity, default) if on_cpu and not outside else use.capacity
 
 
 def is_ready(record: Record, key: str) -> bool:
@@ -221,6 +223,8 @@ def _missing(record: Record, run: Run | None) -> str:
             "arguments that are not known" if record.args is None else " ".join(record.args) or "no arguments"
         )
         return f"was started with {before}, and TIMBRE_VLLM_ARGS is now {' '.join(args) or 'empty'}"
+    if record.kv_gib != vllm_command.kv_gib():
+        return "was started with another TIMBRE_KV_GIB"
     if run and not record.adapters.covers(vllm_command.adapters_for([run.rank], run.target_modules)):
         return f"can't take the layers of {run.name}"
     return ""
@@ -240,7 +244,7 @@ def _end_unused(record: Record, folder: Path, missing: str, progress: Progress) 
 
 def _is_used(record: Record, folder: Path) -> bool:
     """Whether a server answers somebody, gets ready for somebody, or is leased by another process."""
-    use = vllm_command.use(record.port)
+    use = vllm_command.use(record.url)
     return use is None or use.active > 0 or _leases.others(folder)
 
 
@@ -267,6 +271,7 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
     vllm_command.make_room_in_shared_memory()
     for old in [*folder.glob("probed-*"), folder / "server.json", folder / "key"]:
         old.unlink(missing_ok=True)
+    shutil.rmtree(folder / "adapters", ignore_errors=True)
     handle = os.open(folder / "key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w") as file:
         file.write(key)
@@ -283,6 +288,7 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
         adapters.modules,
         host=socket.gethostname(),
         args=args,
+        kv_gib=vllm_command.kv_gib(),
     )
     arguments = vllm_command.command(base.path, base.name, port, adapters)
     if (folder / "log").exists():

@@ -43,6 +43,7 @@ class Record:
     server_pid: int = 0  # of vLLM's API process
     host: str = ""
     args: tuple[str, ...] | None = None  # TIMBRE_VLLM_ARGS at its start; None in an older version's record
+    kv_gib: int | None = None  # TIMBRE_KV_GIB at its start
 
     @property
     def adapters(self) -> Adapters:

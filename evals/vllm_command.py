@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,13 @@ ENGINE_GIB = 4
 MOST_OF_CARD = 0.92
 """vLLM's own share of a card, whatever the model."""
 
+FEW_CPUS = 4
+"""So many are all given to vLLM's worker; of more it takes one a core of one socket by itself, and spares one."""
+
+PARALLEL = {f"--{kind}-parallel-size" for kind in ("tensor", "data", "pipeline")} | {"-tp", "-dp", "-pp"}
+TIMBRES_OWN = ("--model", "--served-model-name", "--host", "--port", "--api-key")
+"""Arguments that the record, the key file and the promise of a loopback address rest on."""
+
 SHARED_MEMORY = Path("/dev/shm")
 CPU_SHARED_MIB, GPU_SHARED_MIB = 240, 1
 """Where it is full, libiomp is ended by SIGBUS and says nothing; on a CPU vLLM's largest queue reserves 240 MiB."""
@@ -84,23 +92,34 @@ def extra_arguments() -> tuple[str, ...]:
     """``TIMBRE_VLLM_ARGS``, split as a shell does.
 
     Raises:
-        TimbreError: A quotation mark is not closed.
+        TimbreError: A quotation mark is not closed, or an argument that Timbre itself gives.
     """
     given = os.environ.get("TIMBRE_VLLM_ARGS", "")
     try:
-        return tuple(shlex.split(given))
+        arguments = tuple(shlex.split(given))
     except ValueError as error:
         raise TimbreError(
             f"{given!r} can't be split: {error}", where="TIMBRE_VLLM_ARGS", do="close the quotation marks"
         ) from None
+    for argument in arguments:
+        if argument.split("=")[0].replace("_", "-") in TIMBRES_OWN:
+            raise TimbreError(
+                f"{argument.split('=')[0]} is set by Timbre",
+                where="TIMBRE_VLLM_ARGS",
+                do="leave it out, or start vLLM yourself and name it with TIMBRE_VLLM_URL",
+            )
+    return arguments
+
+
+def _extra_value(*names: str) -> str | None:
+    """What ``TIMBRE_VLLM_ARGS`` says of a setting; None where it says nothing."""
+    given = [part for arg in extra_arguments() for part in arg.split("=", 1)]
+    return next((value for name, value in reversed([*pairwise(given)]) if name in names), None)
 
 
 def serving_dtype() -> str:
     """Number type of a server started now: bfloat16 wherever the hardware has it, or ``TIMBRE_VLLM_ARGS``'s."""
-    given = [part for arg in extra_arguments() for part in arg.split("=", 1)]
-    if "--dtype" in given[:-1]:
-        return given[given.index("--dtype") + 1]
-    return "bfloat16" if not on_cpu() or cpu_has_bfloat16() else "float32"
+    return _extra_value("--dtype") or ("bfloat16" if not on_cpu() or cpu_has_bfloat16() else "float32")
 
 
 @dataclass(frozen=True)
@@ -138,6 +157,7 @@ def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
         adapters: What it must be able to load; without modules it serves the base alone, faster.
     """
     config = json.loads((model / "config.json").read_text())
+    config = config.get("text_config") or config
     longest = config.get("max_position_embeddings", MAX_MODEL_LEN)
     share = None if on_cpu() else memory_share(model, config)
     lora = [
@@ -173,7 +193,8 @@ def kv_gib() -> int | None:
 def memory_share(model: Path, config: Mapping[str, Any]) -> float | None:
     """The share of a card that weights, KV cache and engine need, so that others can have the rest.
 
-    The KV cache is what ``TIMBRE_KV_GIB`` says, or else room for 256 requests.
+    The KV cache is what ``TIMBRE_KV_GIB`` says, or else room for 256 requests; cards that hold a model together hold
+    equal parts of both.
 
     Returns:
         At most vLLM's own default; None where the card's size or the model's shape isn't known.
@@ -185,13 +206,14 @@ def memory_share(model: Path, config: Mapping[str, Any]) -> float | None:
         card = min(int(line) for line in sizes.split()) << 20
         heads, layers = config["num_attention_heads"], config["num_hidden_layers"]
         head_size = config.get("head_dim") or config["hidden_size"] // heads
+        cards = int(_extra_value("--tensor-parallel-size", "-tp") or 1)
     except (OSError, subprocess.SubprocessError, ValueError, LookupError):
         return None
     # Keys and values of a token, two bytes each.
     token = 2 * 2 * layers * config.get("num_key_value_heads", heads) * head_size
     stated = kv_gib()
     cache = stated << 30 if stated else GPU_IN_FLIGHT * REQUEST_TOKENS * token
-    needed = (weights + cache + (ENGINE_GIB << 30)) / card
+    needed = ((weights + cache) / cards + (ENGINE_GIB << 30)) / card
     return min(MOST_OF_CARD, math.ceil(needed * 100) / 100)
 
 
@@ -216,22 +238,35 @@ def make_room_in_shared_memory() -> None:
 
 def environment(key: str) -> Mapping[str, str]:
     """The server's environment: the key (out of sight of ``ps``), adapters at run time, no telemetry."""
-    cores = (
-        sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    )
     openmp = Path(sys.prefix) / "lib" / "libiomp5.so"
     preloaded = {"LD_PRELOAD": str(openmp)} if on_cpu() and openmp.is_file() else {}
+    stated = {"VLLM_CPU_KVCACHE_SPACE": str(kv_gib())} if kv_gib() else {}
     return {
-        "VLLM_CPU_KVCACHE_SPACE": str(kv_gib() or CPU_KV_GIB),
-        "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, cores)),
+        "VLLM_CPU_KVCACHE_SPACE": str(CPU_KV_GIB),
+        "VLLM_CPU_OMP_THREADS_BIND": _cpus(),
         "HF_HUB_OFFLINE": "1",
         **preloaded,
         **os.environ,
+        **stated,
         "VLLM_API_KEY": key,
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
     }
+
+
+def _cpus() -> str:
+    """CPUs for vLLM's worker on a CPU: "auto", or a list where they are few or the container's share is a part."""
+    from joblib import cpu_count  # type: ignore[import-untyped]
+
+    allowed = (
+        sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    )
+    ours: int = cpu_count()  # by the quota of the container too
+    is_parallel = any(argument.split("=")[0] in PARALLEL for argument in extra_arguments())
+    if is_parallel or FEW_CPUS < ours == len(allowed):
+        return "auto"
+    return ",".join(map(str, allowed[:ours]))
 
 
 @dataclass(frozen=True)
@@ -243,12 +278,15 @@ class Use:
     capacity: int | None = None  # requests that fit into its KV cache together, where it says
 
 
-def use(port: int) -> Use | None:
-    """By its ``/metrics``; None while it does not answer, which is no idleness."""
+def use(url: str) -> Use | None:
+    """By the ``/metrics`` beside an API's root; None while it does not answer, which is no idleness."""
     import httpx
 
+    from evals.endpoint import is_loopback
+
     try:
-        response = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5, trust_env=False)
+        metrics = f"{url.removesuffix('/v1')}/metrics"
+        response = httpx.get(metrics, timeout=5, trust_env=not is_loopback(url))
         return read_metrics(response.raise_for_status().text)
     except (httpx.HTTPError, ValueError):  # the parser's own error
         return None

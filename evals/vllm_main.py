@@ -10,12 +10,17 @@ import signal
 import sys
 
 PR_SET_PDEATHSIG = 1
+PARENT = "TIMBRE_VLLM_PARENT"
+"""Environment variable with the number of the process that starts one which is to die with it."""
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent ends (Linux)."""
+    """Have the kernel kill this process when its parent ends; end at once if that was before (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.environ.get(PARENT) != str(os.getppid()):
+            os._exit(1)
+    os.environ[PARENT] = str(os.getpid())
 
 
 if __name__ in ("__main__", "__mp_main__"):

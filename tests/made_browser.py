@@ -11,7 +11,7 @@ import pytest
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None
 )
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on the path")
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no browser: install Debian's package chromium")
 
 
 @dataclass

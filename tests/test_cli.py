@@ -1,7 +1,9 @@
 """The front door: what it lists, and what it says of a word that is no command."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -35,6 +37,14 @@ def test_help_lists_every_command_in_the_order_of_use_and_each_is_there() -> Non
         names.index(name) for name in ("augment", "train", "ask", "compare", "gate", "export")
     )
     assert all(timbre(name, "--help").exit_code == 0 for name in names)
+
+
+def test_a_relative_folder_is_the_one_beside_where_the_command_began(tmp_path: Path) -> None:
+    code = "import os, timbre.paths as p; os.chdir('/'); print(p.home(), p.runs_dir(), os.environ['TIMBRE_HOME'])"
+    environment = {**os.environ, "TIMBRE_HOME": "mine", "TIMBRE_RUNS": "runs", "PYTHONPATH": str(CHECKOUT)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(tmp_path / name) for name in ("mine", "runs", "mine")]
 
 
 def test_after_ctrl_c_nothing_waits_for_pythons_own_clean_up() -> None:

@@ -15,6 +15,11 @@ DEFAULT_FLOOR = CHECKOUT / "judges" / "data" / "floor.jsonl"
 """Answers of the embedded base to the shipped pairs' prompts."""
 
 
+for _name in ("TIMBRE_HOME", "TIMBRE_RUNS", "TIMBRE_MODELS"):
+    if _given := os.environ.get(_name):
+        os.environ[_name] = os.path.abspath(_given)  # servers and judges work in another folder
+
+
 def home() -> Path:
     """The folder that holds ``runs/``, ``logs/`` and ``models/``."""
     return Path(os.environ.get("TIMBRE_HOME") or CHECKOUT)

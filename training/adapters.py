@@ -28,10 +28,10 @@ _KNOWN = {
 _CHECKED_OR_HARMLESS = frozenset(
     {
         *("r", "lora_alpha", "target_modules", "base_model_name_or_path", "revision", "peft_version"),
-        *("inference_mode", "lora_dropout", "fan_in_fan_out", "use_rslora"),
+        *("inference_mode", "lora_dropout", "fan_in_fan_out"),
     }
 )
-"""Settings that are compared with the run's record, or change no more than a number. All others must be empty."""
+"""Settings that are compared with the run's record, or change nothing that is served. All others must be empty."""
 
 _LAYER = re.compile(r"(?:base_model\.model\.)?(?P<layer>[\w.]+)\.lora_(?P<part>[AB])\.(?:default\.)?weight")
 
@@ -76,8 +76,8 @@ def _check_config(path: Path, run: Run, base: Base) -> None:
     rank, alpha = config.get("r"), config.get("lora_alpha")
     if type(rank) is not int or not 1 <= rank <= MOST_RANK or rank != run.rank:
         _refuse(path, f"r is {rank!r}, and the run records {run.rank} (1 to {MOST_RANK} are possible)")
-    if not isinstance(alpha, int | float) or not 0 < alpha <= 64 * rank:
-        _refuse(path, f"lora_alpha is {alpha!r}, out of proportion to r = {rank}")
+    if type(alpha) not in (int, float) or alpha != run.lora.alpha:
+        _refuse(path, f"lora_alpha is {alpha!r}, and the run records {run.lora.alpha}")
     modules = config.get("target_modules")
     names = {str(name).rpartition(".")[2] for name in modules} if isinstance(modules, list) else set()
     if names != set(run.target_modules):

@@ -151,12 +151,15 @@ def test_a_pair_is_told_once_however_many_ways_it_overlaps() -> None:
     assert told.startswith("mine.yaml: 1 overlap ")
 
 
-def test_the_full_suite_against_two_thousand_pairs_takes_seconds() -> None:
+def test_the_full_suite_against_five_times_the_pairs_takes_about_five_times_as_long() -> None:
     words = ["tin", "gravel", "bell", "mustard", "harbour", "rope", "and", "the", "of", "a", "with", "under"]
     trained = [
         TrainedText(f"pairs.jsonl:{n}", f"What of {words[n % 6]} {n}?", " ".join(words[n % 7 :] * 20))
         for n in range(2000)
     ]
-    start = time.process_time()
-    check_contamination(load_suite("full"), trained)
-    assert time.process_time() - start < 20
+    suite, seconds = load_suite("full"), []
+    for pairs in (trained[:10], trained[:400], trained):
+        start = time.process_time()
+        check_contamination(suite, pairs)
+        seconds.append(time.process_time() - start)
+    assert seconds[2] < 12 * seconds[1]

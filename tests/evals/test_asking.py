@@ -12,11 +12,12 @@ from inspect_ai.log import EvalLog
 from inspect_ai.model import GenerateConfig, ModelOutput, ModelUsage, get_model
 
 from canaries.suite import SHIPPED
-from evals.asking import answer_canary, answer_seed, few_shot, find_arm
+from evals.asking import _checked, answer_canary, answer_seed, few_shot, find_arm
 from evals.voice import voice
 from judges.types import DIMENSIONS
 from results.logs import read_logs
 from tests.evals.conftest import RunningStandIn
+from timbre.errors import TimbreError
 from timbre.paths import CHECKOUT
 from training.base import EMBEDDED
 from training.types import Pair
@@ -125,6 +126,18 @@ def test_an_answer_says_who_gave_it(tmp_path: Path, stand_in: RunningStandIn) ->
     assert log.samples
     for sample in log.samples:
         assert sample.output.metadata == {"identity": identity, "server": SERVED}
+
+
+def test_a_server_that_was_started_under_another_name_of_the_base_is_the_same_server() -> None:
+    own = {"model": "/bases/tiny", "dtype": "float32", "args": [], "url_is_outside": False}
+    answered = {"identity": "a", "server": {**own, "model": "tiny"}}
+    assert _checked(answered, "a", own) == answered
+    for other in ({"dtype": "bfloat16"}, {"args": ["--seed", "1"]}):
+        with pytest.raises(TimbreError, match="the answer's server is"):
+            _checked({"server": {**own, **other}}, "a", own)
+    outside = {**own, "url_is_outside": True}
+    with pytest.raises(TimbreError, match="the answer's server is"):
+        _checked({"server": {**outside, "model": "tiny"}}, "a", outside)
 
 
 def test_an_eval_asks_at_once_as_many_as_the_server_takes(

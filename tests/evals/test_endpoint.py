@@ -49,6 +49,12 @@ def test_an_address_that_is_none_is_one_line(url: str) -> None:
         outside_endpoint(url, BASE)
 
 
+def test_a_key_that_no_header_can_carry_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIMBRE_VLLM_KEY", "clé")
+    with pytest.raises(TimbreError, match=r"^TIMBRE_VLLM_KEY: "):
+        outside_endpoint("http://127.0.0.1:9/v1", BASE)
+
+
 def test_without_a_key_no_header_is_sent_and_with_one_it_is(
     stand_in: RunningStandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,13 +4,14 @@ import threading
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import anyio
 import httpx
 import pytest
 from inspect_ai.model import ChatMessageUser, GenerateConfig, ModelOutput, ResponseSchema
 from inspect_ai.util import JSONSchema
-from openai import APIConnectionError
+from openai import APIConnectionError, APITimeoutError
 
 from evals import provider
 from evals.background import in_daemon
@@ -138,6 +139,15 @@ def test_an_answer_that_is_no_chat_completion_is_retried(stand_in: RunningStandI
     with pytest.raises(provider.UnreadableAnswerError) as caught:
         anyio.run(api.generate, [ChatMessageUser(content="Hello?")], [], "none", GenerateConfig())
     assert api.should_retry(caught.value)
+
+
+def test_an_answer_that_took_too_long_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow, another = Client("server"), Client("server")
+    late = APITimeoutError(request=httpx.Request("POST", "http://127.0.0.1:9/v1"))
+    monkeypatch.setattr(provider, "_ask", AsyncMock(side_effect=late))
+    with pytest.raises(ExceptionGroup) as caught:
+        ask([slow, another], times=1)
+    assert caught.value.exceptions[0] is late and not slow.closed
 
 
 def test_a_server_that_is_gone_twice_is_an_error() -> None:

@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -20,6 +22,7 @@ from evals.keeper import keep
 from evals.server import connect
 from evals.server_record import Record, folder_of, hold_as_keeper, living, read_record, running
 from evals.vllm_command import Use
+from evals.vllm_main import PARENT
 from timbre.errors import TimbreError
 from training.base import Base
 from training.runs import LoraRecord, Run
@@ -61,6 +64,22 @@ def test_a_killed_process_takes_the_others_along_and_the_next_start_succeeds(
     assert left == []
     second = connect(BASE, progress=lambda line: None)
     assert second.url != first.url and second.models() == ["stand-in"]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.02, 0.1])
+def test_a_process_whose_starter_is_killed_at_once_ends_too(after_s: float) -> None:
+    child = [sys.executable, "-c", "import evals.vllm_main as m, time; m.die_with_parent(); time.sleep(60)"]
+    starter = (
+        "import os, subprocess, sys, time\n"
+        f"child = subprocess.Popen({child!r}, env={{**os.environ, {PARENT!r}: str(os.getpid())}})\n"
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        started = psutil.Process(int(process.stdout.readline()))
+        time.sleep(after_s)
+        process.kill()
+    assert psutil.wait_procs([started], timeout=20)[1] == []
 
 
 def test_stopping_ends_every_process_and_leaves_no_record_and_no_key(
@@ -240,7 +259,10 @@ def test_a_port_that_is_taken_is_an_error_with_the_end_of_the_log_and_the_next_s
     [
         *(("TIMBRE_IDLE_MINUTES", value) for value in ("abc", "0", "-1", "nan", "inf")),
         *(("TIMBRE_KV_GIB", value) for value in ("abc", "0", "-1", "1.5")),
-        ("TIMBRE_VLLM_ARGS", "--dtype 'float32"),
+        *(
+            ("TIMBRE_VLLM_ARGS", value)
+            for value in ("--dtype 'float32", "--port 1", "--host=0.0.0.0", "--api_key k")
+        ),
     ],
 )
 def test_a_bad_value_in_the_environment_is_one_line(
@@ -252,7 +274,9 @@ def test_a_bad_value_in_the_environment_is_one_line(
     assert running() == []
 
 
-def test_a_run_with_other_layers_needs_another_server(tmp_path: Path) -> None:
+def test_a_run_with_other_layers_or_another_cache_needs_another_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     record = Record(1, "b", "a", "float32", 16, ("q_proj",), args=())
     few = Run(
         name="r",
@@ -265,6 +289,8 @@ def test_a_run_with_other_layers_needs_another_server(tmp_path: Path) -> None:
     more = few.model_copy(update={"lora": LoraRecord(rank=16, target_modules=("q_proj", "o_proj"))})
     assert server._missing(record, few) == ""
     assert server._missing(record, more) == "can't take the layers of r"
+    monkeypatch.setenv("TIMBRE_KV_GIB", "3")
+    assert server._missing(record, few) == "was started with another TIMBRE_KV_GIB"
 
 
 RECORD = Record(1, "b", "a", "float32", 16, ())
@@ -273,7 +299,7 @@ RECORD = Record(1, "b", "a", "float32", 16, ())
 def test_an_idle_server_is_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(vllm_command, "use", lambda port: Use(0, 5.0))
+    monkeypatch.setattr(vllm_command, "use", lambda url: Use(0, 5.0))
     assert keep(tmp_path, RECORD, FOREVER, idle_s=0.05, poll_s=0.02) == 0
     assert "idle" in capsys.readouterr().out and read_record(tmp_path) is None
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -285,7 +311,7 @@ def test_a_server_in_use_is_kept_until_it_ends_itself(
 ) -> None:
     polls = iter(range(1000))
     monkeypatch.setattr(
-        vllm_command, "use", lambda port: Use(0, float(next(polls)) if why == "requests" else 5.0)
+        vllm_command, "use", lambda url: Use(0, float(next(polls)) if why == "requests" else 5.0)
     )
     brief = [sys.executable, "-c", "import sys; sys.stdin.close(); sys.exit(7)"]
     with (tmp_path / "lease").open("w") as user:
@@ -296,7 +322,7 @@ def test_a_server_in_use_is_kept_until_it_ends_itself(
 
 
 def test_a_keeper_that_its_notes_no_longer_name_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def rewritten(port: int) -> Use:
+    def rewritten(url: str) -> Use:
         (tmp_path / "server.json").write_text(json.dumps({**json.loads(read()), "pid": 1}))
         return Use(1, 0.0)
 
@@ -311,11 +337,11 @@ def test_a_keeper_that_its_notes_no_longer_name_ends(tmp_path: Path, monkeypatch
 def test_a_keeper_that_fails_takes_its_server_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     children: list[subprocess.Popen[bytes]] = []
 
-    def start(command: list[str]) -> "subprocess.Popen[bytes]":
-        children.append(popen(command))
+    def start(command: list[str], env: dict[str, str]) -> "subprocess.Popen[bytes]":
+        children.append(popen(command, env=env))
         return children[-1]
 
-    def broken(port: int) -> Use:
+    def broken(url: str) -> Use:
         raise RuntimeError("no such page")
 
     popen = subprocess.Popen
@@ -333,7 +359,7 @@ def test_a_page_that_is_no_metrics_page_is_no_idleness(
     request = httpx.Request("GET", "http://127.0.0.1:1/metrics")
     page = httpx.Response(status, text=body, request=request)
     monkeypatch.setattr(httpx, "get", lambda *args, **kwargs: page)
-    assert vllm_command.use(1) is None
+    assert vllm_command.use("http://127.0.0.1:1/v1") is None
 
 
 def test_requests_and_room_are_read_from_the_metrics_page() -> None:
@@ -358,19 +384,44 @@ def test_a_card_is_given_what_its_cache_holds_and_a_cpu_no_more_than_pays(
 ) -> None:
     monkeypatch.setattr(server, "living", lambda folder: RECORD)
     monkeypatch.setattr(vllm_command, "on_cpu", lambda: on_cpu)
-    monkeypatch.setattr(vllm_command, "use", lambda port: Use(0, 0.0, fits))
+    monkeypatch.setattr(vllm_command, "use", lambda url: Use(0, 0.0, fits))
     assert server.capacity(BASE) == expected
 
 
+def test_somebody_elses_server_is_asked_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vllm_command, "on_cpu", lambda: True)
+    monkeypatch.setenv("TIMBRE_VLLM_URL", "http://10.0.0.1:8000/v1/")
+    asked = []
+    monkeypatch.setattr(vllm_command, "use", lambda url: asked.append(url) or Use(0, 0.0, 900))
+    assert (server.capacity(BASE), asked) == (900, ["http://10.0.0.1:8000/v1"])
+    monkeypatch.setattr(vllm_command, "use", lambda url: None)
+    assert server.capacity(BASE) == vllm_command.CPU_IN_FLIGHT
+
+
 @pytest.mark.parametrize(
-    ("stated", "card", "share"),
-    [(None, 81_920, "0.64"), ("8", 81_920, "0.34"), (None, 24_576, "0.92"), (None, 143_771, "0.37")],
+    ("stated", "card", "arguments", "share"),
+    [
+        (None, 81_920, "", "0.64"),
+        ("8", 81_920, "", "0.34"),
+        (None, 24_576, "", "0.92"),
+        (None, 143_771, "", "0.37"),
+        (None, 81_920, "--tensor-parallel-size 2", "0.35"),
+    ],
 )
+@pytest.mark.parametrize("nested", [False, True], ids=["text", "text beside images"])
 def test_a_card_is_asked_for_weights_and_a_stated_cache_and_never_for_more_than_vllm_takes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stated: str | None, card: int, share: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    stated: str | None,
+    card: int,
+    arguments: str,
+    share: str,
+    nested: bool,
 ) -> None:
-    shape = {"num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8}
-    (tmp_path / "config.json").write_text(json.dumps({**shape, "hidden_size": 4096}))
+    monkeypatch.setenv("TIMBRE_VLLM_ARGS", arguments)
+    shape: dict[str, Any] = {"num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8}
+    shape["hidden_size"] = 4096
+    (tmp_path / "config.json").write_text(json.dumps({"text_config": shape} if nested else shape))
     with (tmp_path / "model.safetensors").open("wb") as weights:
         weights.truncate(15 << 30)  # of an 8B, no block of which is written
     smi = tmp_path / "nvidia-smi"
@@ -396,8 +447,33 @@ def test_without_a_card_that_can_be_asked_vllm_takes_its_own_share(
 
 def test_a_cpu_server_gets_the_stated_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     assert vllm_command.environment("")["VLLM_CPU_KVCACHE_SPACE"] == "2"
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "40")
+    assert vllm_command.environment("")["VLLM_CPU_KVCACHE_SPACE"] == "40"
     monkeypatch.setenv("TIMBRE_KV_GIB", "1")
     assert vllm_command.environment("")["VLLM_CPU_KVCACHE_SPACE"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "share", "arguments", "bound"),
+    [
+        (range(2), 2, "", "0,1"),
+        (range(4, 8), 4, "--dtype float32", "4,5,6,7"),
+        (range(64), 4, "", "0,1,2,3"),
+        (range(64), 64, "", "auto"),
+        (range(2), 2, "-tp 2", "auto"),
+        (range(2), 2, "--data-parallel-size=2", "auto"),
+    ],
+)
+def test_few_cpus_are_all_given_and_of_many_vllm_takes_its_own(
+    monkeypatch: pytest.MonkeyPatch, allowed: range, share: int, arguments: str, bound: str
+) -> None:
+    import joblib  # type: ignore[import-untyped]
+
+    monkeypatch.delenv("VLLM_CPU_OMP_THREADS_BIND", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(allowed))
+    monkeypatch.setattr(joblib, "cpu_count", lambda: share)
+    monkeypatch.setenv("TIMBRE_VLLM_ARGS", arguments)
+    assert vllm_command.environment("")["VLLM_CPU_OMP_THREADS_BIND"] == bound
 
 
 def test_marks_of_killed_processes_are_removed_from_shared_memory_and_those_of_living_ones_stay(

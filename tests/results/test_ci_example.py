@@ -43,7 +43,9 @@ for word in sys.argv:
         sys.exit()
 print(notes.read_text())
 """
-needs_jq = pytest.mark.skipif(shutil.which("jq") is None, reason="no jq to stand for that of GitHub's client")
+needs_jq = pytest.mark.skipif(
+    shutil.which("jq") is None, reason="no jq, which GitHub's client has in it: install jq"
+)
 
 
 def _yaml(*parts: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def make(tmp_path: Path) -> Callable[..., Run]:
             identity="a" * 64,
             base="tiny",
             base_id="me/tiny",
-            lora=LoraRecord(rank=2, target_modules=("q_proj",)),
+            lora=LoraRecord(rank=2, alpha=4, target_modules=("q_proj",)),
             checksums=adapter_checksums(folder.parent),
         )
 
@@ -86,6 +86,8 @@ def test_a_plain_adapter_of_this_base_is_taken(make: Callable[..., Run], base: B
         ({"r": 4}, "r is"),
         ({"r": True}, "r is"),
         ({"lora_alpha": 1e30}, "lora_alpha"),
+        ({"lora_alpha": 8}, "lora_alpha is 8, and the run records 4"),
+        ({"use_rslora": True}, "use_rslora"),
         ({"lora_alpha": float("nan")}, "lora_alpha"),
         ({"target_modules": "(a+)+$"}, "target_modules"),
         ({"target_modules": ["k_proj"]}, "target_modules"),
