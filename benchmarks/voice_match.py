@@ -66,7 +66,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from judges.reference import Register, VoiceReference, load_reference
-from judges.voice_match import VoiceModel, fit_voice
+from judges.voice_match import fit, fit_voice
 from timbre.paths import CHECKOUT
 
 CORPUS = CHECKOUT.parent / "shared" / "data" / "authorship" / "ebg_amt.csv"
@@ -125,7 +125,7 @@ def author_scores(
             tuple(s for _, s in texts),
             (*shipped.impostors, *registers),
         )
-        model = VoiceModel(reference)
+        model = fit(reference)
         for length in LENGTHS:
             own, other = (
                 [model.judge(piece)[0] for text in part for piece in pieces(text, length)]

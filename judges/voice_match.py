@@ -3,20 +3,29 @@
 scikit-learn takes seconds to import, so it is imported on first use.
 """
 
+import hashlib
+import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.metadata import version
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
+import judges.text
 from judges.reference import VoiceReference
 from judges.text import NO_WORDS, clean, prose, words
 from judges.types import Answer, Judgement, unscored
+from timbre.errors import TimbreError
+from timbre.files import write_whole
+from timbre.paths import home
 
 VERSION = 3
 # Tokens in a window. Texts are fitted and scored in equal windows of about this length and the log-odds averaged,
@@ -74,106 +83,121 @@ class _Text:
     fold: int
 
 
+@dataclass(frozen=True)
+class Regression:
+    """A fitted logistic regression on the TF-IDF rows of windows."""
+
+    features: Mapping[str, tuple[float, float]]  # n-gram -> inverse document frequency, coefficient
+    intercept: float
+
+    def log_odds(self, tokens: Sequence[str]) -> float:
+        """Mean over the windows of masked tokens."""
+        return float(np.mean([self._of_window(window) for window in windows_of(tokens)]) + self.intercept)
+
+    def _of_window(self, tokens: Sequence[str]) -> float:
+        counts = Counter(n for n in _ngrams(tokens) if n in self.features)
+        if not counts:
+            return 0.0
+        frequencies, weights = np.array([self.features[n] for n in counts]).T.copy()
+        row = (1 + np.log(list(counts.values()))) * frequencies
+        return float(row @ weights / np.linalg.norm(row))
+
+
+@dataclass(frozen=True)
 class VoiceModel:
     """The judge fitted to one reference; every figure about itself comes from texts a fit did not see."""
 
-    def __init__(self, reference: VoiceReference) -> None:
-        """Fit on the ``train``, ``floor`` and ``impostors`` texts of ``reference``; deterministic."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-
-        def fit(kept: NDArray[np.bool_]) -> Any:
-            model = LogisticRegression(C=PENALTY, class_weight="balanced", solver="liblinear")
-            return model.fit(rows[kept], is_own[kept])
-
-        self._has_sources = len(set(reference.sources)) != 1
-        texts = _texts(reference)
-        self._common = _common_words(texts)
-        self._texts = [_Text(self._masked(t.tokens), t.group, t.kind, t.fold) for t in texts if t.tokens]
-        windows = [(window, t) for t in self._texts for window in windows_of(t.tokens)]
-        self._features = TfidfVectorizer(analyzer=_ngrams, sublinear_tf=True, min_df=MIN_COUNT)
-        rows = self._features.fit_transform([window for window, _ in windows])
-        is_own = np.array([t.kind == "writer" for _, t in windows], dtype=np.float64)
-        folds = np.array([t.fold for _, t in windows])
-        self._fit = fit(folds >= 0)
-        self._fold_fits = {fold: fit(folds != fold) for fold in sorted(set(folds.tolist()))}
-        unseen = [self._log_odds(self._fold_fits[t.fold], t.tokens) for t in self._texts]
-        platt = LogisticRegression(class_weight="balanced").fit(
-            np.array(unseen)[:, None], [t.kind == "writer" for t in self._texts]
-        )
-        self._slope, self._shift = float(platt.coef_[0, 0]), float(platt.intercept_[0])
-        values = list(zip(map(self._value, unseen), self._texts, strict=True))
-        self.anchors = Anchors(
-            *(float(np.mean([v for v, t in values if t.kind == k])) for k in ("base", "impostor", "writer"))
-        )
+    common: frozenset[str]  # words that are no names, in lower case
+    regression: Regression
+    slope: float  # Platt's, of log-odds
+    shift: float
+    anchors: Anchors
+    separations: tuple[Separation, ...]  # at each of ``LENGTHS`` at which there are texts enough
 
     def judge(self, text: str) -> tuple[float, dict[str, float]]:
         """The value of a text with at least one word, and the figures behind it."""
-        log_odds = self._log_odds(self._fit, self._masked(tokens_of(text)))
-        return self._value(log_odds), {"log_odds": log_odds, **vars(self.anchors)}
+        log_odds = self.regression.log_odds(_masked(tokens_of(text), self.common))
+        return _value(log_odds, self.slope, self.shift), {"log_odds": log_odds, **vars(self.anchors)}
 
-    def separation(self, length: int) -> Separation | None:
-        """AUC of the writer's unseen texts over impostors not fitted against, by log-odds.
 
-        None where the writer's texts are of one source, or too few are about ``length`` words long.
-        """
-        if not self._has_sources:
-            return None
-        scores: dict[str, dict[str, list[float]]] = {"writer": {}, "impostor": {}, "base": {}}
-        for kind, group, fold, tokens in self._pieces(length):
-            scores[kind].setdefault(group, []).append(self._log_odds(self._fold_fits[fold], tokens))
-        own, other = list(scores["writer"].values()), list(scores["impostor"].values())
-        if len(own) < 2 or len(other) < 2:
-            return None
-        wins = np.array([[_wins(a, b) for b in other] for a in own])
-        sizes = np.outer([len(a) for a in own], [len(b) for b in other])
-        rng = np.random.default_rng(0)
-        rows, columns = (
-            rng.multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(float) for n in (len(own), len(other))
-        )
-        sampled, drawn = (((rows @ table) * columns).sum(axis=1) for table in (wins, sizes))
-        auc = float(wins.sum() / sizes.sum())
-        pairs = sum(t.kind == "writer" for t in self._texts)
-        low, high = (float(q) for q in np.quantile(sampled / drawn, (0.025, 0.975)))
-        return Separation(auc, low, high, sum(map(len, own)), length, more_pairs(pairs, auc, low))
+def fit(reference: VoiceReference) -> VoiceModel:
+    """Fit on the ``train``, ``floor`` and ``impostors`` texts of ``reference``; deterministic."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
 
-    @cached_property
-    def separations(self) -> tuple[Separation, ...]:
-        """``separation`` at each of ``LENGTHS`` at which there are texts enough."""
-        return tuple(s for s in map(self.separation, LENGTHS) if s)
+    def fit_windows(kept: NDArray[np.bool_]) -> Regression:
+        model = LogisticRegression(C=PENALTY, class_weight="balanced", solver="liblinear")
+        weights = model.fit(rows[kept], is_own[kept]).coef_[0].tolist()
+        columns = {n: (frequencies[i], weights[i]) for n, i in tfidf.vocabulary_.items()}
+        return Regression(columns, float(model.intercept_[0]))
 
-    def _pieces(self, length: int) -> Iterable[tuple[str, str, int, tuple[str, ...]]]:
-        """The texts of each group joined and cut to about ``length`` tokens."""
-        joined: dict[tuple[str, str, int], list[str]] = {}
-        for t in self._texts:
-            joined.setdefault((t.kind, t.group, t.fold), []).extend(t.tokens)
-        for (kind, group, fold), tokens in joined.items():
-            for piece in windows_of(tokens, length):
-                if length / 2 <= len(piece):
-                    yield kind, group, fold, piece
+    texts = _texts(reference)
+    common = _common_words(texts)
+    texts = [replace(t, tokens=_masked(t.tokens, common)) for t in texts if t.tokens]
+    windows = [(window, t) for t in texts for window in windows_of(t.tokens)]
+    tfidf = TfidfVectorizer(analyzer=_ngrams, sublinear_tf=True, min_df=MIN_COUNT)
+    rows = tfidf.fit_transform([window for window, _ in windows])
+    frequencies = tfidf.idf_.tolist()
+    is_own = np.array([t.kind == "writer" for _, t in windows], dtype=np.float64)
+    folds = np.array([t.fold for _, t in windows])
+    without = {fold: fit_windows(folds != fold) for fold in sorted(set(folds.tolist()))}
+    unseen = [without[t.fold].log_odds(t.tokens) for t in texts]
+    platt = LogisticRegression(class_weight="balanced").fit(
+        np.array(unseen)[:, None], [t.kind == "writer" for t in texts]
+    )
+    slope, shift = float(platt.coef_[0, 0]), float(platt.intercept_[0])
+    values = [(_value(log_odds, slope, shift), t) for log_odds, t in zip(unseen, texts, strict=True)]
+    anchors = (float(np.mean([v for v, t in values if t.kind == k])) for k in ("base", "impostor", "writer"))
+    has_sources = len(set(reference.sources)) != 1
+    separations = [s for n in LENGTHS if has_sources and (s := _separation(texts, without, n))]
+    return VoiceModel(common, fit_windows(folds >= 0), slope, shift, Anchors(*anchors), tuple(separations))
 
-    def _masked(self, tokens: Sequence[str]) -> tuple[str, ...]:
-        """``tokens`` with one mark for every name, a capital word that is not common, and one for every number."""
-        return tuple(
-            _NUMBER if t[0].isdigit() else t if not t[0].isupper() or t.lower() in self._common else _NAME
-            for t in tokens
-        )
 
-    def _log_odds(self, fit: Any, tokens: Sequence[str]) -> float:
-        windows = [self._window_log_odds(fit.coef_[0], window) for window in windows_of(tokens)]
-        return float(np.mean(windows) + fit.intercept_[0])
+def _separation(texts: Sequence[_Text], without: Mapping[int, Regression], length: int) -> Separation | None:
+    """AUC of the writer's unseen texts over impostors not fitted against, by log-odds.
 
-    def _window_log_odds(self, weights: NDArray[np.float64], tokens: Sequence[str]) -> float:
-        """A window's TF-IDF row times ``weights``; ``_features.transform`` gives the row at many times the cost."""
-        counts = Counter(i for n in _ngrams(tokens) if (i := self._features.vocabulary_.get(n)) is not None)
-        if not counts:
-            return 0.0
-        columns = list(counts)
-        row = (1 + np.log(list(counts.values()))) * self._features.idf_[columns]
-        return float(row @ weights[columns] / np.linalg.norm(row))
+    ``without`` holds the fit that saw no text of a fold. None where too few texts are about ``length`` words long.
+    """
+    scores: dict[str, dict[str, list[float]]] = {"writer": {}, "impostor": {}, "base": {}}
+    for kind, group, fold, tokens in _pieces(texts, length):
+        scores[kind].setdefault(group, []).append(without[fold].log_odds(tokens))
+    own, other = list(scores["writer"].values()), list(scores["impostor"].values())
+    if len(own) < 2 or len(other) < 2:
+        return None
+    wins = np.array([[_wins(a, b) for b in other] for a in own])
+    sizes = np.outer([len(a) for a in own], [len(b) for b in other])
+    rng = np.random.default_rng(0)
+    rows, columns = (
+        rng.multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(float) for n in (len(own), len(other))
+    )
+    sampled, drawn = (((rows @ table) * columns).sum(axis=1) for table in (wins, sizes))
+    auc = float(wins.sum() / sizes.sum())
+    pairs = sum(t.kind == "writer" for t in texts)
+    low, high = (float(q) for q in np.quantile(sampled / drawn, (0.025, 0.975)))
+    return Separation(auc, low, high, sum(map(len, own)), length, more_pairs(pairs, auc, low))
 
-    def _value(self, log_odds: float) -> float:
-        return 1 / (1 + math.exp(-self._slope * log_odds - self._shift))
+
+def _pieces(texts: Sequence[_Text], length: int) -> Iterable[tuple[str, str, int, tuple[str, ...]]]:
+    """The texts of each group joined and cut to about ``length`` tokens."""
+    joined: dict[tuple[str, str, int], list[str]] = {}
+    for t in texts:
+        joined.setdefault((t.kind, t.group, t.fold), []).extend(t.tokens)
+    for (kind, group, fold), tokens in joined.items():
+        for piece in windows_of(tokens, length):
+            if length / 2 <= len(piece):
+                yield kind, group, fold, piece
+
+
+def _masked(tokens: Sequence[str], common: frozenset[str]) -> tuple[str, ...]:
+    """``tokens`` with one mark for every name, a capital word that is not common, and one for every number."""
+    return tuple(
+        _NUMBER if t[0].isdigit() else t if not t[0].isupper() or t.lower() in common else _NAME
+        for t in tokens
+    )
+
+
+def _value(log_odds: float, slope: float, shift: float) -> float:
+    return 1 / (1 + math.exp(-slope * log_odds - shift))
 
 
 def voice_match(answer: Answer, reference: VoiceReference | None) -> Judgement:
@@ -212,10 +236,24 @@ def _lack(reference: VoiceReference) -> str:
     return ""
 
 
+_STORED = TypeAdapter(VoiceModel)
+
+
 @lru_cache(maxsize=4)
 def fit_voice(reference: VoiceReference) -> VoiceModel:
-    """The model of ``reference``, fitted at the first call."""
-    return VoiceModel(reference)
+    """The model of ``reference``, fitted once and kept in ``.timbre/voices/``: scikit-learn loads for a second."""
+    texts = (reference.train, reference.sources, reference.floor, [vars(r) for r in reference.impostors])
+    code = [Path(file).read_text(encoding="utf-8") for file in (__file__, judges.text.__file__)]
+    made_with = [version(name) for name in ("scikit-learn", "numpy")]
+    key = hashlib.sha256(json.dumps([texts, code, made_with]).encode()).hexdigest()
+    path = home() / ".timbre" / "voices" / f"{key[:24]}.json"
+    try:
+        return _STORED.validate_json(path.read_bytes())
+    except (OSError, ValueError):  # none yet, or one that can't be read
+        model = fit(reference)
+    with suppress(TimbreError, ValueError):  # what can't be written is fitted every time
+        write_whole(path, _STORED.dump_json(model).decode())
+    return model
 
 
 def more_pairs(pairs: int, auc: float, low: float) -> int | None:

@@ -1,7 +1,12 @@
 """The value is high for the writer's unseen texts and lower for other writers."""
 
+import os
+import pickle
 import random
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +16,7 @@ from judges.types import Answer
 from judges.voice_match import (
     ADVISORY_UNDER,
     VERSION,
-    VoiceModel,
+    fit,
     fit_voice,
     more_pairs,
     voice_match,
@@ -125,9 +130,44 @@ def test_a_voice_in_another_script_is_judged(
 
 
 def test_the_same_reference_gives_the_same_figures(few: VoiceReference) -> None:
-    first, second = VoiceModel(few), VoiceModel(few)
+    first, second = fit(few), fit(few)
     assert first.judge(few.held_out[0]) == second.judge(few.held_out[0])
     assert first.separations == second.separations
+
+
+def test_a_voice_is_fitted_once_and_read_to_the_last_digit_without_scikit_learn(
+    few: VoiceReference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
+    fitted = fit_voice.__wrapped__(few)
+    (tmp_path / "few").write_bytes(pickle.dumps(few))
+    code = (
+        "import pickle, sys; from judges.voice_match import fit_voice\n"
+        "print(fit_voice(pickle.load(open('few', 'rb'))) == pickle.load(sys.stdin.buffer), 'sklearn' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=pickle.dumps(fitted),
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT)},
+        check=True,
+    )
+    assert done.stdout.split() == [b"True", b"False"]
+
+
+def test_other_texts_are_another_voice_and_a_broken_file_is_fitted_again(
+    few: VoiceReference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
+    fitted = fit_voice.__wrapped__(few)
+    (kept,) = (tmp_path / ".timbre" / "voices").iterdir()
+    kept.write_text("{")
+    assert fit_voice.__wrapped__(few) == fitted and kept.stat().st_size > 100
+    other = replace(few, train=(*few.train[:-1], "Another note about the lamp."))
+    assert fit_voice.__wrapped__(other) != fitted
+    monkeypatch.setenv("TIMBRE_HOME", "/proc/nowhere")
+    assert fit_voice.__wrapped__(few) == fitted
 
 
 def test_quotes_and_soft_hyphens_do_not_change_the_value(few: VoiceReference) -> None:
@@ -140,7 +180,7 @@ def test_quotes_and_soft_hyphens_do_not_change_the_value(few: VoiceReference) ->
 def test_a_mixture_of_writers_is_no_voice(shipped: VoiceReference) -> None:
     mixed = set(random.Random(0).sample([t for r in shipped.impostors for t in r.texts], 30))
     others = tuple(Register(r.name, tuple(t for t in r.texts if t not in mixed)) for r in shipped.impostors)
-    found = VoiceModel(replace(shipped, train=tuple(sorted(mixed)), sources=(), impostors=others)).separations
+    found = fit(replace(shipped, train=tuple(sorted(mixed)), sources=(), impostors=others)).separations
     assert [s.words for s in found] == [120, 50]
     assert all(s.is_advisory and s.auc < 0.7 and s.more_pairs_needed is None for s in found)
 
