@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from timbre.files import csv_rows, decoded, read_bytes
 Turn = tuple[str, str]
 """Role (``system``, ``user`` or ``assistant``) and content."""
 
-Row = tuple[int, dict[str, Any]]
-"""Line of a file or row of a table, from 1, and the record there."""
+Row = tuple[int, "dict[str, Any] | Fault"]
+"""Line of a file or row of a table, from 1, and the record there or what is wrong with it."""
 
 HUB = "hf://"
 SHAPES = (
@@ -56,8 +56,8 @@ _JSON_NAMES = {
 class Fault(Exception):
     """One mistake in one record, kept until all are read so that the rest can be counted."""
 
-    def __init__(self, line: int, what: str, do: str) -> None:
-        self.line, self.what, self.do = line, what, do
+    def __init__(self, what: str, do: str) -> None:
+        self.what, self.do = what, do
         super().__init__(what)
 
 
@@ -65,10 +65,8 @@ class Fault(Exception):
 class Records:
     """What a source holds."""
 
-    name: str  # path or hub name, as errors show it
     sha256: str  # of the file, or of the rows where there is none
-    rows: tuple[Row, ...]
-    faults: tuple[Fault, ...]  # of records that are no object
+    rows: Sequence[Row]
 
 
 def read_records(source: str) -> Records:
@@ -85,21 +83,16 @@ def read_records(source: str) -> Records:
         saved = (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
         return _from_datasets(source, "load_from_disk" if saved else "load_dataset", source)
     data = read_bytes(path).removeprefix(codecs.BOM_UTF8)
-    faults: list[Fault] = []
+    rows: list[Row] = []
     if path.suffix == ".parquet":
         rows = _parquet(path)
     elif path.suffix == ".csv":
         rows = list(_csv(decoded(data, path), source))
     elif data.lstrip()[:1] == b"[" and (array := _array(data)) is not None:
         rows = array
-    else:
-        rows = []
-        for number, raw in enumerate(data.rstrip().split(b"\n") if data.strip() else [], start=1):
-            try:
-                rows.append((number, _object(number, raw)))
-            except Fault as fault:
-                faults.append(fault)
-    return Records(source, hashlib.sha256(data).hexdigest(), tuple(rows), tuple(faults))
+    elif data.strip():
+        rows = [(number, _object(raw)) for number, raw in enumerate(data.rstrip().split(b"\n"), start=1)]
+    return Records(hashlib.sha256(data).hexdigest(), rows)
 
 
 def _array(data: bytes) -> list[Row] | None:
@@ -122,39 +115,34 @@ def _array(data: bytes) -> list[Row] | None:
         rows.append((line, item))
 
 
-class _KeyTwice(KeyError):
-    """A key that stands twice in one object."""
-
-
 def _unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(items)
     if len(record) < len(items):
-        raise _KeyTwice(next(key for key, n in Counter(key for key, _ in items).items() if n > 1))
+        key = next(key for key, n in Counter(key for key, _ in items).items() if n > 1)
+        raise Fault(f"the key {key!r} stands twice in one object", "keep one of the two")
     return record
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
-def _object(line: int, raw: bytes) -> dict[str, Any]:
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        bad = f"byte 0x{raw[error.start]:02x} at position {error.start + 1} of the line is not UTF-8"
-        raise Fault(line, bad, "save the file as UTF-8") from error
-    if not text.strip():
-        raise Fault(line, "blank line between pairs", "remove it")
+def _object(raw: bytes) -> dict[str, Any] | Fault:
+    if not raw.strip():
+        return Fault("blank line between pairs", "remove it")
     do = "write one JSON object a line"
     try:
-        record = _DECODER.decode(text)
-    except _KeyTwice as error:
-        raise Fault(line, f"the key {error} stands twice in one object", "keep one of the two") from error
+        record = _DECODER.decode(raw.decode("utf-8"))
+    except Fault as fault:
+        return fault
+    except UnicodeDecodeError as error:
+        bad = f"byte 0x{raw[error.start]:02x} at position {error.start + 1} of the line is not UTF-8"
+        return Fault(bad, "save the file as UTF-8")
     except json.JSONDecodeError as error:
-        raise Fault(line, f"not JSON: {error.msg} at column {error.colno}", do) from error
-    except (ValueError, RecursionError) as error:  # a number of 5,000 digits, ten thousand brackets
-        raise Fault(line, "JSON beyond what can be read", do) from error
+        return Fault(f"not JSON: {error.msg} at column {error.colno}", do)
+    except (ValueError, RecursionError):  # a number of 5,000 digits, ten thousand brackets
+        return Fault("JSON beyond what can be read", do)
     if not isinstance(record, dict):
-        raise Fault(line, f"{_JSON_NAMES[type(record)]} where an object should be", do)
+        return Fault(f"{_JSON_NAMES[type(record)]} where an object should be", do)
     return record
 
 
@@ -198,7 +186,7 @@ def _from_datasets(name: str, load: str, place: str, **options: Any) -> Records:
         given = {"split": side} if side else {}
         rows += [{**given, **_without_nulls(record)} for record in part]
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest()
-    return Records(name, digest, tuple(enumerate(rows, start=1)), ())
+    return Records(digest, list(enumerate(rows, start=1)))
 
 
 def _without_nulls(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -206,63 +194,62 @@ def _without_nulls(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value is not None}
 
 
-def turns_of(line: int, record: Mapping[str, Any]) -> tuple[Turn, ...]:
+def turns_of(record: Mapping[str, Any]) -> tuple[Turn, ...]:
     """A record's conversation, up to and with the last answer.
 
     Raises:
         Fault: no known shape, an unknown role, or a conversation that does not end in a question and its answer.
     """
-    turns = _turns(line, record)
+    turns = _turns(record)
     while turns and turns[-1][0] != "assistant":  # nothing to learn
         turns = turns[:-1]
     if len(turns) < 2 or (turns[-2][0], turns[-1][0]) != ("user", "assistant"):
-        raise Fault(line, "no question with an answer", "end it with a user's turn and an assistant's")
+        raise Fault("no question with an answer", "end it with a user's turn and an assistant's")
     if any(role == "system" for role, _ in turns[1:]):
-        raise Fault(line, "a system message inside the conversation", "put it first")
+        raise Fault("a system message inside the conversation", "put it first")
     return turns
 
 
-def _turns(line: int, record: Mapping[str, Any]) -> tuple[Turn, ...]:
+def _turns(record: Mapping[str, Any]) -> tuple[Turn, ...]:
     for key in _CONVERSATIONS:
         if key in record:
-            return tuple(_messages(line, key, record[key]))
+            return tuple(_messages(key, record[key]))
     shape = next((s for s in SHAPES if s[0] in record and s[1] in record), None)
     if shape is None:
         half = next((s for s in SHAPES if s[0] in record or s[1] in record), None)
         if half is None:
             raise Fault(
-                line,
                 f"no pair: it has {', '.join(map(repr, record)) or 'nothing'}",
                 "give prompt and response, messages, conversations, prompt and completion, or instruction and output",
             )
         missing = half[1] if half[0] in record else half[0]
-        raise Fault(line, f"missing {missing!r}", f"add it: a pair has {half[0]} and {half[1]}")
+        raise Fault(f"missing {missing!r}", f"add it: a pair has {half[0]} and {half[1]}")
     question, answer = (record[key] for key in shape)
-    system = [("system", _string(line, "system", record["system"]))] if record.get("system") else []
-    before = _messages(line, "before", record["before"]) if "before" in record else []
+    system = [("system", _string("system", record["system"]))] if record.get("system") else []
+    before = _messages("before", record["before"]) if "before" in record else []
     if isinstance(question, list) and isinstance(answer, list):
-        return (*system, *_messages(line, shape[0], question), *_messages(line, shape[1], answer))
-    asked = _string(line, shape[0], question)
+        return (*system, *_messages(shape[0], question), *_messages(shape[1], answer))
+    asked = _string(shape[0], question)
     if record.get("input"):  # Alpaca's further matter under an instruction
-        asked = f"{asked}\n\n{_string(line, 'input', record['input'])}"
-    return (*system, *before, ("user", asked), ("assistant", _string(line, shape[1], answer)))
+        asked = f"{asked}\n\n{_string('input', record['input'])}"
+    return (*system, *before, ("user", asked), ("assistant", _string(shape[1], answer)))
 
 
-def _messages(line: int, key: str, value: Any) -> list[Turn]:
+def _messages(key: str, value: Any) -> list[Turn]:
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise Fault(line, f'"{key}" is no list of messages', "write objects with role and content")
+        raise Fault(f'"{key}" is no list of messages', "write objects with role and content")
     turns = []
     for message in value:
         role = message.get("role", message.get("from"))
         content = message.get("content", message.get("value"))
         if str(role).lower() not in _ROLES:
-            raise Fault(line, f"unknown role {role!r}", f"use one of {', '.join(_ROLES)}")
-        turns.append((_ROLES[str(role).lower()], _string(line, "content", content)))
+            raise Fault(f"unknown role {role!r}", f"use one of {', '.join(_ROLES)}")
+        turns.append((_ROLES[str(role).lower()], _string("content", content)))
     return turns
 
 
-def _string(line: int, field: str, value: Any) -> str:
+def _string(field: str, value: Any) -> str:
     if not isinstance(value, str):
         kind = _JSON_NAMES.get(type(value), type(value).__name__)
-        raise Fault(line, f'"{field}" is {kind} where a string should be', "correct its type")
+        raise Fault(f'"{field}" is {kind} where a string should be', "correct its type")
     return value

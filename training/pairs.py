@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn, cast, get_args
+from typing import Any, cast, get_args
 
 from timbre.errors import TimbreError
 from training.formats import SHAPES, Fault, Turn, read_records, turns_of
@@ -60,29 +60,24 @@ def read_pairs(source: str) -> PairSet:
             split, that came before; a source on both sides of the split; no training pair.
     """
     records = read_records(source)
-    faults = list(records.faults)
+    faults: list[tuple[int, Fault]] = []
     rows: list[tuple[int, dict[str, Any], tuple[Turn, ...]]] = []
     for line, record in records.rows:
         try:
-            rows.append((line, record, _checked(line, record)))
+            if isinstance(record, Fault):
+                raise record
+            rows.append((line, record, _checked(record)))
         except Fault as fault:
-            faults.append(fault)
-    pairs = _completed(rows, Path(records.name.partition("@")[0]).stem)
-    repeats, shared = _repeats(pairs)
-    faults += repeats + _siblings(pairs)
-    if faults:
-        _report(faults, records.name)
-    if not split_of(pairs, "train"):
-        raise TimbreError("no training pairs", where=records.name, do='add lines with "split": "train"')
+            faults.append((line, fault))
+    pairs = _completed(rows, Path(source.partition("@")[0]).stem)
+    clashes, shared = _clashes(pairs)
+    _refuse(faults + clashes, source)
+    if not any(pair.split == "train" for pair in pairs):
+        raise TimbreError("no training pairs", where=source, do='add lines with "split": "train"')
     notes = _notes([record for _, record, _ in rows])
     if shared:
         notes.append(f"{shared} responses stand under several prompts; each prompt is trained on")
-    return PairSet(tuple(pairs), records.name, records.sha256, tuple(notes))
-
-
-def split_of(pairs: Sequence[Pair], split: Split) -> tuple[Pair, ...]:
-    """The pairs on one side of the split, in their order."""
-    return tuple(pair for pair in pairs if pair.split == split)
+    return PairSet(tuple(pairs), source, records.sha256, tuple(notes))
 
 
 def check_lengths(examples: Sequence[Example], limit: int, name: str) -> None:
@@ -91,17 +86,22 @@ def check_lengths(examples: Sequence[Example], limit: int, name: str) -> None:
     Raises:
         TimbreError: For the first of them, with the number of others.
     """
+    do = "raise max_tokens or shorten it"
+    lengths = [(e.pair.line, len(e.input_ids)) for e in examples]
     faults = [
-        Fault(
-            e.pair.line,
-            f"the pair has {len(e.input_ids)} tokens and the limit is {limit}",
-            "raise max_tokens or shorten it",
-        )
-        for e in examples
-        if len(e.input_ids) > limit
+        (line, Fault(f"the pair has {tokens} tokens and the limit is {limit}", do))
+        for line, tokens in lengths
+        if tokens > limit
     ]
+    _refuse(faults, name)
+
+
+def _refuse(faults: Sequence[tuple[int, Fault]], name: str) -> None:
+    """Raise the first of the faults, where there are any, with the number of others."""
     if faults:
-        _report(faults, name)
+        line, first = min(faults, key=lambda fault: fault[0])
+        others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        raise TimbreError(first.what + others, where=f"{name}:{line}", do=first.do)
 
 
 def long_form(pairs: Iterable[Pair]) -> str:
@@ -122,39 +122,33 @@ def response_key(text: str) -> str:
     return "".join(char for char in decomposed if char.isalnum()) or text.strip()
 
 
-def _report(faults: Sequence[Fault], name: str) -> NoReturn:
-    first = min(faults, key=lambda fault: fault.line)
-    others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
-    raise TimbreError(first.what + others, where=f"{name}:{first.line}", do=first.do)
-
-
-def _checked(line: int, record: dict[str, Any]) -> tuple[Turn, ...]:
+def _checked(record: dict[str, Any]) -> tuple[Turn, ...]:
     for key in record:
         near = difflib.get_close_matches(key, _KNOWN, n=1, cutoff=0.8)
         if key not in _KNOWN and near:
-            raise Fault(line, f"unknown field {key!r}", f"did you mean {near[0]!r}? remove it otherwise")
-    turns = turns_of(line, record)
+            raise Fault(f"unknown field {key!r}", f"did you mean {near[0]!r}? remove it otherwise")
+    turns = turns_of(record)
     for role, content in turns:
-        _check_text(line, {"user": "prompt", "assistant": "response"}.get(role, role), content)
+        _check_text({"user": "prompt", "assistant": "response"}.get(role, role), content)
     for field, allowed in (("tier", TIERS), ("origin", get_args(Origin)), ("split", get_args(Split))):
         value = record.get(field, allowed[0])
         if type(value) is not type(allowed[0]) or value not in allowed:  # True is no tier 1
             shown = ", ".join(map(str, allowed))
-            raise Fault(line, f"unknown {field} {_quoted(value)}", f"use one of {shown}")
+            raise Fault(f"unknown {field} {_quoted(value)}", f"use one of {shown}")
     source = record.get("source", "x")
     if not isinstance(source, str):
-        raise Fault(line, f'"source" is {_quoted(source)} where a string should be', "correct its type")
-    _check_text(line, "source", source)
+        raise Fault(f'"source" is {_quoted(source)} where a string should be', "correct its type")
+    _check_text("source", source)
     return turns
 
 
-def _check_text(line: int, field: str, text: str) -> None:
+def _check_text(field: str, text: str) -> None:
     if not any(char.isprintable() and not char.isspace() for char in text):
-        raise Fault(line, f'"{field}" is empty', "fill it in or remove the line")
+        raise Fault(f'"{field}" is empty', "fill it in or remove the line")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:  # "\\ud83d" alone is legal JSON, and no tokenizer takes it
-        raise Fault(line, f'"{field}" holds half a surrogate pair', "write the whole character") from error
+        raise Fault(f'"{field}" holds half a surrogate pair', "write the whole character") from error
 
 
 def _completed(rows: Sequence[tuple[int, dict[str, Any], tuple[Turn, ...]]], stem: str) -> list[Pair]:
@@ -185,39 +179,31 @@ def _completed(rows: Sequence[tuple[int, dict[str, Any], tuple[Turn, ...]]], ste
     return [replace(p, split="val") if _folded(p.source) in validating else p for p in pairs]
 
 
-def _repeats(pairs: Sequence[Pair]) -> tuple[list[Fault], int]:
-    """Repeated pairs, and responses on both sides of the split; how many others stand under several prompts."""
-    first: dict[str, Pair] = {}
+def _clashes(pairs: Sequence[Pair]) -> tuple[list[tuple[int, Fault]], int]:
+    """Repeated pairs, and what stands on both sides of the split; how many responses stand under several prompts."""
     asked: dict[tuple[str, str], Pair] = {}
+    responses: dict[str, Pair] = {}
+    sources: dict[str, Pair] = {}
     faults, shared = [], set()
     for pair in pairs:
         key = response_key(pair.response)
         context = "\n".join([*(content for _, content in pair.before), pair.prompt])
-        earlier = first.setdefault(key, pair)
         same = asked.setdefault((_folded(context), key), pair)
+        earlier = responses.setdefault(key, pair)
+        sibling = sources.setdefault(_folded(pair.source), pair)
         if same is not pair:
-            faults.append(Fault(pair.line, f"the same pair as on line {same.line}", "keep one of the two"))
+            faults.append((pair.line, Fault(f"the same pair as on line {same.line}", "keep one of the two")))
         elif earlier.split != pair.split:
             what = f"the same response as on line {earlier.line}, on the other side of the split"
-            faults.append(
-                Fault(pair.line, what, "keep one of the two: validation would measure what was trained")
-            )
+            do = "keep one of the two: validation would measure what was trained"
+            faults.append((pair.line, Fault(what, do)))
         elif earlier is not pair:
             shared.add(key)
-    return faults, len(shared)
-
-
-def _siblings(pairs: Sequence[Pair]) -> list[Fault]:
-    """Sources on both sides: validation would then measure text the model half knows."""
-    first: dict[str, Pair] = {}
-    faults = []
-    for pair in pairs:
-        earlier = first.setdefault(_folded(pair.source), pair)
-        if earlier.split != pair.split:
-            sides = f"is {pair.split} here and {earlier.split} on line {earlier.line}"
+        if sibling.split != pair.split:
+            sides = f"is {pair.split} here and {sibling.split} on line {sibling.line}"
             what = f"source {_quoted(pair.source)} {sides}"
-            faults.append(Fault(pair.line, what, "keep a source on one side of the split"))
-    return faults
+            faults.append((pair.line, Fault(what, "keep a source on one side of the split")))
+    return faults, len(shared)
 
 
 def _notes(records: Sequence[dict[str, Any]]) -> list[str]:

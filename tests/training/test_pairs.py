@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from timbre.errors import TimbreError
 from training.masks import Example
-from training.pairs import check_lengths, load_pairs, read_pairs, split_of
+from training.pairs import check_lengths, load_pairs, read_pairs
 from training.types import Pair
 
 Record = dict[str, object]
@@ -241,12 +241,6 @@ def test_a_pair_over_length_is_refused_with_its_line_its_tokens_and_the_limit(wr
     assert caught.value.where == "pairs.jsonl:2"
     assert caught.value.what == "the pair has 5 tokens and the limit is 4 (and 1 more)"
     assert caught.value.do == "raise max_tokens or shorten it"
-
-
-def test_each_side_of_the_split_keeps_its_order(write: Write) -> None:
-    pairs = load_pairs(write(record(1), record(2, split="val"), record(3)))
-    assert [pair.line for pair in split_of(pairs, "train")] == [1, 3]
-    assert [pair.line for pair in split_of(pairs, "val")] == [2]
 
 
 def test_loading_pairs_needs_no_heavy_library() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.pairs import load_pairs, split_of
+from training.pairs import load_pairs
 from training.types import Pair
 
 DATA = Path(__file__).resolve().parents[2] / "training" / "data"
@@ -30,6 +30,10 @@ FIRST_PERSON = r"\b(?:I|me|my|mine|we|us|our|ours)\b(?:'\w+)?"
 
 def words(pair: Pair) -> int:
     return len(pair.response.split())
+
+
+def split_of(pairs: tuple[Pair, ...], split: str) -> list[Pair]:
+    return [pair for pair in pairs if pair.split == split]
 
 
 def each(pairs: tuple[Pair, ...]) -> pytest.MarkDecorator:
