@@ -203,8 +203,7 @@ def targets() -> Mapping[str, Target]:
     from results.logs import read_logs
     from results.policy import load_policy
     from results.table import read_scores
-    from training.config import load_config, read_preset
-    from training.judge import JudgeConfig
+    from training.config import JudgeConfig, load_config, read_preset
     from training.judge_data import load_examples
     from training.pairs import read_pairs
 

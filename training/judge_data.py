@@ -293,8 +293,3 @@ def _spoilt(way: str, words: list[str], vocabulary: list[str], draw: random.Rand
             return [word[::-1] for word in words]
         case _:
             return [draw.choice(vocabulary) if draw.random() < 0.35 else word for word in words]
-
-
-def halves(examples: Sequence[JudgeExample]) -> tuple[list[JudgeExample], list[JudgeExample]]:
-    """Examples to fit on, and those kept aside."""
-    return [e for e in examples if not e.is_kept_aside], [e for e in examples if e.is_kept_aside]

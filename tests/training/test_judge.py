@@ -16,8 +16,8 @@ from tests.training.children import launch, printed, timbre
 from timbre.errors import TimbreError
 from training import judge
 from training.commands import train
-from training.config import read_preset
-from training.judge import JudgeConfig, pretrained_folder
+from training.config import JudgeConfig, read_preset
+from training.judge import pretrained_folder
 from training.judge_data import JudgeExample
 from training.opening import fit_opening
 
@@ -35,7 +35,7 @@ NOTES = [
 def test_a_fitted_encoder_is_stored_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judge, "load_examples", lambda people: [*JOKES, *NOTES])
     monkeypatch.setattr(judge, "swapped_groups", lambda: [])
-    monkeypatch.setattr(judge, "halves", lambda examples: (examples, []))
+    monkeypatch.setattr(JudgeExample, "is_kept_aside", False)
     preset = tmp_path / "judge.toml"
     preset.write_text('kind = "judge"\nbatch_size = 8\ncorrupted = 0\nwarmup_share = 0.0\n', encoding="utf-8")
     monkeypatch.setenv("TIMBRE_MODELS", str(tmp_path))
@@ -96,7 +96,7 @@ def test_two_processes_fit_one_encoder_and_the_first_writes_it(tmp_path: Path) -
     }
     card = json.loads((models / "both" / "encoder.json").read_text(encoding="utf-8"))
     assert f"{card['steps']} steps" in first and "copy its files" in first
-    assert "both:" not in second
+    assert "texts of" not in second and "both:" not in second
 
 
 def test_the_linear_heads_follow_their_labels() -> None:
@@ -123,7 +123,7 @@ def test_fsdp_is_refused_for_an_encoder_that_fits_everywhere(
     for name, value in (("ACCELERATE_USE_FSDP", "true"), ("WORLD_SIZE", "2")):
         monkeypatch.setenv(name, value)
     with pytest.raises(TimbreError, match="--use_fsdp: FSDP can't share out the encoder"):
-        judge.fit_judge(JudgeConfig(), None, tmp_path, print)
+        judge.fit_judge(JudgeConfig(), None, tmp_path)
 
 
 def test_the_published_weights_are_those_that_the_project_names() -> None:
