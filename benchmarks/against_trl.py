@@ -93,7 +93,7 @@ def trainer_of(
     arguments = training_arguments(config, folder, False, save_strategy="no", max_steps=steps)
     if arm != "trl":
         from training.examples import make_collator
-        from training.loss import join_pairs, voice_trainer
+        from training.loss import VoiceTrainer, join_pairs
         from training.masks import build_example
         from training.types import Pair
 
@@ -105,7 +105,7 @@ def trainer_of(
         arguments.gradient_checkpointing = recomputes(
             config, adapted, max(len(e.input_ids) for e in examples)
         )
-        made = voice_trainer()(
+        made = VoiceTrainer(
             model=adapted,
             args=arguments,
             train_dataset=[e.features() for e in examples],

@@ -9,7 +9,13 @@ import inspect
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
+
+import torch
+from torch.nn.functional import cross_entropy, pad
+from transformers import AttentionInterface, AttentionMaskInterface, Trainer
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
 from training.masks import IGNORED
 
@@ -32,8 +38,6 @@ def supervised_loss(model: Any, inputs: dict[str, Any], items: Any = None) -> An
     Returns:
         A scalar tensor.
     """
-    from torch.nn.functional import cross_entropy, pad
-
     fed = _fed(inputs)
     targets = pad(inputs["labels"][:, 1:], (0, 1), value=IGNORED)
     learned = targets != IGNORED
@@ -52,57 +56,50 @@ def unwrapped(model: Any) -> Any:
     return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
 
-def voice_trainer(order: Any = None) -> type:
-    """A ``transformers.Trainer`` that trains and evaluates by ``supervised_loss``.
+class VoiceTrainer(Trainer):
+    """Trains and evaluates by ``supervised_loss``: every supervised token weighs the same, whatever the batch size.
 
-    Every supervised token weighs the same, in training and validation, whatever the batch size. ``order`` is a
-    sampler of the pairs (``training.examples.sampler``), or None for the Trainer's own.
+    ``order`` is a sampler of the pairs (``training.examples.sampler``), or None for the Trainer's own.
     """
-    import torch
-    from transformers import Trainer
 
-    class VoiceTrainer(Trainer):
-        def __init__(self, model: Any, **given: Any) -> None:
-            super().__init__(model, **given)
-            self.model_accepts_loss_kwargs = True  # the loss divides by the step's tokens itself
-            self._step_tokens = 0
+    def __init__(self, model: Any, order: Any = None, **given: Any) -> None:
+        super().__init__(model, **given)
+        self.model_accepts_loss_kwargs = True  # the loss divides by the step's tokens itself
+        self._order, self._step_tokens = order, 0
 
-        def compute_loss(  # type: ignore[override]
-            self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
-        ) -> Any:
-            items = kwargs["num_items_in_batch"]
-            self._step_tokens = int(items)
-            # DDP averages gradients over processes, and ``items`` counts the tokens of all of them.
-            loss = supervised_loss(model, inputs, items) * self.accelerator.num_processes
-            return (loss, {}) if return_outputs else loss
+    def compute_loss(  # type: ignore[override]
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, **kwargs: Any
+    ) -> Any:
+        items = kwargs["num_items_in_batch"]
+        self._step_tokens = int(items)
+        # DDP averages gradients over processes, and ``items`` counts the tokens of all of them.
+        loss = supervised_loss(model, inputs, items) * self.accelerator.num_processes
+        return (loss, {}) if return_outputs else loss
 
-        def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
-            return order if order is not None else super()._get_train_sampler(*args, **kwargs)
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+        return self._order if self._order is not None else super()._get_train_sampler(*args, **kwargs)
 
-        def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-            if "loss" in logs:
-                logs["supervised_tokens"] = self._step_tokens
-            super().log(logs, *args, **kwargs)
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        if "loss" in logs:
+            logs["supervised_tokens"] = self._step_tokens
+        super().log(logs, *args, **kwargs)
 
-        def evaluate(self, eval_dataset: Any = None, *args: Any, **kwargs: Any) -> dict[str, float]:
-            # Every process reads all rows, so that none waits for another in a sharded forward.
-            rows: Any = self.eval_dataset if eval_dataset is None else eval_dataset
-            model = self.model_wrapped
-            model.eval()
-            total, tokens = 0.0, 0
-            with torch.no_grad(), self.compute_loss_context_manager():
-                for row in rows:
-                    batch = self._prepare_inputs(self.data_collator([row]))
-                    learned = int((batch["labels"][:, 1:] != IGNORED).sum())
-                    total += float(supervised_loss(model, batch)) * learned
-                    tokens += learned
-            model.train()
-            metrics = {"eval_loss": total / tokens}
-            self.log(metrics)
-            self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-            return metrics
-
-    return VoiceTrainer
+    def evaluate(self, *args: Any, **kwargs: Any) -> dict[str, float]:
+        # Every process reads all rows, so that none waits for another in a sharded forward.
+        model, rows = self.model_wrapped, cast(Any, self.eval_dataset)
+        model.eval()
+        total, tokens = 0.0, 0
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for row in rows:
+                batch = self._prepare_inputs(self.data_collator([row]))
+                learned = int((batch["labels"][:, 1:] != IGNORED).sum())
+                total += float(supervised_loss(model, batch)) * learned
+                tokens += learned
+        model.train()
+        metrics = {"eval_loss": total / tokens}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
 
 
 def join_pairs(model: Any) -> bool:
@@ -117,10 +114,6 @@ def join_pairs(model: Any) -> bool:
     Returns:
         Whether pairs may stand in one row from now on.
     """
-    import torch
-    from transformers import AttentionInterface, AttentionMaskInterface
-    from transformers.masking_utils import sdpa_mask
-
     config, before = model.config.get_text_config(), model.config._attn_implementation
     if not set(getattr(config, "layer_types", None) or ()) <= ATTENTION:
         return False
@@ -159,9 +152,6 @@ def _attention(
     module: Any, query: Any, key: Any, value: Any, mask: Any, *, segments: Sequence[int] = (), **more: Any
 ) -> tuple[Any, Any]:
     """SDPA of each pair by itself; under the mask of the whole row where a window is shorter than a pair."""
-    import torch
-    from transformers.integrations.sdpa_attention import sdpa_attention_forward
-
     if not segments or max(segments) > (more.get("sliding_window") or math.inf):
         return sdpa_attention_forward(module, query, key, value, mask, **more)
     parts = (states.split(list(segments), dim=2) for states in (query, key, value))

@@ -4,6 +4,13 @@ import difflib
 import sys
 from typing import Any
 
+from bitsandbytes.nn.modules import Linear4bit
+from peft import LoraConfig, get_peft_model
+from torch.nn import Linear
+from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
+from transformers.pytorch_utils import Conv1D
+from transformers.utils.logging import disable_progress_bar
+
 from timbre.errors import TimbreError
 from training.base import Base
 from training.config import ALL_LINEAR, TrainConfig
@@ -30,9 +37,6 @@ def load_base(config: TrainConfig, base: Base) -> Any:
             where="optimizer",
             do="leave it out: FSDP shares out the moments too",
         )
-    from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
-    from transformers.utils.logging import disable_progress_bar
-
     if not sys.stderr.isatty():
         disable_progress_bar()  # type: ignore[no-untyped-call]
     dtype = compute_dtype()
@@ -53,12 +57,9 @@ def load_base(config: TrainConfig, base: Base) -> Any:
         device_map=device_map(),
         **({"attn_implementation": "eager"} if capped else {}),
     )
-    if config.quantization == "nf4":
-        from bitsandbytes.nn.modules import Linear4bit
-
-        for module in model.modules():
-            if isinstance(module, Linear4bit):
-                module.support_avx512bf16_for_cpu = False
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.support_avx512bf16_for_cpu = False
     model.config.use_cache = False
     return model
 
@@ -69,8 +70,6 @@ def add_adapter(config: TrainConfig, model: Any) -> Any:
     Raises:
         TimbreError: a name in ``target_modules`` is no linear layer of the base.
     """
-    from peft import LoraConfig, get_peft_model
-
     check_modules(config, model)
     every = config.target_modules == ALL_LINEAR
     lora = LoraConfig(
@@ -86,9 +85,6 @@ def add_adapter(config: TrainConfig, model: Any) -> Any:
 
 def check_modules(config: TrainConfig, model: Any) -> None:
     """Refuse a name in ``target_modules`` that matches no linear layer, and list the near ones."""
-    from torch.nn import Linear
-    from transformers.pytorch_utils import Conv1D
-
     if config.target_modules == ALL_LINEAR:
         return
     layers = [name for name, module in model.named_modules() if isinstance(module, Linear | Conv1D)]

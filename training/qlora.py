@@ -22,7 +22,6 @@ from training import devices, run_directory
 from training.config import TrainConfig
 from training.devices import is_first
 from training.examples import Prepared, is_current, make_collator, prepare, read_sources, sampler
-from training.model import adapted_layers, add_adapter, load_base
 from training.runs import WEIGHTS, Run, adapter_checksums, check_name, counted, read_run, run_identity
 
 SHOWN_TOKENS = 40
@@ -67,14 +66,14 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
 def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> Run:
     from transformers import PrinterCallback, set_seed
 
-    from training.loss import join_pairs, voice_trainer
+    from training.loss import VoiceTrainer, join_pairs
+    from training.model import adapted_layers, add_adapter, load_base
     from training.watching import KeepEpochs, LearningGuard, last_whole
 
     set_seed(config.seed)
     started = time.monotonic()
     train, val = prepared.of("train"), prepared.of("val")
-    order = sampler(config, train)
-    steps = check_steps(config, len(train))
+    order, steps = sampler(config, train), check_steps(config, len(train))
     resumable = resume and _same_recipe(name, prepared.recipe)
     longest = max(len(e.input_ids) for e in train)
     needed = devices.needed_memory(config, prepared.base, longest)
@@ -105,8 +104,9 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
             flush=True,
         )
     keeper = KeepEpochs(partial, name, started)
-    trainer = voice_trainer(order)(
-        model=model,
+    trainer = VoiceTrainer(
+        model,
+        order,
         args=training_arguments(config, partial, bool(val), gradient_checkpointing=recompute),
         train_dataset=[e.features() for e in train],
         eval_dataset=[e.features() for e in val] or None,

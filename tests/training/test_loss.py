@@ -7,7 +7,7 @@ import torch
 
 from training.config import TrainConfig
 from training.examples import make_collator
-from training.loss import join_pairs, supervised_loss, voice_trainer
+from training.loss import VoiceTrainer, join_pairs, supervised_loss
 from training.masks import IGNORED
 from training.model import add_adapter
 
@@ -162,5 +162,5 @@ def test_validation_loss_is_a_mean_over_tokens_and_not_over_pairs(
     rows = [{key: value[row] for key, value in batch.items()} for row in range(3)]
     arguments = TrainingArguments(str(tmp_path), use_cpu=True, report_to=[], remove_unused_columns=False)
     stack = lambda some: {key: torch.stack([row[key] for row in some]) for key in some[0]}  # noqa: E731
-    trainer = voice_trainer()(model=model, args=arguments, eval_dataset=rows, data_collator=stack)
+    trainer = VoiceTrainer(model=model, args=arguments, eval_dataset=rows, data_collator=stack)
     assert trainer.evaluate()["eval_loss"] == pytest.approx(wanted, abs=1e-4)
