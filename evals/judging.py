@@ -34,6 +34,7 @@ from judges.reference import VoiceReference, load_reference
 from judges.types import Answer, Judgement
 from judges.voice_match import separation_message
 from timbre.errors import TimbreError
+from timbre.files import read_bytes
 from timbre.paths import CHECKOUT, DEFAULT_FLOOR
 from training.runs import read_run
 
@@ -71,12 +72,7 @@ class TextFile:
         Raises:
             TimbreError: It can't be read.
         """
-        try:
-            return cls(str(path), hashlib.sha256(path.read_bytes()).hexdigest())
-        except OSError as error:
-            raise TimbreError(
-                f"can't be read ({error.strerror})", where=str(path), do="name another file"
-            ) from None
+        return cls(str(path), hashlib.sha256(read_bytes(path)).hexdigest())
 
     def __str__(self) -> str:
         """For logs."""

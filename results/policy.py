@@ -2,7 +2,6 @@
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from judges.types import DIMENSIONS
 from results.records import CONDITIONS
 from timbre.errors import TimbreError
+from timbre.files import read_toml
 
 DEFAULT_POLICY = Path(__file__).with_name("policy.toml")
 
@@ -134,12 +134,9 @@ def load_policy(path: Path = DEFAULT_POLICY) -> Policy:
         TimbreError: no such file, not TOML, or a key that is unknown, missing, of a wrong type
             or out of range; the message names the key.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TimbreError("no such policy", where=str(path), do="give --policy a TOML file") from error
-    except (ValueError, RecursionError) as error:
-        raise TimbreError(f"not TOML: {error}", where=str(path), do="mend the file") from error
+    if not path.is_file():
+        raise TimbreError("no such policy", where=str(path), do="give --policy a TOML file")
+    table = read_toml(path)
     if not isinstance(gate := table.pop("gate", None), dict):
         raise TimbreError("missing section", where=f"{path}: gate", do="add it")
     if isinstance(dimensions := table.get("dimensions"), dict):

@@ -16,7 +16,7 @@ from judges.licensing.labels import YES_OR_NO
 from judges.types import DIMENSIONS
 from results.records import RunLog
 from timbre.errors import TimbreError
-from timbre.files import csv_rows, decoded, read_bytes, write_whole
+from timbre.files import csv_rows, decoded, read_bytes, write_whole, writing
 
 ScoreTable: TypeAlias = pd.DataFrame
 
@@ -77,14 +77,11 @@ def write_scores(table: ScoreTable, path: Path) -> None:
     if path.suffix != ".parquet":
         what = f"{path.suffix or 'no suffix'} is no kind of score table"
         raise TimbreError(what, where=str(path), do=f"name it {' or '.join(SUFFIXES)}")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f".{path.name}.partial")
         table.to_parquet(partial, index=False)
         partial.replace(path)
-    except OSError as error:
-        what = f"can't be written ({error.strerror})"
-        raise TimbreError(what, where=str(path), do="choose another place") from error
 
 
 def read_scores(path: Path) -> ScoreTable:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from timbre.errors import TimbreError, visible
+from timbre.files import writing
 
 if TYPE_CHECKING:
     from training.essays import Extract
@@ -77,14 +78,13 @@ def augment(essays: Path, out: Path, writer: str | None, tier: int, val_share: f
     seen = set(seen_file.read_text(encoding="utf-8").splitlines()) if seen_file.is_file() else set()
     new = [e for e in made if _key(e) not in seen]
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        written = _write(new, out, seen_file, writer, tier, val)
+        with writing(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            written = _write(new, out, seen_file, writer, tier, val)
     except KeyboardInterrupt:
         raise TimbreError(
             f"interrupted; what was made is in {out}", do="call it again to go on", exit_code=130
         ) from None
-    except OSError as error:
-        raise TimbreError(f"can't be written ({error.strerror})", where=str(out), do="make room") from error
     before = len(made) - len(new)
     if as_json:
         counts = {"essays": len(names), "new": len(written), "before": before, "left_out": dict(left_out)}

@@ -7,9 +7,11 @@ import io
 import json
 import os
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from timbre.errors import TimbreError
 
@@ -28,7 +30,7 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         TimbreError: the place can't be written to.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
@@ -41,10 +43,15 @@ def write_whole(path: Path, text: str) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def writing(path: Path, do: str = "make room, or choose another place") -> Iterator[None]:
+    """Raise a TimbreError that names ``path``, and what to do, where what is done inside can't be written."""
+    try:
+        yield
     except OSError as error:
-        raise TimbreError(
-            f"can't be written ({error.strerror})", where=str(path), do="make room, or choose another place"
-        ) from error
+        raise TimbreError(f"can't be written ({error.strerror or error})", where=str(path), do=do) from error
 
 
 @contextmanager
@@ -54,12 +61,9 @@ def alone_in(folder: Path) -> Iterator[None]:
     Raises:
         TimbreError: the folder can't be made or opened.
     """
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        what = f"can't be written ({error.strerror})"
-        raise TimbreError(what, where=str(folder), do="choose another place") from error
     try:
         with suppress(OSError):  # a file system without locks keeps nobody out
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -92,6 +96,18 @@ def decoded(data: bytes, path: Path) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TimbreError("not UTF-8", where=str(path), do="save the file as UTF-8") from error
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The table in a TOML file that a user named.
+
+    Raises:
+        TimbreError: it can't be read, or is not TOML.
+    """
+    try:
+        return tomllib.loads(decoded(read_bytes(path), path))
+    except (ValueError, RecursionError) as error:
+        raise TimbreError(f"not TOML: {error}", where=str(path), do="mend the file") from error
 
 
 def read_objects(path: Path) -> Iterator[tuple[int, Mapping[str, object]]]:

@@ -6,7 +6,6 @@ import json
 import math
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -21,6 +20,7 @@ from pydantic import (
 )
 
 from timbre.errors import TimbreError
+from timbre.files import decoded, read_bytes, read_toml
 from training.base import EMBEDDED
 
 ALL_LINEAR = "all-linear"
@@ -143,12 +143,8 @@ class TrainConfig(BaseModel):
         """
         if self.chat_template is None:
             return None
-        try:
-            return Path(self.chat_template).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise TimbreError(
-                "the chat template can't be read", where=self.chat_template, do="name a Jinja file"
-            ) from error
+        path = Path(self.chat_template)
+        return decoded(read_bytes(path), path)
 
 
 class JudgeConfig(BaseModel):
@@ -198,10 +194,7 @@ def recipe(config: TrainConfig, data_sha256: str, base_sha256: str) -> str:
 
 def is_judge(path: Path) -> bool:
     """Whether a preset is one of the judges' encoder (``kind = "judge"``) and not of a voice."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8")).get("kind") == "judge"
-    except (OSError, ValueError, RecursionError):
-        return False  # load_config reports what is wrong with it
+    return os.path.isfile(path) and read_toml(path).get("kind") == "judge"
 
 
 def load_config(path: Path, **changes: str) -> TrainConfig:
@@ -231,14 +224,9 @@ def read_preset(path: Path, model: type[_Model]) -> _Model:
             "no such preset", where=str(path), do=f"give a TOML file; training/presets/ has {shipped}"
         )
     try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise TimbreError(f"not TOML: {error}", where=str(path), do="mend the file") from error
-    try:
-        return model.model_validate_json(json.dumps(table, default=str))
+        return model.model_validate_json(json.dumps(read_toml(path), default=str))
     except ValidationError as error:
-        raise _refusal(error, path, text, model) from None
+        raise _refusal(error, path, model) from None
 
 
 def data_place(name: str, folder: Path) -> str:
@@ -251,10 +239,10 @@ def data_place(name: str, folder: Path) -> str:
     return os.path.realpath(path)
 
 
-def _refusal(error: ValidationError, path: Path, text: str, model: type[BaseModel]) -> TimbreError:
+def _refusal(error: ValidationError, path: Path, model: type[BaseModel]) -> TimbreError:
     first = error.errors()[0]
     key = str(first["loc"][0]) if first["loc"] else ""
-    lines = [line.split("=")[0].strip().strip("\"'") for line in text.splitlines()]
+    lines = [line.split("=")[0].strip().strip("\"'") for line in path.read_text("utf-8").splitlines()]
     where = f"{path}:{lines.index(key) + 1}" if key in lines else str(path)
     fields = model.model_fields
     if first["type"] == "extra_forbidden":

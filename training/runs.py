@@ -4,7 +4,6 @@ import difflib
 import hashlib
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from timbre.errors import TimbreError
+from timbre.files import read_toml
 from timbre.paths import runs_dir
 from training.base import Base, resolve_base
 from training.types import Pair, Split
@@ -113,12 +113,7 @@ class Run(_Record):
     def config(self) -> Mapping[str, Any]:
         """The resolved settings of config.toml, flat; empty where there is no such file."""
         path = self.path / "config.toml"
-        if not path.is_file():
-            return {}
-        try:
-            return tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise _unreadable(path, "not TOML") from error
+        return read_toml(path) if path.is_file() else {}
 
     @cached_property
     def data(self) -> DataLock:

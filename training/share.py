@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from timbre.errors import TimbreError, visible
+from timbre.files import read_bytes, writing
 from training.adapters import checked_base
 from training.base import Base, resolve_base, save_model
 from training.run_directory import model_card
@@ -44,15 +45,11 @@ def merge(name: str, target: Path, as_gguf: bool, as_json: bool) -> None:
     """
     run = find_run(name)
     facts = {"run": name, "path": str(target)}
-    try:
+    with writing(target):
         if as_gguf:
             write_merged_gguf(run, target)
         else:
             facts["sha256"] = merged(run, target).sha256
-    except OSError as error:
-        raise TimbreError(
-            f"can't be written ({error.strerror or error})", where=str(target), do="make room or name another"
-        ) from error
     if as_json:
         click.echo(json.dumps(facts))
     else:
@@ -192,10 +189,7 @@ def packed(run: Run, repo: str, base_id: str | None) -> dict[str, bytes]:
             where=str(run.path / "run.json"),
             do="add --base-id OWNER/NAME",
         )
-    missing = [file for file in FILES if not (run.adapter / file).is_file()]
-    if missing:
-        raise TimbreError(f"{missing[0]} is missing", where=str(run.adapter), do="train the run again")
-    files = {file: (run.adapter / file).read_bytes() for file in FILES}
+    files = {file: read_bytes(run.adapter / file) for file in FILES}
     config = json.loads(files["adapter_config.json"])
     config |= {"base_model_name_or_path": public, "revision": run.base_revision}
     files["adapter_config.json"] = (json.dumps(config, indent=2) + "\n").encode()

@@ -58,7 +58,7 @@ def test_answers_are_judged_in_another_process_and_a_broken_file_is_named(tmp_pa
 
 
 def test_a_voice_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(TimbreError, match=r"gone\.jsonl: can't be read"):
+    with pytest.raises(TimbreError, match=r"gone\.jsonl: can't read it"):
         judged_against(tmp_path / "gone.jsonl", "smoke", "", None, "")
 
 
