@@ -80,7 +80,7 @@ class TrainConfig(BaseModel):
     """LoRA dropout, a share in [0, 1)."""
     target_modules: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     """Linear layers that get an adapter: a list of names, or "all-linear" for all but the last."""
-    learning_rate: float = Field(default=2e-4, ge=0, lt=1, allow_inf_nan=False)
+    learning_rate: float = Field(default=2e-4, gt=0, lt=1, allow_inf_nan=False)
     """Peak rate of AdamW, e.g. 2e-4."""
     optimizer: Literal["adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit"] = "adamw_torch_fused"
     """As transformers names them: with moments in 32 bits, in 8, or in 8 that leave a full card for a while."""

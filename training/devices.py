@@ -118,10 +118,9 @@ def make_room(needed: int) -> None:
 
     shortage = f"the training takes about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free"
     for record in end_idle(shortage):
-        print(
+        report(
             f"note: {shortage}; the server of {record.base} at {record.url} is in use: wait for whoever uses it, "
-            "or end it with `timbre serve --stop`",
-            file=sys.stderr,
+            "or end it with `timbre serve --stop`"
         )
 
 
@@ -138,6 +137,12 @@ def is_sharded() -> bool:
 def is_first() -> bool:
     """Whether this is the process that writes: the only one, or the one of rank 0."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def report(line: str) -> None:
+    """Print a line to stderr, once for all processes."""
+    if is_first():
+        print(line, file=sys.stderr, flush=True)
 
 
 def local_rank() -> int:

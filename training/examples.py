@@ -1,7 +1,6 @@
 """What a training is fed: pairs checked, labels built, and in which order and how often they come."""
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -11,6 +10,7 @@ from timbre.errors import TimbreError
 from training import run_directory
 from training.base import Base, resolve_base
 from training.config import TrainConfig, recipe
+from training.devices import report
 from training.masks import Example, build_example, thinks_first
 from training.pairs import PairSet, check_lengths, read_pairs
 from training.runs import Run
@@ -65,10 +65,9 @@ def prepare(config: TrainConfig, sources: Sources) -> Prepared:
     tokenizer = load_tokenizer(config, base)
     examples = [build_example(pair, tokenizer, data.name, config.system) for pair in data.pairs]
     if thinks_first(tokenizer.decode(examples[0].learned)):
-        print(
+        report(
             "note: the chat template opens each response with an empty <think> block. It is learned with the "
-            "response, since the template's generation prompt leaves it to the model",
-            file=sys.stderr,
+            "response, since the template's generation prompt leaves it to the model"
         )
     check_lengths(examples, config.max_tokens, data.name)
     lock = run_directory.data_lock(examples, data.name, data.sha256)
@@ -113,10 +112,9 @@ def make_collator(config: TrainConfig, tokenizer: Any, *, joined: bool = False) 
         return DataCollatorWithFlattening()  # type: ignore[no-untyped-call]
     if config.collator == "seq2seq":
         return DataCollatorForSeq2Seq(tokenizer, padding=True)
-    print(
+    report(
         "warning: collator = 'language_modeling' overwrites the prompt mask and unlearns the stop token; "
-        "it is here to reproduce an experiment, not to train a voice",
-        file=sys.stderr,
+        "it is here to reproduce an experiment, not to train a voice"
     )
     return DataCollatorForLanguageModeling(tokenizer, mlm=False)
 

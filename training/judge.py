@@ -12,7 +12,6 @@ several processes.
 import hashlib
 import json
 import math
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -36,7 +35,7 @@ from timbre.errors import TimbreError
 from timbre.files import write_whole
 from training.base import wheel_file
 from training.config import JudgeConfig
-from training.devices import compute_dtype, is_first, is_sharded, processes
+from training.devices import compute_dtype, is_first, is_sharded, processes, report
 from training.judge_data import (
     SENTENCE_HEAD,
     TEXT_HEADS,
@@ -225,7 +224,7 @@ def _fitted(config: JudgeConfig, items: Sequence[dict[str, Any]]) -> tuple[Any, 
 
     averaged = AveragedModel(judge, multi_avg_fn=average)
     averaged.update_parameters(judge)
-    _report(
+    report(
         f"{len(items)} texts of {len({item['source'] for item in items})} sets, {len(loader)} steps, "
         f"{sum(lengths):,} tokens"
     )
@@ -241,13 +240,8 @@ def _fitted(config: JudgeConfig, items: Sequence[dict[str, Any]]) -> tuple[Any, 
         smooth = loss.item() if step == 1 else 0.98 * smooth + 0.02 * loss.item()
         if step % 100 == 0:
             left = (time.monotonic() - started) / step * (len(loader) - step)
-            _report(f"step {step}/{len(loader)}  loss {smooth:.4f}  about {left / 60:.0f} min left")
+            report(f"step {step}/{len(loader)}  loss {smooth:.4f}  about {left / 60:.0f} min left")
     return averaged.module.cpu(), len(loader)
-
-
-def _report(line: str) -> None:
-    if is_first():
-        print(line, file=sys.stderr, flush=True)
 
 
 def _precision() -> str:

@@ -10,7 +10,6 @@ import hashlib
 import math
 import resource
 import shutil
-import sys
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,7 +19,7 @@ from timbre.errors import TimbreError, visible
 from timbre.paths import runs_dir
 from training import devices, run_directory
 from training.config import TrainConfig
-from training.devices import is_first
+from training.devices import is_first, report
 from training.examples import Prepared, is_current, make_collator, prepare, read_sources, sampler
 from training.runs import WEIGHTS, Run, adapter_checksums, check_name, counted, read_run, run_identity
 
@@ -45,7 +44,7 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
         sources = read_sources(config)
         existing = read_run(name)
         if existing and is_current(existing, config, sources):
-            print(f"{name} is up to date (identity {existing.identity[:12]})", file=sys.stderr)
+            report(f"{name} is up to date (identity {existing.identity[:12]})")
             return existing
         if existing and not replace:
             raise TimbreError(
@@ -55,7 +54,7 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
         if is_first():
             from training.data_report import data_lines
 
-            print(*data_lines(sources.data), sep="\n", file=sys.stderr, flush=True)
+            report("\n".join(data_lines(sources.data)))
         prepared = prepare(config, sources)
         from training.watching import exhaustion_reported
 
@@ -91,18 +90,15 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
             (partial / "recipe").write_text(prepared.recipe)
     checkpoint = last_whole(partial)
     if resume and checkpoint is None:
-        print("nothing to resume: training from the start", file=sys.stderr)
+        report("nothing to resume: training from the start")
     recompute = devices.recomputes(config, model, longest)
-    if is_first():
-        tokens = sum(len(e.input_ids) for e in train)
-        print(
-            f"{name}: {len(train)} training and {len(val)} validation pairs, {tokens:,} tokens an epoch "
-            f"({sum(e.supervised for e in train):,} learned, the longest pair has {longest}), "
-            f"{counted(config.epochs, 'epoch')}, {counted(steps, 'step')}, about {needed / 1e9:.1f} GB "
-            f"on {devices.device_name()}" + (", recomputing activations" if recompute else ""),
-            file=sys.stderr,
-            flush=True,
-        )
+    report(
+        f"{name}: {len(train)} training and {len(val)} validation pairs, "
+        f"{sum(len(e.input_ids) for e in train):,} tokens an epoch "
+        f"({sum(e.supervised for e in train):,} learned, the longest pair has {longest}), "
+        f"{counted(config.epochs, 'epoch')}, {counted(steps, 'step')}, about {needed / 1e9:.1f} GB "
+        f"on {devices.device_name()}" + (", recomputing activations" if recompute else "")
+    )
     keeper = KeepEpochs(partial, name, started)
     trainer = VoiceTrainer(
         model,
@@ -137,14 +133,14 @@ def _show_answers(name: str, model: Any, prepared: Prepared, system: str | None)
         pair.turns(system)[:-1], add_generation_prompt=True, return_tensors="pt", return_dict=True
     ).to(model.device)
     model.eval()
-    print(f"{name}: {visible(pair.prompt)}", file=sys.stderr)
+    report(f"{name}: {visible(pair.prompt)}")
     for who, adapter in (("baseline", model.disable_adapter()), (name, nullcontext())):
         with torch.no_grad(), adapter:
             ids = model.generate(
                 **fed, max_new_tokens=SHOWN_TOKENS, do_sample=False, pad_token_id=tokenizer.pad_token_id
             )
         answer = tokenizer.decode(ids[0, fed["input_ids"].shape[1] :], skip_special_tokens=True)
-        print(f"  {who:<10} {visible(' '.join(answer.split()))}", file=sys.stderr, flush=True)
+        report(f"  {who:<10} {visible(' '.join(answer.split()))}")
 
 
 def check_steps(config: TrainConfig, train_pairs: int) -> int:
@@ -155,10 +151,6 @@ def check_steps(config: TrainConfig, train_pairs: int) -> int:
     """
     passes = math.ceil(train_pairs / config.batch_size / devices.process_count())
     steps = math.ceil(passes / config.gradient_accumulation) * config.epochs
-    if config.learning_rate == 0:
-        raise TimbreError(
-            "nothing would be learned: learning_rate is 0", where="learning_rate", do="use e.g. 2e-4"
-        )
     if config.warmup_steps and steps == 1:
         raise TimbreError(
             "nothing would be learned: the training has 1 step, and the first of warmup_steps = "
@@ -166,12 +158,11 @@ def check_steps(config: TrainConfig, train_pairs: int) -> int:
             where="warmup_steps",
             do="set warmup_steps = 0, or more epochs",
         )
-    if config.warmup_steps >= steps and is_first():
+    if config.warmup_steps >= steps:
         reached = config.learning_rate * (steps - 1) / config.warmup_steps
-        print(
+        report(
             f"note: warmup_steps = {config.warmup_steps} is no less than the training's {steps} steps: the rate "
-            f"ends at {reached:.2g} and never reaches learning_rate = {config.learning_rate:g}",
-            file=sys.stderr,
+            f"ends at {reached:.2g} and never reaches learning_rate = {config.learning_rate:g}"
         )
     return steps
 
@@ -252,8 +243,6 @@ def _finish(
         "name": name,
         "recipe": prepared.recipe,
         "identity": run_identity(prepared.recipe, checksums[f"adapter/{WEIGHTS}"]),
-        "parent": config.parent,
-        "phase": config.phase,
         "base": prepared.base.name,
         "base_id": prepared.base.hub_id,
         "base_revision": prepared.base.revision,
@@ -261,11 +250,8 @@ def _finish(
         "tokenizer_sha256": hashlib.sha256((prepared.base.path / "tokenizer.json").read_bytes()).hexdigest(),
         "template_sha256": hashlib.sha256(prepared.tokenizer.chat_template.encode()).hexdigest(),
         "lora": {"rank": config.rank, "alpha": config.alpha, "target_modules": modules},
-        "quantization": config.quantization,
+        **config.model_dump(include={"parent", "phase", "quantization", "collator", "system", "seed"}),
         "compute_dtype": str(devices.compute_dtype()).removeprefix("torch."),
-        "collator": config.collator,
-        "system": config.system,
-        "seed": config.seed,
         "supervised_tokens": sum(e.supervised for e in prepared.of("train")),
         "train_pairs": len(prepared.of("train")),
         "val_pairs": len(prepared.of("val")),

@@ -8,7 +8,6 @@ two is always whole.
 import json
 import math
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,7 +18,7 @@ from transformers import TrainerCallback
 
 from timbre.errors import TimbreError
 from timbre.files import is_full_disk, write_whole
-from training.devices import is_first
+from training.devices import is_first, report
 from training.runs import loss_text
 
 PROGRESS_SECONDS = 60
@@ -59,7 +58,9 @@ class KeepEpochs(TrainerCallback):
         self._last_line = now
         left = (now - self._steps_began) / done * (state.max_steps - state.global_step)
         loss = float((logs or {})["loss"])
-        self._print(f"step {state.global_step}/{state.max_steps}  loss {loss:.3f}  {_minutes(left)} left")
+        report(
+            f"{self._name}: step {state.global_step}/{state.max_steps}  loss {loss:.3f}  {_minutes(left)} left"
+        )
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Keep the epoch that has just been saved, and print how it went."""
@@ -67,8 +68,8 @@ class KeepEpochs(TrainerCallback):
             return
         self._keep(state)
         row = self.epochs[-1]
-        self._print(
-            f"epoch {row['epoch']}/{args.num_train_epochs:g}  train loss {row['train_loss']:.3f}  "
+        report(
+            f"{self._name}: epoch {row['epoch']}/{args.num_train_epochs:g}  train loss {row['train_loss']:.3f}  "
             f"val loss {loss_text(row['val_loss'])}  grad norm {row['grad_norm'] or 0:.3f}  "
             f"{time.monotonic() - self._started:.0f} s"
         )
@@ -78,9 +79,6 @@ class KeepEpochs(TrainerCallback):
         rows = [row for logs in state.log_history if (row := _metrics(logs))]
         write_whole(self._folder / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         self.epochs = [_epoch_record(epoch, rows) for epoch in range(1, round(state.epoch) + 1)]
-
-    def _print(self, line: str) -> None:
-        print(f"{self._name}: {line}", file=sys.stderr, flush=True)
 
 
 def _metrics(logs: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -32,6 +32,7 @@ def test_a_shipped_preset_loads_and_its_data_is_there(name: str) -> None:
         ("weight_decay = inf", "finite number"),
         ("target_modules = [1]", "target_modules is"),
         ("learning_rate = 2.0", "e.g. 2e-4"),
+        ("learning_rate = 0.0", "learning_rate is 0.0: Input should be greater than 0"),
         ("gradient_accumulation = 0", "greater than or equal to 1"),
         ('optimizer = "adam"', "'adamw_torch_fused', 'adamw_8bit' or 'paged_adamw_8bit'"),
         ('gradient_checkpointing = "sometimes"', "gradient_checkpointing is 'sometimes'"),

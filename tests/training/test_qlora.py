@@ -203,16 +203,10 @@ def test_steps_are_counted_as_the_trainer_takes_them(
     assert qlora.check_steps(TrainConfig(**settings), pairs) == steps
 
 
-@pytest.mark.parametrize(
-    ("settings", "where"),
-    [({"learning_rate": 0.0}, "learning_rate"), ({"epochs": 1, "warmup_steps": 2}, "warmup_steps")],
-)
-def test_a_training_whose_every_rate_is_0_is_refused_by_the_setting(
-    settings: dict[str, Any], where: str
-) -> None:
+def test_a_training_whose_every_rate_is_0_is_refused_by_the_setting() -> None:
     with pytest.raises(TimbreError, match="nothing would be learned") as caught:
-        qlora.check_steps(TrainConfig(**settings), 1)
-    assert caught.value.where == where
+        qlora.check_steps(TrainConfig(epochs=1, warmup_steps=2), 1)
+    assert caught.value.where == "warmup_steps"
 
 
 def test_a_warm_up_longer_than_the_training_is_named(capsys: pytest.CaptureFixture[str]) -> None:
