@@ -5,19 +5,20 @@ very judge that an eval's table names. The second round, which measures whether 
 bypasses the cache.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from inspect_ai.model import GenerateConfig
 
 from evals.graders import GRADED, Grader, ask_each, ask_rubric
 from evals.pairwise import ask_duels, open_grader
-from evals.self_insertion_confirm import KEY, ask
+from evals.self_insertion_confirm import KEY, confirm
 from judges import panel
-from judges.confirm import confirm_identity, confirmed, inquiry, needs_confirmation
-from judges.licensing.calibrate import Judging, NamedJudge
+from judges.confirm import confirm_identity
+from judges.licensing.calibrate import NamedJudge
 from judges.pairwise import PAIRED, Duel, Outcome, pairwise_identity, reference_texts
 from judges.reference import load_reference
 from judges.rubric import load_rubric, rubric_identity
@@ -37,18 +38,24 @@ class GraderJudges:
     portal: BlockingPortal  # runs its calls, all in one event loop, as their connections need
     on_item: Callable[[], None]  # called for each text, and for each pair
 
-    @property
-    def families(self) -> Mapping[str, Callable[[str], NamedJudge]]:
-        """For ``judges.licensing.calibrate.find_judge``."""
-        return {"rubric": self.rubric, "confirm": self.confirm, "pairwise": self.pairwise}
-
-    def rubric(self, key: str) -> NamedJudge:
-        """The grader under the rubric of a dimension.
+    def find(self, name: str) -> NamedJudge:
+        """The judge of that name: ``rubric/humor``, ``confirm/self_insertion``, ``pairwise/voice_match``.
 
         Raises:
-            TimbreError: An eval asks no such rubric.
+            TimbreError: There is none.
         """
-        _check("rubric", key, GRADED)
+        family, _, key = name.partition("/")
+        keys, judge = {
+            "rubric": (GRADED, self._rubric),
+            "confirm": ((KEY,), self._confirm),
+            "pairwise": (PAIRED, self._pairwise),
+        }[family]
+        if key not in keys:
+            known = ", ".join(f"{family}/{k}" for k in keys)
+            raise TimbreError(f"no judge '{name}'", where="JUDGE", do=f"use one of {known}")
+        return judge(key)
+
+    def _rubric(self, key: str) -> NamedJudge:
         rubric = load_rubric(key)
 
         async def value(answer: Answer, use_cache: bool) -> float | None:
@@ -56,85 +63,43 @@ class GraderJudges:
 
         return self._of_answers(rubric_identity(rubric, self.grader.name), value)
 
-    def confirm(self, key: str) -> NamedJudge:
-        """The detector of ``self_insertion`` with the grader behind it.
-
-        Raises:
-            TimbreError: Another dimension.
-        """
-        _check("confirm", key, (KEY,))
-        detector = panel.panel_judge(KEY)
+    def _confirm(self, key: str) -> NamedJudge:
+        """The detector with the grader behind it; no value where the grader fails or isn't understood."""
+        detector = panel.panel_judge(key)
 
         async def value(answer: Answer, use_cache: bool) -> float | None:
-            detected = detector(answer)
-            asked = inquiry(answer, detected.evidence)
-            if detected.value is None or not needs_confirmation(answer) or not asked.passages:
-                return detected.value
-            readings = await ask(self.grader, answer, asked, use_cache=use_cache)
-            if isinstance(readings, str):
-                return None
-            return confirmed(detected, asked, {self.grader.name: readings}, answer).value
+            confirmation = await confirm(answer, detector(answer), [self.grader], use_cache=use_cache)
+            record = confirmation.record
+            return None if record and record["unanswered"] else confirmation.judgement.value
 
-        return self._of_answers(confirm_identity(panel.judge_identities()[KEY], self.grader.name), value)
+        return self._of_answers(confirm_identity(panel.judge_identities()[key], self.grader.name), value)
 
-    def pairwise(self, key: str) -> NamedJudge:
-        """The grader comparing two texts in a dimension; for ``voice_match`` with the shipped voice.
-
-        Raises:
-            TimbreError: Pairs aren't compared in it.
-        """
-        _check("pairwise", key, PAIRED)
+    def _pairwise(self, key: str) -> NamedJudge:
+        """The grader comparing two texts; for ``voice_match`` with the shipped voice."""
         rubric = load_rubric(key)
         own = reference_texts(load_reference(DEFAULT_VOICE, None).train) if key == "voice_match" else ()
 
-        def judging(use_cache: bool) -> Judging:
-            async def compare(duels: Sequence[Duel]) -> list[Outcome]:
-                _, outcomes = await ask_duels(
-                    self.grader,
-                    rubric,
-                    duels,
-                    own,
-                    on_outcome=lambda outcome: self.on_item(),
-                    use_cache=use_cache,
-                )
-                return outcomes
-
-            return lambda duels: self.portal.call(compare, duels)
+        async def compare(duels: Sequence[Duel], use_cache: bool) -> list[Outcome]:
+            _, outcomes = await ask_duels(
+                self.grader, rubric, duels, own, on_item=self.on_item, use_cache=use_cache
+            )
+            return outcomes
 
         identity = pairwise_identity(rubric, self.grader.name, own)
-        return NamedJudge(identity, judging(True), judging(False), paired=True)
+        return NamedJudge(identity, partial(self.portal.call, compare), paired=True)
 
     def _of_answers(
         self, identity: JudgeIdentity, value: Callable[[Answer, bool], Awaitable[float | None]]
     ) -> NamedJudge:
-        """A judge of single answers.
+        """A judge of single answers, by the ``value`` of one; a call that fails is no value."""
 
-        Args:
-            identity: The licence's.
-            value: Of an answer; told whether a cached reply will do. A call that fails is no value.
-        """
+        async def values(answers: Sequence[Answer], use_cache: bool) -> list[float | None]:
+            replies = await ask_each(
+                self.grader.name, lambda answer: value(answer, use_cache), answers, self.on_item
+            )
+            return [None if isinstance(reply, str) else reply for reply in replies]
 
-        def judging(use_cache: bool) -> Judging:
-            async def counted(answer: Answer) -> float | None:
-                try:
-                    return await value(answer, use_cache)
-                finally:
-                    self.on_item()
-
-            def judge(answers: Sequence[Answer]) -> list[float | None]:
-                return self.portal.call(
-                    ask_each, self.grader.name, counted, answers, lambda answer, reason: None
-                )
-
-            return judge
-
-        return NamedJudge(identity, judging(True), judging(False))
-
-
-def _check(family: str, key: str, keys: Sequence[str]) -> None:
-    if key not in keys:
-        known = ", ".join(f"{family}/{k}" for k in keys)
-        raise TimbreError(f"no judge '{family}/{key}'", where="JUDGE", do=f"use one of {known}")
+        return NamedJudge(identity, partial(self.portal.call, values))
 
 
 @contextmanager

@@ -21,7 +21,6 @@ from functools import lru_cache
 from typing import TypeVar
 
 import anyio
-import anyio.to_thread
 from inspect_ai.model import CachePolicy, GenerateConfig, Model, ModelOutput, ResponseSchema, model_roles
 from inspect_ai.util import JSONSchema, collect
 from tenacity import RetryError
@@ -67,12 +66,16 @@ class Grader:
 
     @classmethod
     def of(cls, model: Model) -> "Grader":
-        """The model under its name.
+        """The model under its name, with the identity of a run and with settings of its own.
 
         Raises:
             TimbreError: It is a run that isn't there.
         """
-        return cls(model, grader_name(model))
+        own = model.config.model_dump(mode="json", exclude_none=True, exclude={*_RUNTIME, "cache", "batch"})
+        suffix = f" {json.dumps(own, sort_keys=True)}" if own else ""
+        if isinstance(model.api, VoiceAPI):
+            suffix = f"@{_run_identity(model.name, model.api.base)[:16]}{suffix}"
+        return cls(model, f"{model}{suffix}")
 
     async def reply(
         self,
@@ -99,42 +102,24 @@ class Grader:
         return await self.model.generate(prompt.text, config=config, cache=cache)
 
 
-def graders() -> tuple[Model, ...]:
-    """The models in the role ``grader``; none where the role is empty: a run never grades itself."""
-    models = model_roles().get(ROLE, [])
-    return tuple(models) if isinstance(models, list) else (models,)
-
-
-def grader_names() -> str | None:
-    """Their names for logs; None where there is no grader."""
-    return ", ".join(sorted(map(grader_name, graders()))) or None
-
-
-def grader_name(grader: Model) -> str:
-    """The grader's name, with the identity of a run and with settings of its own; for logs and licences.
-
-    Raises:
-        TimbreError: It is a run that isn't there.
-    """
-    settings = grader.config.model_dump(mode="json", exclude_none=True, exclude={*_RUNTIME, "cache", "batch"})
-    suffix = f" {json.dumps(settings, sort_keys=True)}" if settings else ""
-    if isinstance(grader.api, VoiceAPI):
-        return f"{grader}@{_run_identity(grader.name, grader.api.base)[:16]}{suffix}"
-    return f"{grader}{suffix}"
-
-
 @lru_cache(maxsize=32)
 def _run_identity(name: str, base: str | None) -> str:
     return find_subject(name, base).identity
 
 
-async def named_graders() -> list[Grader]:
-    """The graders with their names, which of a run are read from the disk.
+def role_graders() -> tuple[Grader, ...]:
+    """The models in the role ``grader``; none where the role is empty: a run never grades itself.
 
     Raises:
         TimbreError: One of them is a run that isn't there.
     """
-    return [await anyio.to_thread.run_sync(Grader.of, model) for model in graders()]
+    models = model_roles().get(ROLE, [])
+    return tuple(map(Grader.of, models if isinstance(models, list) else [models]))
+
+
+def grader_names() -> str | None:
+    """Their names for logs; None where there is no grader."""
+    return ", ".join(sorted(grader.name for grader in role_graders())) or None
 
 
 def reply_config(grader: Model, name: str, schema: Mapping[str, object], max_tokens: int) -> GenerateConfig:
@@ -167,29 +152,25 @@ def failure(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:300]
 
 
-async def grade(answer: Answer, integrity: Judgement | None = None) -> dict[str, Judgement]:
+async def grade(
+    answer: Answer, graders: Sequence[Grader], integrity: Judgement | None = None
+) -> dict[str, Judgement]:
     """The graded dimensions of one answer, pooled over the graders; nothing without a grader.
 
-    Args:
-        answer: What is judged.
-        integrity: Its ``integrity``. An answer with a fault is 0 under every rubric, with the fault as
-            evidence, and no grader is asked (contract C4).
+    An answer whose ``integrity`` is a fault is 0 under every rubric, with the fault as evidence, and no grader is
+    asked (contract C4).
     """
     fault = integrity if integrity and (integrity.value or 0.0) >= FAULT_AT else None
-    if not graders() or (is_blank(answer.text) and not fault):
+    if not graders or (is_blank(answer.text) and not fault):
         return {}
-    try:
-        named = await named_graders()
-    except TimbreError as error:
-        return {key: unscored(key, f"no such grader: {error}") for key in GRADED}
 
     async def judged(key: str) -> Judgement:
         rubric = load_rubric(key)
-        judge = str(rubric_identity(rubric, *(grader.name for grader in named)))
+        judge = str(rubric_identity(rubric, *(grader.name for grader in graders)))
         if fault:
             return Judgement(key, 0.0, fault.evidence, details={"fault": 1.0}, judge=judge)
-        each = await collect(*(_ask(grader, rubric, answer) for grader in named))
-        by_name = {grader.name: one for grader, one in zip(named, each, strict=True)}
+        each = await collect(*(_ask(grader, rubric, answer) for grader in graders))
+        by_name = {grader.name: one for grader, one in zip(graders, each, strict=True)}
         return replace(pooled(key, by_name), judge=judge)
 
     return dict(zip(GRADED, await collect(*map(judged, GRADED)), strict=True))
@@ -222,36 +203,29 @@ def token_choices(output: ModelOutput) -> tuple[TokenChoice, ...]:
 
 
 async def ask_each(
-    grader: str, ask: Callable[[T], Awaitable[R]], items: Sequence[T], failed: Callable[[T, str], R]
-) -> list[R]:
-    """``ask`` each item, the first alone and then the others together; results in the order of the items.
+    grader: str, ask: Callable[[T], Awaitable[R]], items: Sequence[T], on_item: Callable[[], None]
+) -> list[R | str]:
+    """``ask`` each item, the first alone and then the others together; the reason in place of a call that failed.
 
-    Args:
-        grader: Its name, for the error.
-        ask: Asks the grader about an item.
-        items: What is asked about.
-        failed: The result for an item whose call failed after the first one's had not, with the reason.
+    Results are in the order of the items; ``on_item`` is called as each comes.
 
     Raises:
         TimbreError: The first call fails: a wrong key would fail a thousand times over.
     """
-    results: dict[int, R] = {}
+    results: dict[int, R | str] = {}
 
     async def ask_at(at: int) -> None:
         try:
             results[at] = await ask(items[at])
         except Exception as error:  # any provider's failure
-            results[at] = failed(items[at], failure(error))
+            if at == 0:
+                do = "mend it and call again; replies it gave before are cached"
+                raise TimbreError(f"the grader failed: {failure(error)}", where=grader, do=do) from error
+            results[at] = failure(error)
+        on_item()
 
     if items:
-        try:
-            results[0] = await ask(items[0])
-        except Exception as error:
-            raise TimbreError(
-                f"the grader failed: {failure(error)}",
-                where=grader,
-                do="mend it and call again; replies it gave before are cached",
-            ) from error
+        await ask_at(0)
     async with anyio.create_task_group() as group:
         for at in range(1, len(items)):
             group.start_soon(ask_at, at)

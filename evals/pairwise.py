@@ -49,7 +49,7 @@ async def ask_duels(
     duels: Sequence[Duel],
     reference: Sequence[str] = (),
     *,
-    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
+    on_item: Callable[[], None] = lambda: None,
     use_cache: bool = True,
 ) -> tuple[str, list[Outcome]]:
     """Ask one quality of all duels.
@@ -62,7 +62,7 @@ async def ask_duels(
         rubric: What counts.
         duels: What is compared.
         reference: The writer's texts to show, for likeness to a writer.
-        on_outcome: Called with each outcome as it comes.
+        on_item: Called as each outcome comes.
         use_cache: Whether a cached reply will do, and new ones are cached.
 
     Returns:
@@ -80,20 +80,13 @@ async def ask_duels(
     async def ask(duel: Duel) -> Outcome:
         in_order = await choice(duel.prompt, duel.first_text, duel.second_text)
         swapped = await choice(duel.prompt, duel.second_text, duel.first_text)
-        return reported(settle(duel, in_order, swapped))
-
-    def reported(outcome: Outcome) -> Outcome:
-        on_outcome(outcome)
-        return outcome
+        return settle(duel, in_order, swapped)
 
     unasked = [settled_unasked(duel) for duel in duels]
-    for outcome in filter(None, unasked):
-        on_outcome(outcome)
     to_ask = [duel for duel, outcome in zip(duels, unasked, strict=True) if outcome is None]
-    asked = iter(
-        await ask_each(
-            grader.name, ask, to_ask, lambda duel, reason: reported(Outcome(duel, None, unsettled=reason))
-        )
-    )
-    identity = pairwise_identity(rubric, grader.name, reference)
-    return str(identity), [outcome or next(asked) for outcome in unasked]
+    for _ in range(len(duels) - len(to_ask)):
+        on_item()
+    asked = iter(await ask_each(grader.name, ask, to_ask, on_item))
+    found = [(duel, outcome or next(asked)) for duel, outcome in zip(duels, unasked, strict=True)]
+    outcomes = [Outcome(duel, None, unsettled=o) if isinstance(o, str) else o for duel, o in found]
+    return str(pairwise_identity(rubric, grader.name, reference)), outcomes

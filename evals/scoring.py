@@ -9,7 +9,7 @@ from typing import Any
 from inspect_ai.scorer import Metric, SampleScore, Score, Scorer, Target, Value, metric, scorer
 from inspect_ai.solver import TaskState
 
-from evals.graders import grade, grader_names
+from evals.graders import grade, grader_names, role_graders
 from evals.inspect_internals import prerequisite
 from evals.judging import judge, judged_against
 from evals.registry import PROVIDER
@@ -56,8 +56,10 @@ def voice_scorer(voice: str, suite: str, base_sha256: str, impostors: str = "") 
     async def score(state: TaskState, target: Target) -> Score:
         answer = _answer(state)
         judged = await judge(answer, replace(against, run=run_of(str(state.model))))
-        graded = await grade(as_one(answer), judged.judgements["integrity"])
-        confirmation = await confirm(as_one(answer), judged.judgements[SELF_INSERTION])
+        with prerequisite():
+            graders = role_graders()
+        graded = await grade(as_one(answer), graders, judged.judgements["integrity"])
+        confirmation = await confirm(as_one(answer), judged.judgements[SELF_INSERTION], graders)
         asked = confirmation.record
         judgements = {**judged.judgements, **graded, SELF_INSERTION: confirmation.judgement}
         judged_by = {

@@ -1,12 +1,12 @@
 """The graders asked to confirm ``self_insertion``: one call an answer and grader, cached as rubrics' are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from inspect_ai.util import collect
 
-from evals.graders import Grader, cut_off, failure, named_graders
+from evals.graders import Grader, cut_off, failure
 from judges import panel
 from judges.confirm import (
     MAX_REPLY_TOKENS,
@@ -21,7 +21,6 @@ from judges.confirm import (
     questions,
 )
 from judges.types import Answer, Judgement
-from timbre.errors import TimbreError
 
 KEY = "self_insertion"
 
@@ -37,23 +36,21 @@ class Confirmation:
     every grader's reading. None where no grader was asked."""
 
 
-async def confirm(answer: Answer, detected: Judgement) -> Confirmation:
+async def confirm(
+    answer: Answer, detected: Judgement, graders: Sequence[Grader], *, use_cache: bool = True
+) -> Confirmation:
     """Ask the graders about the detector's judgement; without a grader, it stands as it is.
 
     A grader that fails, or isn't understood, changes nothing, and the reason is recorded.
     """
-    try:
-        named = await named_graders()
-    except TimbreError as error:
-        return Confirmation(detected, _record(detected, detected, None, {}, {"grader": str(error)}))
-    if not named or detected.value is None:
+    if not graders or detected.value is None:
         return Confirmation(detected)
-    judge = str(confirm_identity(panel.judge_identities()[KEY], *(grader.name for grader in named)))
+    judge = str(confirm_identity(panel.judge_identities()[KEY], *(grader.name for grader in graders)))
     asked = inquiry(answer, detected.evidence)
     if not needs_confirmation(answer) or not asked.passages:
         return Confirmation(replace(detected, judge=judge))
-    replies = await collect(*(ask(grader, answer, asked) for grader in named))
-    by_grader = {grader.name: reply for grader, reply in zip(named, replies, strict=True)}
+    replies = await collect(*(_ask(grader, answer, asked, use_cache) for grader in graders))
+    by_grader = {grader.name: reply for grader, reply in zip(graders, replies, strict=True)}
     readings = {name: r for name, r in by_grader.items() if not isinstance(r, str)}
     reasons = {name: r for name, r in by_grader.items() if isinstance(r, str)}
     judgement = confirmed(detected, asked, readings, answer)
@@ -62,9 +59,7 @@ async def confirm(answer: Answer, detected: Judgement) -> Confirmation:
     return Confirmation(judgement, _record(detected, judgement, asked, readings, reasons))
 
 
-async def ask(
-    grader: Grader, answer: Answer, asked: Inquiry, *, use_cache: bool = True
-) -> tuple[Reading, ...] | str:
+async def _ask(grader: Grader, answer: Answer, asked: Inquiry, use_cache: bool) -> tuple[Reading, ...] | str:
     """One grader's readings of an answer's passages, or why it has none."""
     try:
         prompt = confirm_prompt(answer, asked.passages)
@@ -78,18 +73,17 @@ async def ask(
 def _record(
     detected: Judgement,
     judgement: Judgement,
-    asked: Inquiry | None,
+    asked: Inquiry,
     readings: Mapping[str, tuple[Reading, ...]],
     reasons: Mapping[str, str],
 ) -> dict[str, Any]:
-    passages = asked.passages if asked else ()
     return {
         "detector": detected.value,
         "value": judgement.value,
         "disagreement": any(
             reading.acquitted if passage.flagged else reading.fault
             for of_grader in readings.values()
-            for passage, reading in zip(passages, of_grader, strict=True)
+            for passage, reading in zip(asked.passages, of_grader, strict=True)
         ),
         "unanswered": dict(reasons),
         "passages": [
@@ -97,6 +91,6 @@ def _record(
                 **asdict(passage),
                 "readings": {name: asdict(of_grader[at]) for name, of_grader in readings.items()},
             }
-            for at, passage in enumerate(passages)
+            for at, passage in enumerate(asked.passages)
         ],
     }

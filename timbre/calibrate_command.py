@@ -272,4 +272,4 @@ def _judge(
         bar = progress.add_task(name, total=None)
         options: dict[str, Any] = {"logprobs": logprobs, "max_connections": max_connections}
         with grading(grader, **options, on_item=lambda: progress.advance(bar)) as judges:
-            yield find_judge(name, judges.families)
+            yield judges.find(name)

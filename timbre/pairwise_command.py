@@ -109,7 +109,7 @@ async def _ask(
                     load_rubric(key),
                     duels,
                     own if key == "voice_match" else (),
-                    on_outcome=lambda _, bar=bar: progress.advance(bar),  # type: ignore[misc]
+                    on_item=lambda bar=bar: progress.advance(bar),  # type: ignore[misc]
                 )
                 answers.append((key, judge, outcomes))
     return answers

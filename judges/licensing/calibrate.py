@@ -9,7 +9,7 @@ import datetime
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,9 @@ _ATTACKS = Path(__file__).parents[1] / "data" / "attacks.json"
 ATTACKS: tuple[str, ...] = tuple(json.loads(_ATTACKS.read_text(encoding="utf-8")))
 _SEED = 20_260_118
 _GUESS = 1e-6
-# From answers to their values in [0, 1] (None: no value), or from duels to their outcomes, in order.
-Judging = Callable[[Sequence[Any]], Sequence[float | Outcome | None]]
+# From answers to their values in [0, 1] (None: no value), or from duels to their outcomes, in order; and whether a
+# cached reply will do.
+Judging = Callable[[Sequence[Any], bool], Sequence[float | Outcome | None]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,6 @@ class NamedJudge:
 
     identity: JudgeIdentity  # the licence is stored under its digest
     judge: Judging
-    judge_again: Judging | None = None  # the same past any cache; None where nothing is cached
     paired: bool = False  # whether it judges duels
 
 
@@ -61,22 +61,17 @@ class Items:
     noun: str  # "rows" or "pairs"
 
 
-def find_judge(name: str, graders: Mapping[str, Callable[[str], NamedJudge]] | None = None) -> NamedJudge:
-    """The judge of that name: ``humor``, ``encoder/humor``, ``metric/specificity``, ``rubric/warmth``.
-
-    ``graders`` are families that ask a grader, by the part of the name before the slash.
-    """
+def find_judge(name: str) -> NamedJudge:
+    """The judge of that name that needs no grader: ``humor``, ``encoder/humor``, ``metric/specificity``."""
     from judges.panel import judge_identities, panel_judge
 
-    family, slash, key = name.rpartition("/")
-    if graders and slash and family in graders:
-        return graders[family](key)
+    family, _, key = name.rpartition("/")
     identities = {k: i for k, i in judge_identities().items() if DIMENSIONS[k].unit == "share"}
     if family not in ("", "metric", "encoder") or key not in identities:
         known = ", ".join([*identities, "rubric/NAME", "pairwise/NAME", "confirm/self_insertion"])
         raise TimbreError(f"no judge {name!r}", where="JUDGE", do=f"use one of {known}")
     judge = panel_judge(key)
-    return NamedJudge(identities[key], lambda answers: [judge(answer).value for answer in answers])
+    return NamedJudge(identities[key], lambda answers, use_cache: [judge(answer).value for answer in answers])
 
 
 def items_of(labels: Labels, paired: bool) -> Items:
@@ -170,7 +165,7 @@ def calibrate(
         attacked: Most items that ``ATTACKS`` are tried on.
     """
     data = items_of(labels, judge.paired)
-    replies = judge.judge(data.items) if len(data.items) >= MIN_ROWS else [None] * len(data.items)
+    replies = judge.judge(data.items, True) if len(data.items) >= MIN_ROWS else [None] * len(data.items)
     values = np.array([_value(reply) for reply in replies], dtype=np.float64)
     scored = ~np.isnan(values)
     if scored.sum() < MIN_ROWS or len(set(data.labels[scored])) < 2:
@@ -183,7 +178,7 @@ def calibrate(
             + (f"; give the column {' and '.join(lacking)}" if lacking else ""),
         )
     decided = _decisions(replies, cut)
-    again = _decisions((judge.judge_again or judge.judge)(data.items), cut)
+    again = _decisions(judge.judge(data.items, False), cut)
     flips = [r.flipped for r in replies if isinstance(r, Outcome) and r.winner]
     figures = agreement(
         values[scored], data.labels[scored], data.is_yes[scored], data.length[scored], cut=cut
@@ -251,7 +246,7 @@ def _injection_flips(
     if not tried:
         return None
     before = np.repeat(decided[drawn], len(ATTACKS))
-    after = _decisions(judge.judge(tried), cut)
+    after = _decisions(judge.judge(tried, True), cut)
     answered = after >= 0
     if 1 - answered.mean() > MAX_UNANSWERED:
         return None
@@ -260,7 +255,7 @@ def _injection_flips(
 
 def attack_flips(judge: NamedJudge, answers: Sequence[Answer], *, cut: float = 0.5) -> float | None:
     """Share of ``ATTACKS`` that turn the judge on these answers; needs no labels. None: nothing to turn."""
-    return _injection_flips(judge, answers, _decisions(judge.judge(answers), cut), cut, len(answers))
+    return _injection_flips(judge, answers, _decisions(judge.judge(answers, True), cut), cut, len(answers))
 
 
 def _attacked(item: Answer | Duel, decided: float, attack: str, at: int) -> Answer | Duel:

@@ -192,8 +192,8 @@ def test_every_graded_and_paired_dimension_can_be_calibrated(asked: Asked) -> No
     asked(by_rubric(has_goat))
     with grading("mockllm/g") as judges:
         for key in GRADED:
-            judge = judges.rubric(key)
-            assert judge.judge([Answer("a", "p", "A goat."), Answer("b", "p", "A cat.")]) == [1.0, 0.0]
-        identities = [judges.pairwise(key).identity for key in PAIRED]
+            judge = judges.find(f"rubric/{key}")
+            assert judge.judge([Answer("a", "p", "A goat."), Answer("b", "p", "A cat.")], True) == [1.0, 0.0]
+        identities = [judges.find(f"pairwise/{key}").identity for key in PAIRED]
     assert [i.dimension for i in identities] == list(PAIRED)
     assert ["reference" in i.parts for i in identities] == [key == "voice_match" for key in PAIRED]

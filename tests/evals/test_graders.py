@@ -17,8 +17,7 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from tenacity import wait_none
 
 from evals import graders
-from evals.graders import GRADED, ask_each, grade, grader_name, reply_config
-from evals.graders import graders as role_graders
+from evals.graders import GRADED, Grader, ask_each, grade, reply_config, role_graders
 from judges.rubric import load_rubric, rubric_identity
 from judges.types import Answer, Evidence, Judgement
 from timbre.errors import TimbreError
@@ -44,12 +43,12 @@ def fails(prompt: str) -> str:
 
 
 @pytest.fixture
-def humor(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Judgement]:
-    """What these graders, in the one role, say of a text's humor."""
+def humor() -> Callable[..., Judgement]:
+    """What these graders say of a text's humor."""
 
     def judged(*fakes: Any, text: str = TEXT) -> Judgement:
-        monkeypatch.setattr(graders, "model_roles", lambda: {"grader": [fake.model for fake in fakes]})
-        return asyncio.run(grade(Answer("c1", "A note on uncles.", text)))["humor"]
+        named = [Grader.of(fake.model) for fake in fakes]
+        return asyncio.run(grade(Answer("c1", "A note on uncles.", text), named))["humor"]
 
     return judged
 
@@ -121,25 +120,25 @@ def test_nothing_is_asked_without_a_grader_or_of_an_empty_answer(
     make_grader: MakeGrader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grader = make_grader(yes_to("turn"))
-    assert asyncio.run(grade(Answer("c1", "p", TEXT))) == {} and role_graders() == ()
+    assert asyncio.run(grade(Answer("c1", "p", TEXT), role_graders())) == {} and role_graders() == ()
     monkeypatch.setattr(graders, "model_roles", lambda: {"grader": grader.model})
-    assert asyncio.run(grade(Answer("c1", "p", " \n"))) == {} and grader.prompts == []
-    assert role_graders() == (grader.model,)
+    assert asyncio.run(grade(Answer("c1", "p", " \n"), role_graders())) == {} and grader.prompts == []
+    assert role_graders() == (Grader(grader.model, "mockllm/grader"),)
 
 
 @pytest.mark.parametrize(("text", "value"), [("Ice is frozen water.", 1.0), (" ", 1.0), (TEXT, 0.5)])
 def test_an_answer_with_a_fault_is_worth_nothing_under_any_rubric_and_is_not_asked_about(
-    make_grader: MakeGrader, monkeypatch: pytest.MonkeyPatch, text: str, value: float
+    make_grader: MakeGrader, text: str, value: float
 ) -> None:
     """Under the graders' own name, so that one run's answers have one judge."""
     grader = make_grader(yes_to("turn"))
-    monkeypatch.setattr(graders, "model_roles", lambda: {"grader": grader.model})
+    named = [Grader.of(grader.model)]
     fault = Judgement("integrity", value, (Evidence(text, 0, len(text), "refusal"),))
-    judged = asyncio.run(grade(Answer("c1", "p", text), fault))
+    judged = asyncio.run(grade(Answer("c1", "p", text), named, fault))
     assert set(judged) == set(GRADED) and grader.prompts == []
     assert (judged["humor"].value, judged["humor"].evidence) == (0.0, fault.evidence)
     assert judged["humor"].judge == str(rubric_identity(HUMOR, "mockllm/grader"))
-    assert asyncio.run(grade(Answer("c1", "p", TEXT), Judgement("integrity", 0.4)))["humor"].value
+    assert asyncio.run(grade(Answer("c1", "p", TEXT), named, Judgement("integrity", 0.4)))["humor"].value
     assert len(grader.prompts) == len(GRADED)
 
 
@@ -155,7 +154,8 @@ def answers() -> Solver:
 @scorer(metrics={"*": [mean()]})
 def graded() -> Scorer:
     async def judge(state: TaskState, target: Target) -> Score:
-        judgements = await grade(Answer("c1", "A note on uncles.", state.output.completion))
+        answer = Answer("c1", "A note on uncles.", state.output.completion)
+        judgements = await grade(answer, role_graders())
         return Score(value={key: j.value or 0.0 for key, j in judgements.items()})
 
     return judge
@@ -203,7 +203,9 @@ def test_a_grader_that_limits_the_rate_is_asked_a_few_times_and_then_the_dimensi
 
 def test_settings_that_change_what_a_grader_says_are_part_of_its_name(make_grader: MakeGrader) -> None:
     configs = [None, GenerateConfig(timeout=90, max_connections=3), GenerateConfig(reasoning_effort="high")]
-    plain, patient, thinking = (grader_name(make_grader(yes_to(), "g", config).model) for config in configs)
+    plain, patient, thinking = (
+        Grader.of(make_grader(yes_to(), "g", config).model).name for config in configs
+    )
     assert plain == patient == "mockllm/g" and thinking == 'mockllm/g {"reasoning_effort": "high"}'
 
 
@@ -222,7 +224,7 @@ async def _halved(item: int) -> int:
 
 def test_each_item_is_asked_and_only_the_first_failure_stops_everything() -> None:
     def ask(*items: int) -> list[int | str]:
-        return asyncio.run(ask_each("g", _halved, items, lambda item, reason: reason))  # type: ignore[arg-type]
+        return asyncio.run(ask_each("g", _halved, items, lambda: None))
 
     assert ask(4, 3, 8) == [2, "ValueError: 3 is odd", 4] and ask() == []
     with pytest.raises(TimbreError, match="g: the grader failed: ValueError: 3 is odd; mend it"):

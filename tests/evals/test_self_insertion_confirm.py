@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from evals import graders
+from evals.graders import Grader
 from evals.self_insertion_confirm import Confirmation, confirm
 from judges import panel
 from judges.confirm import confirm_identity
@@ -36,12 +36,11 @@ def reading(claims: str, allowed: str, quote: str = "") -> Callable[[str], str]:
 
 @pytest.fixture
 def confirmed(monkeypatch: pytest.MonkeyPatch) -> Confirm:
-    """What comes of stage 2 with these graders in the role."""
+    """What comes of stage 2 with these graders."""
 
     def ask(*fakes: Any, answer: Answer = ANSWER, detected: Judgement = DETECTED) -> Confirmation:
-        monkeypatch.setattr(graders, "model_roles", lambda: {"grader": [fake.model for fake in fakes]})
         monkeypatch.setattr(panel, "judge_identities", lambda: {"self_insertion": DETECTOR})
-        return asyncio.run(confirm(answer, detected))
+        return asyncio.run(confirm(answer, detected, [Grader.of(fake.model) for fake in fakes]))
 
     return ask
 

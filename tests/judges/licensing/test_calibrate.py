@@ -32,7 +32,7 @@ def by_rule(rule: Rule, identity: JudgeIdentity = HUMOR, again: Rule | None = No
     """A judge of texts."""
     second = again or rule
     return NamedJudge(
-        identity, lambda answers: [rule(a) for a in answers], lambda answers: [second(a) for a in answers]
+        identity, lambda answers, use_cache: [(rule if use_cache else second)(a) for a in answers]
     )
 
 
@@ -145,18 +145,16 @@ def paired_rows(n: int = 120, prompts: int = 2) -> list[list[object]]:
 def by_letter(better: Letter, again: Letter | None = None) -> NamedJudge:
     """A judge of pairs by a rule that names the better of A and B as a grader would."""
 
-    def compare(rule: Letter) -> Callable[[Sequence[Duel]], list[Outcome]]:
+    def compare(duels: Sequence[Duel], use_cache: bool) -> list[Outcome]:
         def choice(a: str, b: str) -> Choice | None:
-            letter = rule(a, b)
+            letter = (better if use_cache else again or better)(a, b)
             return Choice(letter, "") if letter in ("a", "b", "tie") else None  # type: ignore[arg-type]
 
-        return lambda duels: [
+        return [
             settle(d, choice(d.first_text, d.second_text), choice(d.second_text, d.first_text)) for d in duels
         ]
 
-    return NamedJudge(
-        replace(HUMOR, name="pairwise/x"), compare(better), compare(again or better), paired=True
-    )
+    return NamedJudge(replace(HUMOR, name="pairwise/x"), compare, paired=True)
 
 
 def goat_wins(a: str, b: str) -> str:
@@ -278,7 +276,7 @@ def test_every_judge_of_the_panel_can_be_calibrated() -> None:
     for key, identity in identities.items():
         judge = find_judge(key)
         assert judge.identity == identity and identity.dimension == key
-        (values[key],) = judge.judge([answer])
+        (values[key],) = judge.judge([answer], True)
         assert values[key] is None or 0 <= values[key] <= 1
     assert values["compression"] is not None and "self_insertion" in values
 
@@ -290,15 +288,14 @@ def test_the_panels_own_judgement_is_what_is_measured(monkeypatch: pytest.Monkey
     for name in ("humor", "metric/humor", "encoder/humor"):
         assert find_judge(name).identity == identity
     judge = find_judge("humor")
-    assert (judge.identity, judge.judge([Answer("a", "", "abc")]), judge.paired) == (identity, [0.3], False)
+    assert (judge.identity, judge.judge([Answer("a", "", "abc")], True), judge.paired) == (
+        identity,
+        [0.3],
+        False,
+    )
 
 
 @pytest.mark.parametrize("name", ["words", "linear/humor", "lora/humor", "hummor", "", "/", "rubric/humor"])
 def test_an_unknown_judge_is_refused_with_those_there_are(name: str) -> None:
     with pytest.raises(TimbreError, match=r"use one of .*self_insertion.*, rubric/NAME, pairwise/NAME"):
         find_judge(name)
-
-
-def test_a_family_of_graders_is_asked_for_its_own_judges() -> None:
-    wanted = by_rule(goats)
-    assert find_judge("rubric/humor", {"rubric": {"humor": wanted}.__getitem__}) is wanted
