@@ -2,17 +2,15 @@
 
 ``judge`` is what the scorer calls. ``start_early`` starts this file as a module, which loads the encoders and fits
 the voice while Inspect itself starts. The processes that judge are forked from it, so that one more takes
-milliseconds; each takes pickled requests from a socket and ends with it, so that none outlives the eval.
+milliseconds; each takes requests from a connection and ends with it, so that none outlives the eval.
 """
 
 import atexit
 import gc
 import hashlib
 import os
-import pickle
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,9 +18,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from io import BufferedRWPair
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -48,10 +48,6 @@ NICENESS = 5
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Several threads in BLAS cost three times the CPU time here and save none."""
-
-
-Connection: TypeAlias = "BufferedRWPair[Any, Any]"
-"""Both ways of a socket between the eval and one judging process."""
 
 ANY_ANSWER = Answer(
     "", "Any prompt?", "Any English text of ten words or more makes every judge load and fit."
@@ -136,7 +132,8 @@ async def judge(answer: Answer, against: JudgedAgainst) -> Judged:
         return await in_daemon(lambda: _ask(answer, against))
 
 
-_idle: "queue.LifoQueue[Connection]" = queue.LifoQueue()  # connections to processes that wait for an answer
+# To processes that wait for an answer.
+_idle: "queue.LifoQueue[Connection[Any, Any]]" = queue.LifoQueue()
 
 
 @dataclass
@@ -144,14 +141,14 @@ class _Loaded:
     """The process that the judging ones are forked from, once it has loaded what all of them need."""
 
     process: "subprocess.Popen[bytes]"
-    control: socket.socket
+    control: "Connection[Any, Any]"
 
-    def fork(self) -> "Connection":
+    def fork(self) -> "Connection[Any, Any]":
         """A connection to a new judging process, which ends when it is closed."""
-        ours, theirs = socket.socketpair()
-        with ours, theirs:
-            socket.send_fds(self.control, [b"f"], [theirs.fileno()])
-            return ours.makefile("rwb")
+        ours, theirs = Pipe()
+        with theirs:
+            send_handle(self.control, theirs.fileno(), self.process.pid)
+        return ours
 
 
 _loaded: list[_Loaded] = []  # the latest last
@@ -169,24 +166,23 @@ def start_early(against: JudgedAgainst) -> None:
 
 
 def _load(against: JudgedAgainst) -> _Loaded:
-    control, theirs = socket.socketpair()
+    control, theirs = Pipe()
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-m", "evals.judging", str(theirs.fileno())],
             cwd=CHECKOUT,
             env={**os.environ, **ONE_THREAD},
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # a Ctrl-C in the terminal is the eval's
         )
     atexit.register(process.kill)
-    assert process.stdin
-    with suppress(BrokenPipeError), process.stdin:
-        pickle.dump(against, process.stdin)
+    with suppress(BrokenPipeError):
+        control.send(against)
     return _Loaded(process, control)
 
 
-def _connected(against: JudgedAgainst) -> tuple[Connection, bool]:
+def _connected(against: JudgedAgainst) -> "tuple[Connection[Any, Any], bool]":
     """A connection to an idle process, or else to a new one; and whether it is new."""
     try:
         return _idle.get_nowait(), False
@@ -202,11 +198,10 @@ def _ask(answer: Answer, against: JudgedAgainst) -> Judged:
         is_new = True  # also where no connection comes about
         try:
             connection, is_new = _connected(against)
-            pickle.dump((answer, against), connection)
-            connection.flush()
-            reply = pickle.load(connection)
+            connection.send((answer, against))
+            reply = connection.recv()
             break
-        except (OSError, EOFError, pickle.UnpicklingError) as error:
+        except (OSError, EOFError) as error:
             failed += is_new
             if failed > 1:
                 do = "see its message above, and evaluate again"
@@ -242,20 +237,14 @@ def _judged(answer: Answer, against: JudgedAgainst) -> Judged:
     return Judged(judgements, *separation_message(judges.reference))
 
 
-def _serve(connection: "Connection") -> None:
-    """Judge what comes until nothing comes any more."""
+def _serve(connection: "Connection[Any, Any]") -> None:
+    """Judge what comes, until the eval ends or hangs up."""
     while True:
+        answer, against = connection.recv()
         try:
-            answer, against = pickle.load(connection)
-        except EOFError:
-            return
-        reply: Any
-        try:
-            reply = _judged(answer, against)
+            connection.send(_judged(answer, against))
         except Exception as error:  # raised again where the answer is awaited
-            reply = error
-        pickle.dump(reply, connection)
-        connection.flush()
+            connection.send(error)
 
 
 def main() -> None:
@@ -263,20 +252,19 @@ def main() -> None:
     os.nice(NICENESS)
     os.dup2(2, 1)  # a library that prints must not write on Inspect's screen
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a forked process ended
-    control = socket.socket(fileno=int(sys.argv[1]))
-    with suppress(TimbreError):  # raised with the first answer
-        _judged(ANY_ANSWER, pickle.load(sys.stdin.buffer))
+    control: Connection[Any, Any] = Connection(int(sys.argv[1]))
+    with suppress(TimbreError, EOFError):  # raised with the first answer; the eval has ended
+        _judged(ANY_ANSWER, control.recv())
     gc.freeze()
-    while True:
-        message, connections, _, _ = socket.recv_fds(control, 1, 1)
-        if not message:
-            return
-        if os.fork() == 0:
-            control.close()
-            with suppress(OSError), socket.socket(fileno=connections[0]) as connection:
-                _serve(connection.makefile("rwb"))  # until the eval ends, or hangs up before its answer
-            os._exit(0)
-        os.close(connections[0])
+    with suppress(EOFError):
+        while True:
+            connection: Connection[Any, Any] = Connection(recv_handle(control))
+            if os.fork() == 0:
+                control.close()
+                with suppress(EOFError, OSError), connection:
+                    _serve(connection)
+                os._exit(0)
+            connection.close()
 
 
 if __name__ == "__main__":
