@@ -3,7 +3,6 @@
 python -m evals.keeper FOLDER IDLE_SECONDS RECORD COMMAND...
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from evals import vllm_command
-from evals.server_record import Leases, Record, hold_as_keeper, read_record, write_record
+from evals.server_record import RECORD, Leases, Record, hold_as_keeper, read_record, write_record
 from evals.vllm_main import PARENT
 
 POLL_S = 5.0
@@ -114,5 +113,5 @@ def _is_kept_by(folder: Path, record: Record) -> bool:
 
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[3])
-    sys.exit(keep(Path(sys.argv[1]), Record(**given), sys.argv[4:], float(sys.argv[2])))
+    given = RECORD.validate_json(sys.argv[3])
+    sys.exit(keep(Path(sys.argv[1]), given, sys.argv[4:], float(sys.argv[2])))

@@ -5,7 +5,6 @@ and its locks stand in one folder (``evals.server_record``). Whoever uses a serv
 under somebody who only waits.
 """
 
-import json
 import math
 import os
 import secrets
@@ -16,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 
 import httpx
@@ -27,6 +25,7 @@ from evals import vllm_command
 from evals.endpoint import Endpoint, Served, outside_endpoint
 from evals.keeper import descendants, kill_left
 from evals.server_record import (
+    RECORD,
     Leases,
     Record,
     folder_of,
@@ -197,19 +196,15 @@ def idle_minutes() -> float:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Only one process at a time starts or ends this server."""
-    lock = FileLock(folder / "start.lock")
     try:
-        lock.acquire(timeout=LOCK_TIMEOUT_S)
+        with FileLock(folder / "start.lock", timeout=LOCK_TIMEOUT_S):
+            yield
     except Timeout:
         raise TimbreError(
             f"another process has held the lock for {LOCK_TIMEOUT_S} s",
             where=str(folder / "start.lock"),
             do="end the process that starts or stops this server",
         ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 _leases = Leases()
@@ -297,7 +292,7 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
         keeper = subprocess.Popen(
             [
                 *(sys.executable, "-m", "evals.keeper", str(folder), str(minutes * 60)),
-                *(json.dumps(asdict(record)), *arguments),
+                *(RECORD.dump_json(record).decode(), *arguments),
             ],
             cwd=CHECKOUT,
             env=environment,

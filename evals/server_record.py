@@ -12,17 +12,19 @@ says who lives, and none is left for a person to remove.
 """
 
 import fcntl
-import json
 import os
 import socket
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from evals.endpoint import Served
 from evals.vllm_command import Adapters
+from timbre.files import write_whole
 from timbre.paths import home
 from training.base import Base
 
@@ -48,7 +50,7 @@ class Record:
     @property
     def adapters(self) -> Adapters:
         """What it was started for."""
-        return Adapters(self.rank, tuple(self.modules))
+        return Adapters(self.rank, self.modules)
 
     @property
     def url(self) -> str:
@@ -61,6 +63,9 @@ class Record:
         return Served(self.base, self.dtype, self.args, url_is_outside=False)
 
 
+RECORD = TypeAdapter(Record)  # to and from JSON
+
+
 def folder_of(base: Base) -> Path:
     """Where the server of a base keeps its notes; a checkout may be shared by several machines."""
     return _servers_folder() / f"{base.sha256[:12]}@{socket.gethostname()}"
@@ -69,19 +74,14 @@ def folder_of(base: Base) -> Path:
 def read_record(folder: Path) -> Record | None:
     """What server.json says, whatever version wrote it; None where there is none that can be read."""
     try:
-        content = json.loads((folder / "server.json").read_text())
-        record = Record(**{f.name: content[f.name] for f in fields(Record) if f.name in content})
-        args = None if record.args is None else tuple(record.args)
-        return replace(record, modules=tuple(record.modules), args=args)
-    except (OSError, ValueError, TypeError, RecursionError):
+        return RECORD.validate_json((folder / "server.json").read_bytes())
+    except (OSError, ValueError):
         return None
 
 
 def write_record(folder: Path, record: Record) -> None:
     """Write server.json at once."""
-    temporary = folder / f"server.json.{os.getpid()}"
-    temporary.write_text(json.dumps(asdict(record), indent=2) + "\n")
-    temporary.replace(folder / "server.json")
+    write_whole(folder / "server.json", RECORD.dump_json(record, indent=2).decode() + "\n")
 
 
 def living(folder: Path) -> Record | None:
