@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from inspect_ai.model import GenerateConfig
 
 from evals.graders import GRADED, Grader, ask_each, ask_rubric
 from evals.pairwise import ask_duels, open_grader
@@ -25,9 +24,6 @@ from judges.rubric import load_rubric, rubric_identity
 from judges.types import Answer, JudgeIdentity
 from timbre.errors import TimbreError
 from timbre.paths import DEFAULT_VOICE
-
-TOP_LOGPROBS = 10
-"""Alternatives asked for at each token; yes and no are among them wherever the question was understood."""
 
 
 @dataclass(frozen=True)
@@ -110,19 +106,7 @@ def grading(
     max_connections: int | None = None,
     on_item: Callable[[], None] = lambda: None,
 ) -> Iterator[GraderJudges]:
-    """Open a grader; its calls run in a thread of their own while the block lasts.
-
-    Args:
-        model: Any Inspect model, or a run.
-        logprobs: Whether to ask it for log-probabilities, as a role with ``logprobs: true`` is.
-        max_connections: Requests in flight; None for the provider's own figure.
-        on_item: Called for each text, and for each pair.
-
-    Raises:
-        TimbreError: No such grader.
-    """
-    config = GenerateConfig(logprobs=True, top_logprobs=TOP_LOGPROBS) if logprobs else GenerateConfig()
-    config.max_connections = max_connections
-    opened = open_grader(model, config)
+    """A grader opened by ``open_grader``; its calls run in a thread of their own while the block lasts."""
+    opened = open_grader(model, logprobs=logprobs, max_connections=max_connections)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(opened.model):
         yield GraderJudges(opened, portal, on_item)

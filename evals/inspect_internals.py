@@ -18,22 +18,13 @@ from typing import Any, SupportsIndex
 
 import click
 import inspect_ai
-from inspect_ai._util.error import PrerequisiteError
+from inspect_ai._util.error import PrerequisiteError as PrerequisiteError  # others import it from here
 from inspect_ai._util.registry import RegistryInfo, registry_add
 from inspect_ai.model import GenerateConfig, ModelAPI
 from inspect_ai.model._generate_config import active_generate_config
 
 from timbre.errors import TimbreError
 from timbre.files import as_unwritable
-
-__all__ = [
-    "WRITTEN_FOR",
-    "PrerequisiteError",
-    "prerequisite",
-    "register_for_bare_names",
-    "requested",
-    "requested_config",
-]
 
 WRITTEN_FOR = "0.3.285"
 

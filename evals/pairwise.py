@@ -20,19 +20,21 @@ from judges.pairwise import (
 from judges.rubric import Rubric
 from timbre.errors import TimbreError
 
+TOP_LOGPROBS = 10
+"""Alternatives asked for at each token; yes and no are among them wherever the question was understood."""
 
-def open_grader(name: str, config: GenerateConfig | None = None) -> Grader:
-    """Any Inspect model, or a run.
 
-    Args:
-        name: As Inspect takes it.
-        config: Its settings, if it is to have its own.
+def open_grader(name: str, *, logprobs: bool = False, max_connections: int | None = None) -> Grader:
+    """Any Inspect model, or a run; ``logprobs`` as of a role with ``logprobs: true``.
 
     Raises:
         TimbreError: Inspect knows no such provider, or lacks its package or key; there is no such run.
     """
+    config = GenerateConfig(max_connections=max_connections)
+    if logprobs:
+        config.logprobs, config.top_logprobs = True, TOP_LOGPROBS
     try:
-        model = get_model(name, config=config, memoize=False) if config else get_model(name)
+        model = get_model(name, config=config, memoize=False)
     except Exception as error:  # each provider complains in its own way
         reason = " ".join(re.sub(r"\[/?[a-z ]+\]", "", str(error)).split())
         raise TimbreError(
@@ -52,18 +54,10 @@ async def ask_duels(
     on_item: Callable[[], None] = lambda: None,
     use_cache: bool = True,
 ) -> tuple[str, list[Outcome]]:
-    """Ask one quality of all duels.
+    """Ask one quality of all duels, showing ``reference``, the writer's texts, for likeness to a writer.
 
     Replies are cached as those of rubrics are (``Grader.reply``), each as it comes: a second call, or one after
-    an interruption, asks only what is missing.
-
-    Args:
-        grader: Who is asked.
-        rubric: What counts.
-        duels: What is compared.
-        reference: The writer's texts to show, for likeness to a writer.
-        on_item: Called as each outcome comes.
-        use_cache: Whether a cached reply will do, and new ones are cached.
+    an interruption, asks only what is missing. ``on_item`` is called as each outcome comes.
 
     Returns:
         ``str`` of the judge's identity, and the outcomes in the order of ``duels``.

@@ -39,7 +39,7 @@ KEYS = ("id", "prompt", "text", "subjects", "first_person_licensed", "target_wor
     "--floor",
     metavar="FLOOR.jsonl",
     type=click.Path(path_type=Path),
-    help="The base model's answers {prompt, text, base}. [default: judges/data/floor.jsonl, if there]",
+    help="The base model's answers {prompt, text, base}. [default: judges/data/floor.jsonl]",
 )
 @click.option("--prompt", default="", help="What a plain text answers, for relevance.")
 def score(file: str, as_json: bool, voice: Path | None, floor: Path | None, prompt: str) -> None:
@@ -64,10 +64,10 @@ def score(file: str, as_json: bool, voice: Path | None, floor: Path | None, prom
     from judges.panel import Panel
     from judges.reference import load_reference
 
-    answers = read_answers(_read(file), "<stdin>" if file == "-" else file, prompt)
-    floor = floor or (DEFAULT_FLOOR if DEFAULT_FLOOR.is_file() else None)
-    has_voice = voice is not None or DEFAULT_VOICE.is_file()
-    reference = load_reference(voice or DEFAULT_VOICE, floor) if has_voice else None
+    is_given = file == "-"
+    data = sys.stdin.buffer.read() if is_given else read_bytes(Path(file))
+    answers = read_answers(data, "<stdin>" if is_given else file, prompt)
+    reference = load_reference(voice or DEFAULT_VOICE, floor or DEFAULT_FLOOR)
     panel = Panel(reference, topics=_topics([answer.prompt for answer in answers]))
     panel.judge(answers[0])  # loads and fits once, before there are threads
     pool = ThreadPoolExecutor(os.cpu_count() or 1)  # the encoder runs outside of Python's lock
@@ -90,10 +90,6 @@ def _topics(prompts: list[str]) -> dict[str, tuple[str, ...]]:
     if len(set(prompts)) <= MIN_PROMPTS:
         prompts = [*prompts, *(str(record["prompt"]) for _, record in read_objects(DEFAULT_FLOOR))]
     return {prompt: () for prompt in prompts if prompt.strip()}
-
-
-def _read(file: str) -> bytes:
-    return sys.stdin.buffer.read() if file == "-" else read_bytes(Path(file))
 
 
 def read_answers(data: bytes, name: str, prompt: str = "") -> list[Answer]:

@@ -22,7 +22,7 @@ from judges import (
 from judges.conversation import judge_conversation
 from judges.language import language as language_of
 from judges.reference import VoiceReference
-from judges.stock_learning import stock_against
+from judges.stock_learning import counted, stored_list
 from judges.text import EMPTY, CleanText, clean, is_blank
 from judges.types import DIMENSIONS, FAULT_AT, MARKED_UP, Answer, Evidence, JudgeIdentity, Judgement, unscored
 
@@ -72,7 +72,7 @@ class Panel:
         self.reference = reference
         own = reference.train if reference else ()
         name = reference.name if reference else "training"
-        self._stock = stock_against(own, base_sha256)
+        self._stock = counted(stored_list(base_sha256) if base_sha256 else None, own)
         self._index = memorization.MemorizationIndex(tuple(dict.fromkeys((*own, *training_responses))), name)
         prompts = {clean(prompt).text: facts for prompt, facts in (topics or {}).items()}
         self._topics = relevance.Topics(prompts) if prompts else None

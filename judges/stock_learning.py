@@ -169,16 +169,10 @@ def human_share(word: str) -> float:
     return float(word_frequency(word, "en", wordlist="large"))
 
 
-def stock_against(
-    writer_texts: Sequence[str], base_sha256: str | None = None, folder: Path = STORED
-) -> frozenset[str]:
-    """The learned phrases of a base that ``counted`` leaves beside this writer; none where the base is unknown."""
-    learned = stored_list(base_sha256, folder) if base_sha256 else None
-    return frozenset() if learned is None else counted(learned, writer_texts)
-
-
-def counted(learned: StockList, writer_texts: Sequence[str]) -> frozenset[str]:
+def counted(learned: StockList | None, writer_texts: Sequence[str]) -> frozenset[str]:
     """The phrases of ``learned`` that this writer doesn't use, or uses beyond doubt more seldom."""
+    if learned is None:
+        return frozenset()
     listed = {phrase.text for phrase in learned.phrases}
     uses = Counter(p for text in writer_texts for p in _phrases_of(text) if p in listed)
     total = sum(len(words(text)) for text in writer_texts)

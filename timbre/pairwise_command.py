@@ -90,7 +90,6 @@ async def _ask(
     connections: int | None,
 ) -> "list[tuple[str, str, list[Outcome]]]":
     """Each dimension with its judge and the duels' outcomes; a line of progress on a terminal."""
-    from inspect_ai.model import GenerateConfig
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -99,7 +98,7 @@ async def _ask(
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     answers = []
-    opened = open_grader(grader, GenerateConfig(max_connections=connections) if connections else None)
+    opened = open_grader(grader, max_connections=connections)
     with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         async with opened.model:
             for key in dimensions:

@@ -15,7 +15,6 @@ from judges.stock_learning import (
     counted,
     learn,
     spans,
-    stock_against,
     store,
     stored_list,
 )
@@ -101,9 +100,9 @@ def test_a_list_learned_beside_one_writer_spares_what_another_says() -> None:
 
 def test_a_list_counts_for_its_own_base_only(tmp_path: Path) -> None:
     store(_learn(_base("A rich tapestry.")), tmp_path)
-    assert stock_against((), "a" * 64, tmp_path) == {"a rich tapestry"}
-    for other in ("b" * 64, "a" * 16 + "b" * 48, None):
-        assert stock_against((), other, tmp_path) == set()
+    assert counted(stored_list("a" * 64, tmp_path), ()) == {"a rich tapestry"}
+    for other in ("b" * 64, "a" * 16 + "b" * 48):
+        assert counted(stored_list(other, tmp_path), ()) == set()
 
 
 def test_the_figures_are_raw_counts_and_rates() -> None:
@@ -229,7 +228,7 @@ def test_the_shipped_list_marks_unseen_answers_of_its_base_and_spares_the_writer
     pairs, floor = _lines("training/data/voice.jsonl"), _lines("judges/data/floor.jsonl")
     unseen = {pair["prompt"]: pair["response"] for pair in pairs if pair["split"] == "val"}
     writer_texts = [pair["response"] for pair in pairs if pair["split"] == "train"]
-    stock = stock_against(writer_texts, SHIPPED_BASE)
+    stock = counted(stored_list(SHIPPED_BASE), writer_texts)
     base, writer = (
         100 * sum(len(spans(text, stock)) for text in texts) / sum(len(words(text)) for text in texts)
         for texts in ([row["text"] for row in floor if row["prompt"] in unseen], list(unseen.values()))

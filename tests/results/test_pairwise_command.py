@@ -55,7 +55,10 @@ def grader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def forbidden(*args: Any, **options: Any) -> None:
         raise AssertionError("a server was asked for")
 
-    monkeypatch.setattr("evals.pairwise.get_model", lambda name: get_model(name, custom_outputs=answer))
+    monkeypatch.setattr(
+        "evals.pairwise.get_model",
+        lambda name, **settings: get_model(name, custom_outputs=answer, **settings),
+    )
     monkeypatch.setattr("evals.server.connect", forbidden)
     monkeypatch.setattr("evals.provider.connect", forbidden)
 
