@@ -51,12 +51,9 @@ def ask(runs: str, prompt: str, as_json: bool, **settings: str | float | None) -
 
 
 def reply_of(name: str, prompt: str, **settings: str | float | None) -> Reply:
-    """One answer.
+    """One answer of a run, an epoch of one (``run2@3``), or ``baseline``.
 
-    Args:
-        name: A run, an epoch of one (``run2@3``), or ``baseline``.
-        prompt: What is asked.
-        settings: ``system``, ``temperature`` and ``max_tokens``; what is None is as the task has it.
+    ``settings`` are ``system``, ``temperature`` and ``max_tokens``; what is None is as the task has it.
 
     Raises:
         TimbreError: no such run, no server, or it refuses the request.

@@ -90,13 +90,7 @@ def eval_facts(
 ) -> dict[str, Any]:
     """The log's ``eval.metadata["timbre"]``: what Inspect's own plan and config don't say.
 
-    Args:
-        arm: Who answers.
-        suite: The canaries.
-        judged_by: Who judges, by which rules and against whose texts.
-        decoding: The task's own settings; the command line goes before them, and Inspect's log has the result.
-        epochs: The task's own number of answers a canary.
-        shots: Pairs shown before the question.
+    ``decoding`` and ``epochs`` are the task's own; what the command line puts in their place is in Inspect's log.
     """
     return {
         "run": arm.name,
@@ -129,14 +123,10 @@ def facts_version(facts: Mapping[str, Any]) -> str:
 def answer_canary(
     voice: str, shots: int, identity: str, served: dict[str, Any], system: str | None = None
 ) -> Solver:
-    """Ask the canary once; of a conversation, each message with all that was said before it.
+    """Ask the canary once, after ``shots`` pairs of ``voice``; of a conversation, each message after those before it.
 
-    Args:
-        voice: The writer's pairs.
-        shots: How many of them to show first.
-        identity: Of the arm; part of the cache's scope, so that a retrained run is asked anew.
-        served: What answers (``Served.as_metadata``); part of the cache's scope too.
-        system: System message that the run was trained with; one of the command line takes its place.
+    The arm's ``identity`` and what is ``served`` are the cache's scope, so that a retrained run is asked anew. A
+    system message of the command line takes the place of ``system``, which the run was trained with.
     """
     turns = few_shot(load_pairs(Path(voice)), shots) if shots else []
 

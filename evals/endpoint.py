@@ -45,18 +45,11 @@ class Served:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server answers.
+    """Where a server answers."""
 
-    Attributes:
-        url: Root of the OpenAI API, ending in ``/v1``.
-        key: Bearer token; empty where none is asked for.
-        folder: Notes of this server's life: which adapters were probed.
-        served: What answers there.
-    """
-
-    url: str
-    key: str
-    folder: Path
+    url: str  # root of the OpenAI API, ending in ``/v1``
+    key: str  # bearer token; empty where none is asked for
+    folder: Path  # notes of this server's life: which adapters were probed
     served: Served
 
     @property
@@ -162,10 +155,7 @@ def outside_endpoint(url: str, base: Base) -> Endpoint:
 
 
 def serve_run(endpoint: Endpoint, run: Run) -> str:
-    """Load a run's adapter once and show that it changes the output.
-
-    Returns:
-        The name to ask for: the run's name and identity.
+    """The name and identity to ask a run by: its adapter is loaded once, and shown to change the output.
 
     Raises:
         TimbreError: the adapter was changed since its training, the server does not take it, or answers as the base

@@ -85,13 +85,9 @@ class Grader:
         *,
         use_cache: bool = True,
     ) -> ModelOutput:
-        """Its reply; raises whatever its provider does.
+        """Its reply, within its own limit of tokens or ``max_tokens``; raises whatever its provider does.
 
-        Args:
-            prompt: What it is asked.
-            rubric: What counts; replies are cached by it.
-            max_tokens: Of the longest reply to be expected.
-            use_cache: Whether a cached reply will do, and a new one is cached.
+        With ``use_cache`` a cached reply to the prompt by this rubric will do, and a new one is cached.
         """
         config = reply_config(self.model, rubric.dimension, prompt.schema, max_tokens)
         if os.environ.get("TIMBRE_GRADER_CACHE", "").lower() in {"off", "0", "no", "false"}:

@@ -44,12 +44,7 @@ class _NoPackage(str):
 
 
 def register_for_bare_names(provider: Callable[..., ModelAPI], name: str) -> None:
-    """Make ``provider`` the one that serves model names without a slash.
-
-    Args:
-        provider: What ``@modelapi`` returned, or the class itself.
-        name: Name in the registry; must differ from the provider's own.
-    """
+    """Make ``provider`` the one that serves model names without a slash; ``name`` must differ from its own."""
 
     def bare(*args: Any, **kwargs: Any) -> ModelAPI:
         return provider(*args, **kwargs)

@@ -24,12 +24,8 @@ POLL_S = 5.0
 def keep(folder: Path, record: Record, command: list[str], idle_s: float, poll_s: float = POLL_S) -> int:
     """Run a server until it ends, is idle, is told to end (SIGTERM), or can't be found by its notes any more.
 
-    Args:
-        folder: Its notes; server.json is written here first, and removed at the end.
-        record: What is known of it so far.
-        command: Starts it.
-        idle_s: Seconds without a request and without a lease after which it is ended.
-        poll_s: Seconds between looks.
+    Its ``record`` is written into ``folder`` before the start, and removed at the end. It is idle after ``idle_s``
+    seconds without a request and without a lease.
 
     Returns:
         The command's exit status; 0 if it was ended.

@@ -68,17 +68,11 @@ _limiters: dict[str, anyio.CapacityLimiter] = {}
 
 @dataclass(frozen=True)
 class Subject:
-    """What a model name stands for.
+    """What a model name stands for."""
 
-    Attributes:
-        name: Run name, or ``baseline``.
-        run: The run; None for the baseline.
-        base: The base it is served on.
-    """
-
-    name: str
-    run: Run | None
-    base: Base
+    name: str  # of a run, or ``baseline``
+    run: Run | None  # None for the baseline
+    base: Base  # that it is served on
 
     @property
     def identity(self) -> str:
@@ -87,11 +81,7 @@ class Subject:
 
 
 def find_subject(name: str, base: str | None = None) -> Subject:
-    """The run or baseline of that name, on the base it was trained on.
-
-    Args:
-        name: ``baseline`` or a completed run.
-        base: Base of the baseline; ``TIMBRE_BASE`` or the embedded one by default.
+    """The completed run of that name, on the base it was trained on; or ``baseline``, on ``base`` or the default one.
 
     Raises:
         TimbreError: no such run (lists the known ones), its base has changed since, or its adapter isn't fit to load.
@@ -114,14 +104,9 @@ class Connection:
 
 
 class VoiceAPI(ModelAPI):
-    """Provider ``voice``: model names are runs.
+    """Provider ``voice``: model names are runs, or ``baseline``, whose base is ``-M base=NAME``.
 
-    Args:
-        model_name: ``baseline`` or a run.
-        base_url: Ignored; set ``TIMBRE_VLLM_URL`` to use a server that is already there.
-        api_key: Ignored; the server's key stands in a file, or in ``TIMBRE_VLLM_KEY``.
-        config: Inspect's generation settings.
-        base: (``-M base=NAME``) the base that ``baseline`` means.
+    ``base_url`` and ``api_key`` are ignored: ``TIMBRE_VLLM_URL`` and ``TIMBRE_VLLM_KEY`` name a server that is there.
     """
 
     def __init__(

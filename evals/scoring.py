@@ -40,15 +40,7 @@ class _Shared(dict[str, Any]):
 
 @scorer(metrics={"*": [mean_scored()]}, name="voice")
 def voice_scorer(voice: str, suite: str, base_sha256: str, impostors: str = "") -> Scorer:
-    """Judge an answer on every dimension of contract C4.
-
-    Args:
-        voice: The writer's pairs.
-        suite: The suite's YAML file, whose prompts ``relevance`` compares.
-        base_sha256: Identity of the base, whose learned phrases count as slop.
-        impostors: JSON Lines of further writers for ``voice_match``; empty for the shipped ones alone.
-    """
-
+    """Judge an answer on every dimension of contract C4; ``judging.JudgedAgainst`` says what each argument is for."""
     with prerequisite():
         further = Path(impostors) if impostors else None
         against = judged_against(Path(voice), suite, base_sha256, further, "")

@@ -62,11 +62,6 @@ def connect(base: Base, run: Run | None = None, progress: Progress = tell) -> En
     A server that was started with other arguments, or that can't take the adapter of ``run`` (a higher rank,
     other layers), is started anew, unless somebody uses it. This process holds a lease on it from here on.
 
-    Args:
-        base: What must be served.
-        run: Whose adapter it must be able to load.
-        progress: Called with a line whenever there is something to tell.
-
     Raises:
         TimbreError: the outside endpoint is dead or serves another model, the server is in use and lacks
             something, or it died (with the tail of its log).
@@ -143,24 +138,13 @@ def is_ready(record: Record, key: str) -> bool:
 
 
 def stop(folder: Path) -> bool:
-    """End the server that these notes are of, and nothing else.
-
-    Returns:
-        Whether there was one.
-    """
+    """End the server that these notes are of, and nothing else; whether there was one."""
     with _locked(folder):
         return _end(folder)
 
 
 def end_idle(reason: str) -> tuple[Record, ...]:
-    """End every server of this checkout that nobody uses.
-
-    Args:
-        reason: Why, for the line that is told of each.
-
-    Returns:
-        The servers that are in use, or not ready yet, and were left alone.
-    """
+    """End every server of this checkout that nobody uses, telling why; those in use or not ready are returned."""
     busy = []
     for folder, _ in running():
         with _locked(folder):

@@ -127,14 +127,10 @@ class Adapters:
     """What adapters a server is started for; it takes any later run that needs no more.
 
     The cost of LoRA grows with both, so a server for ``q_proj`` and ``v_proj`` alone is faster than one for all.
-
-    Attributes:
-        rank: Least rank vLLM allows that holds every run's.
-        modules: Union of the runs' target modules, sorted.
     """
 
-    rank: int
-    modules: tuple[str, ...]
+    rank: int  # least that vLLM allows and that holds every run's
+    modules: tuple[str, ...]  # union of the runs' target modules, sorted
 
     def covers(self, other: "Adapters") -> bool:
         """Whether a server started for these takes those."""
@@ -148,13 +144,9 @@ def adapters_for(ranks: Sequence[int], modules: Iterable[str]) -> Adapters:
 
 
 def command(model: Path, name: str, port: int, adapters: Adapters) -> list[str]:
-    """Arguments of a server for one base and its adapters; ``TIMBRE_VLLM_ARGS`` is added to them.
+    """Arguments of a server for the base in the folder ``model``; ``TIMBRE_VLLM_ARGS`` is added to them.
 
-    Args:
-        model: Folder of the base.
-        name: Name that the base answers to.
-        port: On 127.0.0.1.
-        adapters: What it must be able to load; without modules it serves the base alone, faster.
+    Where ``adapters`` have no modules it serves the base alone, faster.
     """
     config = json.loads((model / "config.json").read_text())
     config = config.get("text_config") or config

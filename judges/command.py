@@ -96,12 +96,7 @@ def read_answers(data: bytes, name: str, prompt: str = "") -> list[Answer]:
     """The answers in JSON Lines, or one answer that is a whole Markdown or plain text.
 
     A line may be a pair of a voice's own file too, whose ``response`` is the text. Where the text is a writer's own
-    (a pair, or plain text), the first person is licensed.
-
-    Args:
-        data: Content of the file.
-        name: Stands for it in errors.
-        prompt: What a plain text answers.
+    (a pair, or plain text), the first person is licensed. ``prompt`` is what a plain text answers.
 
     Raises:
         TimbreError: With ``name:line``, for the first line that is neither

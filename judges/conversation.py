@@ -27,12 +27,7 @@ Judge = Callable[[Answer], dict[str, Judgement]]
 
 
 def conversation(replies: Sequence[str], messages: Sequence[str]) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The text of a conversation, and the spans of the user's further messages in it.
-
-    Args:
-        replies: At least one.
-        messages: What the user says after each reply but the last.
-    """
+    """The text of a conversation, and the spans in it of what the user says after each reply but the last."""
     text, spans = replies[0], []
     for message, reply in zip(messages, replies[1:], strict=True):
         quoted = "\n".join(f"> {line}".rstrip() for line in message.split("\n"))

@@ -85,11 +85,8 @@ def agreement(values: Array, labels: Array, is_yes: Mask, length: Array, *, cut:
 def rater_agreement(ratings: Array) -> Interval | None:
     """The raters' agreement with one another: Pearson's r (phi of yes and no), mean over the pairs of raters.
 
-    Args:
-        ratings: Shape (rows, raters), NaN where a rater gave none.
-
-    Returns:
-        With its bootstrap interval over the texts; None where no two raters share texts, or nothing varies.
+    ``ratings`` have the shape (rows, raters), NaN where a rater gave none. The interval is a bootstrap over the rows;
+    None where no two raters share texts, or nothing varies.
     """
     pairs = list(combinations(ratings.T, 2))
 

@@ -156,13 +156,8 @@ def calibrate(
 ) -> Licence:
     """Judge the labelled items and set down how well the judge agrees.
 
-    Args:
-        judge: Who is calibrated.
-        labels: Texts and labels; a higher label means more of the judge's dimension.
-        domain: What texts they are.
-        labelled_by: Who labelled them.
-        cut: In (0, 1), the value from which an answer is a yes; .5 for pairs.
-        attacked: Most items that ``ATTACKS`` are tried on.
+    A higher label means more of the judge's dimension; a value from ``cut``, in (0, 1), is a yes (.5 for pairs).
+    ``ATTACKS`` are tried on at most ``attacked`` items.
     """
     data = items_of(labels, judge.paired)
     replies = judge.judge(data.items, True) if len(data.items) >= MIN_ROWS else [None] * len(data.items)

@@ -60,10 +60,7 @@ def read_labels(
     there, in ``prompt`` or in a rater's column means that nothing is given. With ``other_text`` each row is a
     pair: its label is 1 where ``text`` is the better one, 0 where the other is, .5 for a tie.
 
-    Args:
-        path: The file.
-        scale: Least and greatest label possible; None for 0 to 1.
-        yes_from: Label from which a text counts as a yes; None for the middle of the scale.
+    Without a ``scale`` labels go from 0 to 1; without ``yes_from`` they count as a yes from the middle of the scale.
 
     Raises:
         TimbreError: With the file and, where there is one, the line that is wrong.
