@@ -24,7 +24,7 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
     TIMBRE_VLLM_ARGS passes more arguments to vLLM, such as --tensor-parallel-size 2.
     """
     from evals import server
-    from evals.server_record import folder_of, read_key, running
+    from evals.server_record import endpoint_of, folder_of, running
     from training.base import default_base, resolve_base
 
     if stop and status:
@@ -46,7 +46,7 @@ def serve(base: str | None, stop: bool, status: bool, as_json: bool) -> None:
         rows = [
             {
                 **{name: getattr(record, name) for name in RECORDED},
-                "ready": server.is_ready(record, read_key(folder)),
+                "ready": endpoint_of(folder, record).is_ready(),
                 "key_file": str(folder / "key"),
                 "log": str(folder / "log"),
             }

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,12 @@ class Endpoint:
                 "the server refuses the key", where=self.url, do="set TIMBRE_VLLM_KEY to its key"
             )
         return response
+
+    def is_ready(self) -> bool:
+        """Whether the server answers with this key."""
+        with suppress(TimbreError):
+            return self.ask("GET", "/v1/models", timeout=5).status_code == 200
+        return False
 
     def listed(self) -> list[dict[str, Any]]:
         """The rows of ``/v1/models``, bases before adapters.

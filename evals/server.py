@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import httpx
 import psutil
 from filelock import FileLock, Timeout
 
@@ -28,10 +27,10 @@ from evals.server_record import (
     RECORD,
     Leases,
     Record,
+    endpoint_of,
     folder_of,
     living,
     log_tail,
-    read_key,
     read_record,
     running,
 )
@@ -75,7 +74,7 @@ def connect(base: Base, run: Run | None = None, progress: Progress = tell) -> En
             record = living(folder)
             missing = _missing(record, run) if record else ""
             is_new = record is None
-            if record and missing and is_ready(record, read_key(folder)):
+            if record and missing and endpoint_of(folder, record).is_ready():
                 _end_unused(record, folder, missing, progress)
                 record, missing, is_new = _start(base, folder, run, record.adapters), "", True
             record = record or _start(base, folder, run, Adapters(0, ()))
@@ -124,17 +123,6 @@ def capacity(base: Base) -> int:
         return default
     # More at once than the default only makes each answer slower on a CPU.
     return min(use.capacity, default) if on_cpu and not outside else use.capacity
-
-
-def is_ready(record: Record, key: str) -> bool:
-    """Whether the server answers with this key."""
-    try:
-        answer = httpx.get(
-            f"{record.url}/models", headers={"Authorization": f"Bearer {key}"}, timeout=5, trust_env=False
-        )
-    except httpx.HTTPError:
-        return False
-    return answer.status_code == 200
 
 
 def stop(folder: Path) -> bool:
@@ -294,9 +282,9 @@ def _start(base: Base, folder: Path, wanted: Run | None, served: Adapters) -> Re
 
 def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint | None:
     """The endpoint as soon as it answers; None if its keeper ends before."""
-    key = read_key(folder)
+    endpoint = endpoint_of(folder, record)
     began, shown_at = time.monotonic(), 0.0
-    while not is_ready(record, key):
+    while not endpoint.is_ready():
         waited = time.monotonic() - began
         kept = living(folder)
         if kept is None or kept.pid != record.pid:
@@ -313,7 +301,7 @@ def _wait(record: Record, folder: Path, progress: Progress) -> Endpoint | None:
         time.sleep(0.5)
     if shown_at:
         progress(f"vLLM is ready after {time.monotonic() - began:.0f} s, at {record.url}")
-    return Endpoint(record.url, key, folder, record.served)
+    return endpoint
 
 
 def _died(folder: Path) -> TimbreError:

@@ -22,7 +22,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from evals.endpoint import Served
+from evals.endpoint import Endpoint, Served
 from evals.vllm_command import Adapters
 from timbre.files import write_whole
 from timbre.paths import home
@@ -104,12 +104,13 @@ def hold_as_keeper(folder: Path) -> int:
     return file
 
 
-def read_key(folder: Path) -> str:
-    """The server's key; empty where there is none."""
+def endpoint_of(folder: Path, record: Record) -> Endpoint:
+    """Where the server answers, with its key; an empty one where there is none."""
     try:
-        return (folder / "key").read_text()
+        key = (folder / "key").read_text()
     except OSError:
-        return ""
+        key = ""
+    return Endpoint(record.url, key, folder, record.served)
 
 
 def log_tail(folder: Path) -> str:
