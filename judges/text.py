@@ -105,12 +105,9 @@ def _thoughts(text: str) -> Iterable[tuple[int, int]]:
 def _undirtied(piece: str) -> str:
     if piece[0] == "&":
         resolved = html.unescape(piece)
-        is_space = resolved != piece and resolved.isspace()
-        return (
-            " "
-            if is_space
-            else "".join(c for c in resolved if resolved == piece or not _P["dirt"].fullmatch(c))
-        )
+        if resolved == piece:  # no entity
+            return piece
+        return " " if resolved.isspace() else "".join(c for c in resolved if not _P["dirt"].fullmatch(c))
     if piece[0] in "\r\x0b\x0c\x85\u2028\u2029":
         return "\n"
     if piece in ("\u2019", "\u02bc"):
