@@ -3,6 +3,7 @@
 import contextvars
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TypeVar
 
@@ -19,19 +20,16 @@ async def in_daemon(function: Callable[[], T]) -> T:
     anyio's own worker threads are waited for at the end of the process, however long they block.
     """
     done, token = anyio.Event(), anyio.lowlevel.current_token()
-    values: list[T] = []
-    errors: list[BaseException] = []
+    result: Future[T] = Future()
 
     def call() -> None:
         try:
-            values.append(function())
+            result.set_result(function())
         except BaseException as error:  # raised again where it is awaited
-            errors.append(error)
+            result.set_exception(error)
         with suppress(RuntimeError):  # nobody waits any more: the loop is closed
             anyio.from_thread.run_sync(done.set, token=token)
 
     threading.Thread(target=contextvars.copy_context().run, args=(call,), daemon=True).start()
     await done.wait()
-    if errors:
-        raise errors[0]
-    return values[0]
+    return result.result()
