@@ -150,6 +150,8 @@ MASKED = [
     "Capote: I met her in the yard.",
     "She would have put it so: I met him over a hedge.",
     "So it was, in her own words to the judge: my uncle drank.",
+    "The captain wrote: I was nine when the mill burned, and my uncle drowned in it.",
+    "The porter would say: my uncle built it, Mr. Hall, and my aunt swept it.",
     "She said that we had met him through my uncle.",
     "He told a friend that I was a member of the crew.",
     "He hoped that my uncle had gone.",
@@ -193,6 +195,11 @@ def test_a_sentence_that_its_teller_does_not_assert_has_no_value_even_for_the_en
         ('"Sit down," she said. My uncle sat.', "My uncle sat."),
         ("> My uncle drove.\n\nMy aunt came.", "My aunt came."),
         ('She said "no", so my uncle left.', 'She said "no", so my uncle left.'),
+        ("The mason wrote: the wall is sound. My uncle had laid it.", "My uncle had laid it."),
+        ("The ticket says: no return! At nine I was sent back with it.", "At nine I was sent back with it."),
+        ("The captain wrote:\n\nI was nine. My uncle drowned.\n\nMy aunt came.", "My aunt came."),
+        ('Her cook wrote: "Salt it twice." My gran salted it once.', "My gran salted it once."),
+        ("She wrote: 'the soup was cold', and my uncle agreed.", None),
         ("He said that it was late, and my uncle left.", None),
         ("Suppose it rained. It would. Still, my uncle went.", "Still, my uncle went."),
         ("I never met her, but my uncle did.", None),
@@ -363,11 +370,11 @@ GOLDEN: dict[str, int] = {
 }
 
 
-def test_golden_values_of_version_5() -> None:
+def test_golden_values_of_version_6() -> None:
     judged = [(self_insertion(answer), label) for answer, label in answers("dev")]
     counts = Counter(e.why for j, _ in judged for e in j.evidence)
     counts.update(f"label {label:d}, value {j.value}" for j, label in judged)
-    assert VERSION == 5 and dict(counts) == GOLDEN, "raise VERSION and write the new values here"
+    assert VERSION == 6 and dict(counts) == GOLDEN, "raise VERSION and write the new values here"
 
 
 def test_patterns_alone_are_right_in_49_of_50_texts_that_they_flag() -> None:
