@@ -65,17 +65,23 @@ def _judged(answer: Answer, claims: Claims | None) -> Iterator[tuple[int, int, f
     """Start, end, probability of a claim, and what gave it, for each sentence that the teller asserts."""
     if is_labelled_fiction(answer.prompt, answer.text):
         return
-    is_claiming = bool(_P["claiming"].search(answer.text))
-    shown = asserted(answer.text, " ".join((answer.prompt, *answer.subjects))) if is_claiming else answer.text
-    read = claims(answer.text) if claims else [(s.start, s.end, 0.0) for s in sentences(answer.text)]
+    text = _P["self_named"].sub(_first_person, answer.text)
+    is_claiming = bool(_P["claiming"].search(text))
+    shown = asserted(text, " ".join((answer.prompt, *answer.subjects))) if is_claiming else text
+    read = claims(text) if claims else [(s.start, s.end, 0.0) for s in sentences(text)]
     for start, end, probability in read:
         sentence = shown[start:end]
         is_masked = MASK in sentence and not _P["first_person"].search(sentence)
-        if is_masked and _P["first_person"].search(answer.text, start, end):
+        if is_masked and _P["first_person"].search(text, start, end):
             continue
         pieces = [piece for a, b in cuts(start, end) if _P["claiming"].search(piece := shown[a:b])]
         why = next((name for name, p in PATTERNS.items() if any(map(p.search, pieces))), None)
         yield start, end, max(probability, PATTERN) if why else probability, why or CLAIM
+
+
+def _first_person(named: re.Match[str]) -> str:
+    """``I``, or ``my`` for a possessive, at the name's length: the tokenizer drops control characters."""
+    return ("my" if named[0][-2] in "'\u2019" else "I").rjust(len(named[0]), "\x01")
 
 
 def is_labelled_fiction(prompt: str, text: str) -> bool:

@@ -64,6 +64,10 @@ CLAIMS = [
     ("as_a", "As a fellow exile I know the temptation."),
     ("of_us", "The three of us never spoke of it again."),
     ("of_us", "Those of us who knew her brought cigarettes."),
+    ("kin", "The undersigned's mother kept the lighthouse."),
+    ("childhood", "Yours truly was eleven when the pier burned."),
+    ("childhood", "The author of these lines was twelve when the river rose."),
+    ("origin", "The present writer grew up two streets from the mill."),
 ]
 
 
@@ -72,6 +76,25 @@ def test_a_pattern_finds_its_kind_of_claim_without_an_encoder(pattern: str, text
     found = judge(text)
     assert found.value == PATTERN == 0.9
     assert [(e.why, e.text) for e in found.evidence] == [(pattern, text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("It rained. The undersigned has seen worse.", "It rained. I has seen worse."),
+        ("The Present Author\u2019s boots leaked.", "my boots leaked."),
+        ("The desk of your humble scribe, in Hull.", "The desk of I, in Hull."),
+        ("Here the writer of this note coughed.", "Here I coughed."),
+        ("Come soon.\n\nYours truly,\nAnn", None),
+        ("I remain your humble servant, Ann", None),
+        ("We, the undersigned, want a bench.", None),
+        ("This author coughed; so did the author of Emma.", None),
+    ],
+)
+def test_a_name_for_the_teller_is_read_as_the_first_person(text: str, shown: str | None) -> None:
+    texts: list[str] = []
+    judge(text, claims=lambda read: texts.append(read) or ())
+    assert [read.replace("\x01", "") for read in texts] == [shown or text] and len(texts[0]) == len(text)
 
 
 def test_there_are_seven_patterns_and_each_has_a_claim() -> None:
@@ -129,6 +152,7 @@ NO_CLAIMS = [
     "In 1990 I read less.",
     "My guess is no.",
     "I find Ellul exhausting, and I think he was wrong.",
+    "This author grew up two streets from the mill.",
 ]
 
 
