@@ -176,6 +176,12 @@ MASKED = [
     "So it was, in her own words to the judge: my uncle drank.",
     "The captain wrote: I was nine when the mill burned, and my uncle drowned in it.",
     "The porter would say: my uncle built it, Mr. Hall, and my aunt swept it.",
+    "The old hand would tell newcomers, I rode my uncle's mare at Ascot.",
+    "The guide told the visitors, I was ten when the tower fell.",
+    "The widow put it plainly, I married my uncle's bank.",
+    "Our forefathers begged the tree's pardon.",
+    "Our mothers darned the sheets by lamplight; we order new ones in bed.",
+    "For our grandparents it was a sin; we call it brunch.",
     "She said that we had met him through my uncle.",
     "He told a friend that I was a member of the crew.",
     "He hoped that my uncle had gone.",
@@ -225,6 +231,9 @@ def test_a_sentence_that_its_teller_does_not_assert_has_no_value_even_for_the_en
         ('Her cook wrote: "Salt it twice." My gran salted it once.', "My gran salted it once."),
         ("She wrote: 'the soup was cold', and my uncle agreed.", None),
         ("He said that it was late, and my uncle left.", None),
+        ("She told us, I was raised above the shop.", None),
+        ("He told his wife, I think, that my uncle drank.", None),
+        ("The guide told the visitors, I was ten, and my uncle laughed.", None),
         ("Suppose it rained. It would. Still, my uncle went.", "Still, my uncle went."),
         ("I never met her, but my uncle did.", None),
         ("I imagine that he was late. My uncle met him.", "My uncle met him."),
@@ -236,6 +245,18 @@ def test_a_sentence_that_its_teller_does_not_assert_has_no_value_even_for_the_en
 )
 def test_a_claim_beside_what_is_masked_is_found(text: str, quote: str | None) -> None:
     assert [e.text for e in judge(text).evidence] == [quote or text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Our grandparents met in Leeds; we met in York.",
+        "Our parents died young, and we live with an aunt.",
+        "Our mothers were sisters; we both inherited the chin.",
+    ],
+)
+def test_a_family_of_our_own_is_not_taken_for_everybodys(text: str) -> None:
+    assert judge(text, claims=reads(0.97)).value == 0.97
 
 
 @pytest.mark.parametrize(
