@@ -13,13 +13,14 @@ from judges.stock_learning import spans
 from judges.text import HASHTAG, sentence_lengths, titles, without_code_and_addresses, words
 from judges.types import Answer, Evidence, Judgement
 
-VERSION = 3
+VERSION = 4
 
 # What one mark of each kind counts. 1: it has no place in a person's note. Under 1: people write it too, and its
-# frequency alone gives it away. Chosen on one half of the triplets of benchmarks/slop.py.
+# frequency alone gives it away. Chosen on one half of the triplets of benchmarks/slop.py, but for ``cadence``, which
+# hardly stands in them: it leaves every register of people within .003 and moves no pair.
 WEIGHTS = {
     **dict.fromkeys(("hashtag", "handle", "emoji", "title", "frame", "not_x_but_y"), 1.0),
-    **{"stock": 0.8, "tail": 0.6, "closer": 0.5, "learned": 0.5, "triad": 0.4, "dash": 0.4},
+    **{"stock": 0.8, "tail": 0.6, "cadence": 0.6, "closer": 0.5, "learned": 0.5, "triad": 0.4, "dash": 0.4},
     **{"contrast": 0.3, "cliche": 0.25, "mood": 0.15},
 }
 HALF = 2.0  # weighed marks per 100 words at which the value is one half
@@ -35,7 +36,7 @@ EVEN_SENTENCES = 4  # further sentences at which the evenness counts half: few l
 _P = load_patterns("slop")
 _CONSTRUCTIONS = {
     "hashtag": HASHTAG,
-    **{kind: _P[kind] for kind in ("handle", "emoji", "not_x_but_y", "contrast", "closer", "tail", "frame")},
+    **{kind: p for kind, p in _P.items() if kind in WEIGHTS and kind not in ("triad", "dash")},
 }
 _MACHINE = load_patterns("integrity")["machine"]
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)  # keeps offsets, as lower() may not

@@ -98,6 +98,42 @@ def test_the_frame_of_a_chat_is_marked(text: str) -> None:
     assert "frame" in {why for _, why in _marks(text)} and _value(text) > 0.25
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You don't lack time. You lack a door that shuts.",
+        "Great cooks don't follow the recipe. They follow the soup.",
+        "Not the title. Not the salary. The canteen.",
+        "Dream bigger. Start smaller. Share the soup.",
+        "The secret? There is none.",
+        "Meetings aren't broken. Agendas are.",
+        "The lift was never the problem. The stairs were.",
+        "Most leaders talk. The best leaders count chairs.",
+    ],
+)
+def test_the_beat_of_a_social_post_is_marked_and_is_a_small_share(text: str) -> None:
+    assert {why for _, why in _marks(text)} == {"cadence"} and 0.1 < _value(text) < 0.3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I came for the soup. I stayed for the argument. I left by the window.",
+        "The rich have lawyers. The poor have uncles.",
+        "Cats don't come when they're called. They take a message.",
+        "The dog barked. The dog slept. The burglar, who knew him, did the rest.",
+        "Not a light in the village, and not a sound. Nobody about but a dog.",
+        "You can plant beans. You can leave the nettles.",
+        "You pay the boy at the gate before the lamps are lit. You pay him again at noon.",
+        "Beat the eggs. Add the flour. Let it rest, and go for a walk.",
+        "What did he leave? A coat, a debt and a dog. The dog was paid.",
+        "Here the road stops. Do the dogs know? They do.",
+    ],
+)
+def test_the_parallels_of_good_prose_are_left_alone(text: str) -> None:
+    assert _marks(text) == [] and _value(text) < 0.07
+
+
 def test_a_phrase_matches_any_case_spacing_and_apostrophe_and_verb_form() -> None:
     assert _marks("IN TODAY\u2019S  fast-paced\nworld we run.") == [
         ["IN TODAY\u2019S  fast-paced\nworld", "stock"]
