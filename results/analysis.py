@@ -16,12 +16,12 @@ from judges.types import FAULT_AT
 from results.comparison import DimensionVerdict
 from results.completeness import completed
 from results.failure_modes import FailureMode, failure_modes
-from results.licences import named_table
 from results.paired import Pair, as_array
 from results.policy import Policy
 from results.records import RunLog
 from results.statistics import TOLERANCE, holm, margin_p, mcnemar
 from results.story import Story
+from results.table import score_table
 from results.verdicts import GateResult, interval
 from training.runs import BASELINE, counted
 
@@ -103,7 +103,7 @@ def _proven(
 def _sides(before: RunLog, after: RunLog, policy: Policy) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The score table rows of two runs over the prompts that both were asked, a missing answer as the worst."""
     asked = {(s.canary, s.prompt) for s in before.samples} & {(s.canary, s.prompt) for s in after.samples}
-    table = named_table((before, after))
+    table = score_table((before, after))
     table = table[table["canary"].isin([canary for canary, _ in asked])]
     first, second = (table[table["run"] == log.run] for log in (before, after))
     pair = completed(first, second, policy)

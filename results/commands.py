@@ -66,14 +66,15 @@ def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: So
     from results.comparison import side_by_side
     from results.corrected_rates import corrected_rates
     from results.grid import say, stdout_console
-    from results.licences import named_table, read_licences
+    from results.licences import read_licences
     from results.log import arms_name, arms_section, put_section
     from results.records import differences
     from results.report_tables import corrected_table
+    from results.table import score_table
     from results.terminal import recall_sentence, show_runs, without_counted
 
     policy, logs = sources.policy(), sources.logs(runs)
-    names, table = [log.run for log in logs], named_table(logs)
+    names, table = [log.run for log in logs], score_table(logs)
     scores, warnings = side_by_side(table, names, policy), differences(logs)
     corrected = corrected_rates(table, names, policy, read_licences(table, sources.licences()))
     if page is not None:
@@ -195,10 +196,10 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     timbre power --scores table.csv
     """
     from results.grid import say, stdout_console
-    from results.licences import Basis, named_table, read_licences
+    from results.licences import Basis, read_licences
     from results.power import power as measure
     from results.report_tables import power_table
-    from results.table import WRITER
+    from results.table import WRITER, score_table
 
     policy = sources.policy()
     if scores is not None:
@@ -211,7 +212,7 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
             raise TimbreError(f"no scores of {unknown[0]!r}", where=str(scores), do=do)
     else:
         logs = sources.logs(runs)
-        table, names = named_table(logs), [log.run for log in logs]
+        table, names = score_table(logs), [log.run for log in logs]
         ceilings = sources.ceilings(policy, logs[-1]) or {}
         licences, suite = read_licences(table, sources.licences()), logs[-1].suite
         basis = Basis(licences, logs[-1].advisory, suite, ceilings)

@@ -23,11 +23,11 @@ from results.completeness import (
     some_of,
     unscored_dimensions,
 )
-from results.licences import SCORES_ALONE, Basis, named_table, read_licences
+from results.licences import SCORES_ALONE, Basis, read_licences
 from results.paired import Pair
 from results.policy import Policy
 from results.records import RunLog, differences
-from results.table import ScoreTable
+from results.table import ScoreTable, score_table
 from results.verdicts import GateResult, fault_quotes, flips_of, pass_rates, with_texts
 
 MOST_UNMATCHED = 0.5
@@ -122,7 +122,7 @@ def gate_logs(
     unlike = differences(logs, allowed) if allowed else ()
     notes = tuple(f"not like with like, as allowed: {text}" for text in unlike)
     problems += _not_the_pinned(policy, baseline.run, [baseline.identity])
-    table = named_table((baseline, candidate))
+    table = score_table((baseline, candidate))
     if "suite" in allowed:
         prompts = [{(s.canary, s.prompt) for s in log.samples} for log in (baseline, candidate)]
         shared = {canary for canary, _ in prompts[0] & prompts[1]}
@@ -139,7 +139,7 @@ def gate_logs(
         candidate.advisory,
         baseline.suite,
         ceilings or {},
-        named_table([replace(log, samples=log.retakes) for log in (baseline, candidate)]),
+        score_table([replace(log, samples=log.retakes) for log in (baseline, candidate)]),
     )
     result = gate(table, baseline.run, candidate.run, policy, basis)
     return replace(

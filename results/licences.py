@@ -1,6 +1,6 @@
 """Which judge scored a dimension, and whether the policy accepts its licence."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -11,8 +11,7 @@ from judges.licensing.licence import LICENCES, LabelledBy, Licence, find_licence
 from judges.types import DIMENSIONS
 from results.paired import canary_means
 from results.policy import DimensionPolicy, LicencePolicy, Policy
-from results.records import RunLog
-from results.table import WRITER, ScoreTable, score_table
+from results.table import WRITER, ScoreTable
 from timbre.errors import TimbreError
 from timbre.stats import Interval
 
@@ -83,23 +82,6 @@ def read_licences(table: ScoreTable, folder: Path = LICENCES) -> dict[str, Licen
         raise TimbreError("no such folder", where=str(folder), do="give --licences a folder of licences")
     licences = {judge: find_licence(judge, folder) for judge in judges_of(table) if judge}
     return {judge: licence for judge, licence in licences.items() if licence is not None}
-
-
-def named_table(logs: Sequence[RunLog]) -> ScoreTable:
-    """The score table of some logs, in which every judge that needs no grader has a name.
-
-    Where a log doesn't name the judge of a value itself but was judged by this version of the judges (its
-    condition ``judges``), it is the one that ``judges.panel`` has.
-    """
-    from judges.panel import judge_identities, judges_version
-
-    table = score_table(logs)
-    version = judges_version()
-    current = [log.run for log in logs if version.startswith(log.conditions["judges"])]
-    for key, identity in judge_identities().items():
-        unnamed = (table["dimension"] == key) & (table["judge"] == "") & table["value"].notna()
-        table.loc[unnamed & table["run"].isin(current), "judge"] = str(identity)
-    return table
 
 
 def judges_of(rows: pd.DataFrame) -> list[str]:

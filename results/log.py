@@ -16,7 +16,6 @@ from judges.text import fold_repeats
 from judges.types import DIMENSIONS, FAULT_AT, Answer
 from results.analysis import MOVED, analyse
 from results.comparison import RunScore, side_by_side
-from results.licences import named_table
 from results.markdown import (
     Markdown,
     bullets,
@@ -33,6 +32,7 @@ from results.next_steps import OTHER_MODEL, next_steps, parity_of
 from results.records import RunLog, Sample
 from results.report_tables import gains_table, gate_table, losses_table, scores_table
 from results.story import Story
+from results.table import score_table
 from results.verdicts import gain_of, gain_sentences, interval, number, signed, verdict_sentence
 from timbre.files import alone_in, write_whole
 from training.runs import BASELINE, Run, counted, loss_text
@@ -106,7 +106,7 @@ def _section_name(log: RunLog) -> str:
 def section(story: Story) -> str:
     """The run's section in Markdown, without its markers."""
     log, run, analysis = story.log, story.facts, analyse(story)
-    scored = () if story.result else side_by_side(named_table([log]), [log.run], story.policy)
+    scored = () if story.result else side_by_side(score_table([log]), [log.run], story.policy)
     functions = (config, data, changed, training, counted, loss_text, number, interval)
     return render(
         "log.md",
@@ -187,7 +187,7 @@ def _notes(story: Story) -> list[str]:
     if story.baseline and story.few_shot:
         names = [story.baseline.run, story.few_shot.run]
         able = {d.dimension for d in result.able}
-        scored = side_by_side(named_table((story.baseline, story.few_shot)), names, story.policy)
+        scored = side_by_side(score_table((story.baseline, story.few_shot)), names, story.policy)
         own = [s for s in scored if s.run == names[1] and s.dimension in able]
         figures = ", ".join(f"{s.dimension} {interval(s.mean)}" for s in own)
         lines.append(f"{names[1]} (pairs in the prompt, no training): {figures}")

@@ -22,12 +22,13 @@ from results.ceiling import Anchors, ceiling, other_writers
 from results.comparison import side_by_side
 from results.gate import gate_logs
 from results.grid import HTML
-from results.licences import judges_of, named_table
+from results.licences import judges_of
 from results.markdown import PAGES
 from results.policy import Policy
 from results.records import RunLog, differences, voice_digest
 from results.report_answers import canary_views, is_void, plain
 from results.story import Gate
+from results.table import score_table
 from results.verdicts import GateResult, gain_of, next_command, number, signed, summary_sentence
 from timbre.files import write_whole
 from timbre.stats import NO_INTERVAL
@@ -80,7 +81,7 @@ def write_report(
     """
     names = [log.run for log in logs]
     by_name = dict(zip(names, logs, strict=True))
-    table = named_table(logs)
+    table = score_table(logs)
     scored = side_by_side(table, names, policy)
     anchors, note = _anchors(logs, voice)
     levels = {key: mean.estimate for key, mean in anchors.writer.items()}

@@ -32,7 +32,7 @@ _COLUMNS = {
     "licensed": pd.api.types.is_bool_dtype,  # the prompt invited the writer's own life
     "truncated": pd.api.types.is_bool_dtype,  # the token limit cut the answer off
     "identity": _IS_TEXT,  # of the run; empty in a table read from CSV
-    "judge": _IS_TEXT,  # ``name@digest`` of a fitted or asked judge; else empty, as for metrics and in a CSV
+    "judge": _IS_TEXT,  # ``name@digest`` of who gave the value; empty in a CSV
 }
 COLUMNS = tuple(_COLUMNS)
 MOST_EPOCHS = 10_000

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from judges import panel
 from judges.licensing.licence import LICENCES, Licence, write_licence
 from judges.types import JudgeIdentity
 from results.commands import compare
@@ -277,33 +276,3 @@ def test_the_corrected_rate_is_of_answers_from_the_licences_own_cut_off(simulate
         for cut in (0.5, 0.6, 0.7)
     ]
     assert rates == [0.75, 0.5, 0.25]
-
-
-def test_a_judge_of_the_panel_is_named_in_logs_of_this_version(
-    tmp_path: Path, write_log: WriteLog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    judge = JudgeIdentity("self_insertion", "self_insertion", 3)
-    monkeypatch.setattr(panel, "judge_identities", lambda: {"self_insertion": judge})
-    monkeypatch.setattr(panel, "judges_version", lambda: "self_insertion 3")
-    folder = write_licence(licence(judge), tmp_path / "licences").parent
-    for run in ("baseline", "run2"):
-        write_log(run, facts={"judges": "self_insertion 3"})
-    logs = write_log("old", facts={"judges": "2"}).parent
-    args = ["baseline", "run2", "old", "--logs", str(logs), "--licences", str(folder), "--json"]
-    rows = json.loads(CliRunner().invoke(compare, args).stdout)["corrected"]
-    assert [(r["run"], r["dimension"]) for r in rows] == [
-        ("baseline", "self_insertion"),
-        ("run2", "self_insertion"),
-    ]
-    gate_args = [
-        "--baseline",
-        "baseline",
-        "--candidate",
-        "run2",
-        "--logs",
-        str(logs),
-        "--licences",
-        str(folder),
-    ]
-    shown = CliRunner().invoke(gate_command, gate_args).stdout
-    assert "people, AUC" in shown
