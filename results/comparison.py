@@ -15,8 +15,9 @@ and its fault isn't new if the baseline shows it in them too.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Any, Literal
 
 import pandas as pd
@@ -115,6 +116,11 @@ def side_by_side(table: ScoreTable, runs: Sequence[str], policy: Policy) -> tupl
             n, mean = pair.level(pair.after)
             scores.append(RunScore(run, key, n, unscored, mean, gain, paired))
     return tuple(scores)
+
+
+def by_dimension(scored: Iterable[RunScore]) -> dict[str, dict[str, RunScore]]:
+    """What ``side_by_side`` gives, by dimension and run."""
+    return {key: {s.run: s for s in group} for key, group in groupby(scored, key=lambda s: s.dimension)}
 
 
 def compare_dimension(

@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from markupsafe import Markup
@@ -19,7 +18,7 @@ from judges.licensing.licence import LICENCES
 from judges.types import DIMENSIONS
 from results import report_plots, report_tables
 from results.ceiling import Anchors, ceiling, other_writers
-from results.comparison import side_by_side
+from results.comparison import by_dimension, side_by_side
 from results.gate import gate_logs
 from results.grid import HTML
 from results.licences import judges_of
@@ -100,7 +99,7 @@ def write_report(
     keys = keys or ["integrity"]
     goals = [k for k, rule in policy.dimensions.items() if rule.goal == "gain" and k in keys]
     keys.sort(key=lambda key: key not in goals)
-    scores = {key: {s.run: s for s in group} for key, group in groupby(scored, key=lambda s: s.dimension)}
+    scores = by_dimension(scored)
     soft = (k for k in scores if DIMENSIONS[k].is_judged and not DIMENSIONS[k].hard)
     level_keys = [key for key in soft if any(score.n for score in scores[key].values())]
     means = [

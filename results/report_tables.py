@@ -1,10 +1,9 @@
 """Every table of the results as a ``Grid``: of a gate, of runs side by side, of power, judges and training."""
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 
 from judges.types import DIMENSIONS
-from results.comparison import DimensionVerdict, RunScore
+from results.comparison import DimensionVerdict, RunScore, by_dimension
 from results.corrected_rates import CorrectedRate
 from results.duels import Table as Duels
 from results.grid import Grid
@@ -55,60 +54,26 @@ def flips_table(result: GateResult, most: int) -> Grid:
     return grid.without(result.candidate).without(result.baseline)
 
 
-OfRuns = dict[str, RunScore]
-"""One dimension's scores by run."""
-
-
-def _by_dimension(
-    scored: Iterable[RunScore], cells: Callable[[str, OfRuns], Sequence[str]]
-) -> tuple[tuple[str, ...], ...]:
-    """A row for each dimension, in table order; one without cells is left out."""
-    groups = groupby(scored, key=lambda s: s.dimension)
-    return tuple(tuple(row) for key, group in groups if (row := cells(key, {s.run: s for s in group})))
-
-
-def _name(key: str) -> str:
-    return starred(key, DIMENSIONS[key].hard)
-
-
-def _better(key: str) -> str:
-    return _BETTER[DIMENSIONS[key].direction]
-
-
 def scores_table(names: Sequence[str], scored: Sequence[RunScore]) -> Grid:
     """Means of runs side by side, a row for each dimension."""
-
-    def cells(key: str, runs: OfRuns) -> Sequence[str]:
+    rows = []
+    for key, runs in by_dimension(scored).items():
         n = "/".join(dict.fromkeys(str(runs[name].n) for name in names))
-        return _name(key), _better(key), n, *(interval(runs[name].mean) for name in names)
-
+        better = _BETTER[DIMENSIONS[key].direction]
+        rows.append((starred(key, DIMENSIONS[key].hard), better, n, *(interval(runs[r].mean) for r in names)))
     caption = "Mean over n canaries [95 % CI]; if *, the rate of canaries with the fault"
-    return Grid(caption, ("dimension", "better is", "n", *names), _by_dimension(scored, cells))
+    return Grid(caption, ("dimension", "better is", "n", *names), tuple(rows))
 
 
 def gains_table(names: Sequence[str], scored: Sequence[RunScore]) -> Grid:
     """Paired gains of the other runs over the first, a row for each dimension that has a better side."""
-
-    def cells(key: str, runs: OfRuns) -> Sequence[str]:
-        gains = (interval(runs[name].gain, signed=True) for name in names[1:])
-        return (_name(key), *gains) if DIMENSIONS[key].is_judged else ()
-
+    rows = tuple(
+        (starred(key, DIMENSIONS[key].hard), *(interval(runs[r].gain, signed=True) for r in names[1:]))
+        for key, runs in by_dimension(scored).items()
+        if DIMENSIONS[key].is_judged
+    )
     caption = f"Gain over {names[0]}, paired by canary [95 % CI]; more is better in every row"
-    return Grid(caption, ("dimension", *names[1:]), _by_dimension(scored, cells))
-
-
-def run_table(run: str, first: str, scored: Sequence[RunScore]) -> Grid:
-    """One run alone: its means, and its gains over the first where it is another."""
-
-    def cells(key: str, runs: OfRuns) -> Sequence[str]:
-        own = runs[run]
-        gain = interval(own.gain, signed=True) if DIMENSIONS[key].is_judged else "-"
-        return _name(key), _better(key), str(own.n), interval(own.mean), gain
-
-    caption = f"{run}: mean over n canaries [95 % CI]; if *, the rate of canaries with the fault"
-    caption += f". Gain: over {first}, paired by canary; more is better" if run != first else ""
-    grid = Grid(caption, ("dimension", "better is", "n", "mean", "gain"), _by_dimension(scored, cells))
-    return grid if run != first else grid.without("gain")
+    return Grid(caption, ("dimension", *names[1:]), rows)
 
 
 def power_table(runs: Sequence[str], powers: Sequence[DimensionPower]) -> Grid:

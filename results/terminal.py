@@ -9,14 +9,7 @@ from results.corrected_rates import estimated_recall
 from results.duels import Table as Duels
 from results.grid import PLAIN, say, stdout_console
 from results.records import RunLog
-from results.report_tables import (
-    flips_table,
-    gains_table,
-    gate_table,
-    run_table,
-    scores_table,
-    standings_table,
-)
+from results.report_tables import flips_table, gains_table, gate_table, scores_table, standings_table
 from results.verdicts import GateResult, interval, next_command, number, summary_sentence
 
 FLIPS = 5  # flips shown; the JSON has all
@@ -52,15 +45,12 @@ def without_counted(scores: Sequence[RunScore]) -> list[RunScore]:
 
 
 def show_runs(runs: Sequence[str], scores: Sequence[RunScore], warnings: Sequence[str] = ()) -> None:
-    """Print means side by side and gains over the first run; a block a run where that is too wide."""
+    """Print means side by side and gains over the first run."""
     console = stdout_console()
-    grids = [scores_table(runs, scores), *([gains_table(runs, scores)] if len(runs) > 1 else [])]
-    if not all(grid.fits(console) for grid in grids):
-        grids = [run_table(run, runs[0], scores) for run in runs]
-    for at, grid in enumerate(grids):
-        if at:
-            console.print()
-        grid.show(console)
+    scores_table(runs, scores).show(console)
+    if len(runs) > 1:
+        console.print()
+        gains_table(runs, scores).show(console)
     for warning in warnings:
         say(console, f"- not like with like: {warning}")
 
