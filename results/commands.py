@@ -141,7 +141,7 @@ def gate(
     from results.gate import gate_scores
     from results.gate_pages import gate_markdown, write_junit, write_step_summary
     from results.terminal import show_gate
-    from results.verdicts import GateResult, next_command, summary_sentence
+    from results.verdicts import GateResult, next_step, summary_sentence
     from timbre.files import write_whole
 
     if scores is not None and allowed:
@@ -166,7 +166,8 @@ def gate(
     write_step_summary(result)
     try:
         if as_json:
-            more = {"summary": summary_sentence(result), "next": next_command(result)}
+            step = next_step(result)
+            more = {"summary": summary_sentence(result), "next": str(step) if step else None}
             print_json({"schema_version": 1, **dataclasses.asdict(result), **more})
         elif failure is None:
             show_gate(result)

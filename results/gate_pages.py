@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from results.comparison import DimensionVerdict
 from results.markdown import bullets, clean, folded, inline
 from results.report_tables import gate_table
-from results.verdicts import Flip, GateResult, next_command, shortened, summary_sentence
+from results.verdicts import Flip, GateResult, next_step, shortened, summary_sentence
 from timbre.errors import TimbreError
 from timbre.files import write_whole
 
@@ -33,14 +33,14 @@ def gate_markdown(result: GateResult) -> str:
     names = hashlib.sha256(f"{result.baseline}\0{result.candidate}".encode(errors="replace")).hexdigest()[:12]
     pair = f"{_SIGNS[result.overall]} {result.overall}: {result.candidate} against {result.baseline}"
     table = gate_table(result, result.dimensions)
-    command = next_command(result)
+    step = next_step(result)
     parts = {
         "verdict": f"<!-- voice-gate {names} -->\n### Voice gate: {inline(shortened(pair, _LONGEST_ITEM))}",
         "summary": inline(shortened(summary_sentence(result), 4 * _LONGEST_ITEM)),
         "worst dimensions": _list("Worst dimensions", map(_dimension_line, result.worst_dimensions()), 3),
         "flips": _list(f"{len(result.flips)} flips, worst first", map(_flip_line, result.flips), _FLIPS),
         "evidence": _list("Faults, quoted", result.evidence, _ITEMS),
-        "next step": f"**Next.** {inline(shortened(command, _LONGEST_ITEM))}" if command else "",
+        "next step": f"**Next.** {inline(shortened(str(step), _LONGEST_ITEM))}" if step else "",
         "notes": _list("Notes", result.notes, _ITEMS),
         "table": folded("All dimensions", f"{table.markdown()}\n\nFigures: {inline(table.caption)}\n")
         if result.dimensions

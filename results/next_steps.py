@@ -2,11 +2,10 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from results.failure_modes import FailureMode
 from results.story import Story
-from results.verdicts import next_command
+from results.verdicts import NextStep, eval_command, next_step
 from training.runs import BASELINE
 
 MOST = 5  # steps named; with more nobody takes the first
@@ -24,14 +23,6 @@ OVERFIT = 0.02
 """Nats by which the last validation loss lies above the least where an earlier epoch is worth a look."""
 
 
-@dataclass(frozen=True)
-class NextStep:
-    """One thing to do."""
-
-    why: str  # a sentence without its full stop, with the figures that it follows from
-    command: str = ""  # to copy; empty where ``why`` holds it
-
-
 def next_steps(story: Story, failures: tuple[FailureMode, ...]) -> tuple[NextStep, ...]:
     """The steps that follow from a story, most urgent first, at most ``MOST``."""
     steps = (
@@ -43,20 +34,16 @@ def next_steps(story: Story, failures: tuple[FailureMode, ...]) -> tuple[NextSte
     return tuple(itertools.islice(itertools.chain(*steps), MOST))
 
 
-def _evaluate(story: Story, runs: str, more: str = "") -> str:
-    return f"inspect eval evals/voice.py --model {runs} -T suite={story.log.suite}{more}"
-
-
 def _comparison_steps(story: Story) -> Iterator[NextStep]:
     """Steps without which nothing else counts: the scores are of another run, model or condition."""
-    run, facts = story.log.run, story.facts
+    run, suite, facts = story.log.run, story.log.suite, story.facts
     if facts and facts.identity and facts.identity != story.log.identity:
-        yield NextStep(f"Evaluate {run} again: it was trained anew since", _evaluate(story, run))
+        yield NextStep(f"Evaluate {run} again: it was trained anew since", eval_command(run, suite))
     if story.result is None and run.partition("@")[0] != BASELINE:
-        yield NextStep("Evaluate the baseline on the same suite", _evaluate(story, BASELINE))
+        yield NextStep("Evaluate the baseline on the same suite", eval_command(BASELINE, suite))
     elif story.result and story.result.problems:
         both = f"{story.result.baseline},{run}"
-        yield NextStep("Evaluate both runs under the same conditions", _evaluate(story, both))
+        yield NextStep("Evaluate both runs under the same conditions", eval_command(both, suite))
     distance = parity_of(story)
     if facts and distance is not None and distance > OTHER_MODEL:
         weights = f"Train on the weights that are served (they differ by {distance:.2f} nats a token)"
@@ -74,7 +61,7 @@ def _failure_steps(story: Story, modes: tuple[FailureMode, ...]) -> Iterator[Nex
         yield NextStep(f"Check that the adapter is served ({count})", f"timbre parity {run}")
     cut = sum(s.truncated for s in story.log.samples)
     if cut >= COMMON * of:
-        again = _evaluate(story, f"{BASELINE},{run}", " --max-tokens 1024")
+        again = eval_command(f"{BASELINE},{run}", story.log.suite, " --max-tokens 1024")
         yield NextStep(f"Let answers end: the limit cut off {cut} of {of}", again)
     if "self_insertion" in failures:
         outside = "Add pairs about third parties in which the writer stays outside of the story"
@@ -112,12 +99,12 @@ def _verdict_steps(story: Story) -> Iterator[NextStep]:
     result = story.result
     if result is None or result.problems:
         return
-    if settle := next_command(result):
-        yield NextStep(settle.rstrip("."))
+    if settle := next_step(result):
+        yield settle
     needing = [d for d in result.dimensions if d.dimension in story.policy.dimensions]
     if unscored := [d.dimension for d in needing if not d.n]:
         both = f"{result.baseline},{result.candidate}"
-        with_grader = _evaluate(story, both, " --model-role grader=MODEL")
+        with_grader = eval_command(both, story.log.suite, " --model-role grader=MODEL")
         yield NextStep(f"Have {', '.join(unscored)} scored by a model", with_grader)
     for d in needing:
         if d.n and d.verdict == "ADVISORY" and story.policy.dimensions[d.dimension].needs_licence:

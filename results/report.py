@@ -7,7 +7,6 @@ own: it works offline, can be sent by mail, and is whole without its script. The
 import base64
 import hashlib
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +27,7 @@ from results.records import RunLog, differences, voice_digest
 from results.report_answers import canary_views, is_void, plain
 from results.story import Gate
 from results.table import score_table
-from results.verdicts import GateResult, gain_of, next_command, number, signed, summary_sentence
+from results.verdicts import GateResult, gain_of, next_step, number, signed, summary_sentence
 from timbre.files import write_whole
 from timbre.stats import NO_INTERVAL
 from training.runs import read_run
@@ -45,10 +44,6 @@ FAULTS = ("integrity", "self_insertion", "memorization", "hashtag_slop")
 """Dimensions whose evidence is marked at first: faults that a reader wants to see in place."""
 
 STEPS = (0.05, 0.15, 0.3)  # gains from which a cell of the table of all canaries has a stronger shade
-
-_COMMAND = re.compile(
-    r"(?P<before>.*?)(?P<command>(?:timbre|inspect eval) .*?)(?P<after>, or .*)?", re.DOTALL
-)
 
 
 @dataclass(frozen=True)
@@ -149,13 +144,6 @@ def write_report(
         **{"FAULTS": FAULTS, "MEANING": MEANING, "STEPS": STEPS},
     )
     write_whole(path, text)
-
-
-def next_step(result: GateResult) -> dict[str, str]:
-    """What to do next, parted ``before`` and ``after`` its command; empty where there is nothing."""
-    step = (next_command(result) or "").rstrip(".")
-    parts = _COMMAND.fullmatch(step)
-    return parts.groupdict(default="") if parts else {"before": step, "command": "", "after": ""}
 
 
 def _comparison(result: GateResult, beside: Sequence[GateResult], names: Sequence[str]) -> Comparison:

@@ -10,7 +10,7 @@ from results.duels import Table as Duels
 from results.grid import PLAIN, say, stdout_console
 from results.records import RunLog
 from results.report_tables import flips_table, gains_table, gate_table, scores_table, standings_table
-from results.verdicts import GateResult, interval, next_command, number, summary_sentence
+from results.verdicts import GateResult, interval, next_step, number, summary_sentence
 
 FLIPS = 5  # flips shown; the JSON has all
 ORDER_DECIDES = 0.5  # share of flips from which a grader is said to go by place
@@ -32,7 +32,7 @@ def show_gate(result: GateResult) -> None:
         for heading in texts:
             flips = flips.without(heading)
         flips.show(console)
-    lines = PLAIN.get_template("gate.txt").render(result=result, next=next_command(result))
+    lines = PLAIN.get_template("gate.txt").render(result=result, next=next_step(result))
     for line in filter(None, lines.splitlines()):
         say(console, line)
     if result.overall != "ERROR":

@@ -97,6 +97,17 @@ class GateResult:
         return tuple(sorted(self.able, key=lambda d: (order[d.verdict], d.gain.estimate))[:count])
 
 
+@dataclass(frozen=True)
+class NextStep:
+    """One thing to do."""
+
+    why: str  # a sentence without its full stop, with the figures that it follows from
+    command: str = ""  # to copy; empty where there is none
+
+    def __str__(self) -> str:
+        return f"{self.why}: {self.command}" if self.command else f"{self.why}."
+
+
 def shortened(text: str, longest: int) -> str:
     """``text`` cut to so many characters, the last of them the sign that it was."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
@@ -187,41 +198,37 @@ def _gain_sentence(verdict: DimensionVerdict) -> str:
     return f"{figure}: {'a gain is proven' if verdict.gain_is_proven else 'no gain is proven'}."
 
 
-def next_command(result: GateResult) -> str | None:
-    """What to do next, as one sentence with its command; None after a PASS, or where the problems say it."""
+def next_step(result: GateResult) -> NextStep | None:
+    """What to do next; None after a PASS, or where the problems say it."""
     if result.overall == "REGRESSED":
         runs = shlex.join((result.baseline, result.candidate))
-        return f"Read the answers side by side: timbre report {runs}"
-    open_ones = result.having("INCONCLUSIVE")
-    if result.overall != "INCONCLUSIVE" or not open_ones:
+        return NextStep("Read the answers side by side", f"timbre report {runs}")
+    if result.overall != "INCONCLUSIVE":
         return None
-    runs = f"{result.baseline},{result.candidate}"
+    open_ones, runs = result.having("INCONCLUSIVE"), f"{result.baseline},{result.candidate}"
     for d in (d for d in open_ones if d.hard):
         if flips := [f for f in result.flips if f.dimension == d.dimension]:
-            asked = f"inspect eval evals/voice.py --model {runs}"
             if result.suite and (canaries := result.to_ask_again):
                 takes = max(r.takes for r in result.pass_rates) + RETAKES
-                return (
-                    f"Ask again what showed a fault that may be chance: {asked} -T suite={result.suite} "
-                    f"--sample-id {shlex.quote(','.join(canaries))} --epochs {takes}"
-                )
-            return (
-                f"Read what shows a new fault of {d.dimension}, {flips[0].canary} first of {len(flips)}; more "
-                f"canaries tell chance from a change: {asked} -T suite=full"
-            )
+                more = f" --sample-id {shlex.quote(','.join(canaries))} --epochs {takes}"
+                why = "Ask again what showed a fault that may be chance"
+                return NextStep(why, eval_command(runs, result.suite, more))
+            why = f"Read what shows a new fault of {d.dimension}, {flips[0].canary} first of {len(flips)}"
+            return NextStep(f"{why}; more canaries tell chance from a change", eval_command(runs, "full"))
     if result.suite and (enough := _takes_for_all(open_ones)):
-        return (
-            f"If nothing was lost, {enough} takes of these canaries would show it: inspect eval evals/voice.py "
-            f"--model {runs} -T suite={result.suite} --epochs {enough}"
-        )
+        why = f"If nothing was lost, {enough} takes of these canaries would show it"
+        return NextStep(why, eval_command(runs, result.suite, f" --epochs {enough}"))
     if endless := [d.dimension for d in open_ones if d.needed is None]:
         why = "at what was seen no suite that anybody writes would settle it"
-        return f"Read the answers of {', '.join(endless)}: {why}."
+        return NextStep(f"Read the answers of {', '.join(endless)}: {why}")
     most = max(open_ones, key=lambda d: d.needed or 0)
-    return (
-        f"To settle it, evaluate both on about {most.needed} canaries ({most.dimension} takes the most): "
-        f"inspect eval evals/voice.py --model {runs} -T suite=full, or a suite of your own."
-    )
+    why = f"To settle it, evaluate both on about {most.needed} canaries ({most.dimension} takes the most)"
+    return NextStep(f"{why}, of the full suite or one of your own", eval_command(runs, "full"))
+
+
+def eval_command(runs: str, suite: str, more: str = "") -> str:
+    """What asks runs, separated by commas, the canaries of a suite."""
+    return f"inspect eval evals/voice.py --model {runs} -T suite={suite}{more}"
 
 
 def flips_of(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) -> tuple[Flip, ...]:

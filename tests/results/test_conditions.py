@@ -13,7 +13,7 @@ from results.gate import gate_logs
 from results.logs import read_logs
 from results.policy import Pin, Policy, load_policy
 from results.records import CONDITIONS
-from results.verdicts import next_command
+from results.verdicts import next_step
 
 WriteLog = Callable[..., Path]
 POLICY = load_policy()
@@ -123,8 +123,8 @@ def test_inconclusive_gives_the_command_that_would_settle_it(write_log: WriteLog
     write_log("baseline", facts={"suite": "mine"})
     logs = write_log("run2", facts={"suite": "mine"}).parent
     result = gate_logs(*read_logs((logs,), ("baseline", "run2")), POLICY)
-    step = next_command(result)
-    assert result.overall == "INCONCLUSIVE" and step is not None
+    step = str(next_step(result))
+    assert result.overall == "INCONCLUSIVE"
     assert "about 99 canaries" in step and "inspect eval evals/voice.py --model baseline,run2" in step
 
 

@@ -25,7 +25,7 @@ from results.statistics import (
     safe_low,
 )
 from results.table import read_scores
-from results.verdicts import GateResult, _from_where_they_differ, next_command, summary_sentence
+from results.verdicts import GateResult, _from_where_they_differ, next_step, summary_sentence
 from tests.made_licence import without_licences
 from timbre.stats import Interval
 
@@ -137,7 +137,7 @@ def test_more_takes_are_advised_where_it_is_they_that_differ_and_then_a_sound_ru
         result = gate(simulate({"a": arm(2), "b": arm(2)}), "a", "b", policy, Basis(suite="smoke"))
         if takes := _verdict(result, "compression").takes_needed:
             advised.append(takes)
-            assert f"-T suite=smoke --epochs {takes}" in (next_command(result) or "")
+            assert f"-T suite=smoke --epochs {takes}" in str(next_step(result))
             more = gate(simulate({"a": arm(takes), "b": arm(takes)}), "a", "b", policy, Basis(suite="smoke"))
             passes.append(more.overall == "PASS")
     assert bool(advised) == settled
@@ -302,7 +302,7 @@ def test_a_new_fault_that_may_be_chance_is_to_be_asked_again(simulate: Simulate)
     first["b"]["integrity"][[3, 7], 0] = 1
     result = gate(simulate(first), "a", "b", POLICY, Basis(suite="smoke"))
     assert result.to_ask_again == ("c0003", "c0007")
-    assert "-T suite=smoke --sample-id c0003,c0007 --epochs 34" in (next_command(result) or "")
+    assert "-T suite=smoke --sample-id c0003,c0007 --epochs 34" in str(next_step(result))
 
 
 @pytest.mark.parametrize(("before", "after"), [(0.9, 0.8), (0.8, 0.7), (0.3, 0.2), (0.7, 0.6)])

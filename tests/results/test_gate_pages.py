@@ -12,7 +12,7 @@ from results.gate_pages import (
     write_junit,
     write_step_summary,
 )
-from results.verdicts import Overall, next_command
+from results.verdicts import Overall, next_step
 from tests.made_gate import made_result, made_verdict
 from timbre.errors import TimbreError
 
@@ -121,7 +121,7 @@ def test_a_comment_is_short_enough_for_a_forge_and_names_the_decision(result: ob
     ],
 )
 def test_the_next_command_follows_from_the_verdict(overall: Overall, command: str | None) -> None:
-    found = next_command(made_result(overall))
+    found = next_step(made_result(overall))
     assert found is None if command is None else command in str(found)
 
 
