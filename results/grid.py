@@ -33,8 +33,7 @@ STYLES = {
 _UNBOUNDED = 10_000  # columns of a file or pipe: nothing is wrapped there, so that a line can be searched for
 
 
-# What is put into plain text stays on its line; in HTML control characters are made visible, and markup is escaped.
-PLAIN = pages(lambda value: " ".join(str(value).split()))
+# Control characters are made visible, and markup is escaped.
 HTML = pages(lambda value: clean(value) if type(value) is str else value, autoescape=True)
 HTML.globals["verdicts"] = STYLES
 

@@ -1,13 +1,13 @@
 """What commands print to a terminal: tables that fit it, sentences under them, the decision last."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from judges.types import DIMENSIONS
 from results.comparison import RunScore
 from results.corrected_rates import estimated_recall
 from results.duels import Table as Duels
-from results.grid import PLAIN, say, stdout_console
+from results.grid import say, stdout_console
 from results.records import RunLog
 from results.report_tables import flips_table, gains_table, gate_table, scores_table, standings_table
 from results.verdicts import GateResult, interval, next_step, number, summary_sentence
@@ -32,11 +32,34 @@ def show_gate(result: GateResult) -> None:
         for heading in texts:
             flips = flips.without(heading)
         flips.show(console)
-    lines = PLAIN.get_template("gate.txt").render(result=result, next=next_step(result))
-    for line in filter(None, lines.splitlines()):
+    for line in _gate_lines(result):
         say(console, line)
     if result.overall != "ERROR":
         say(console, summary_sentence(result), result.overall)
+
+
+def _gate_lines(result: GateResult) -> Iterator[str]:
+    """What stands under the gate's tables."""
+    for d in result.judged:
+        if d.verdict in ("REGRESSED", "INCONCLUSIVE") or (d.margin is not None and d.n == 0):
+            settled = f"; about {d.needed} canaries would settle it" if d.needed else ""
+            yield f"- {d.dimension}: {d.why}{settled}"
+    unlicensed = [d for d in result.having("ADVISORY") if d.is_judged]
+    licensed = [d for d in result.able if d.licence.startswith(("people", "model"))]
+    lists = {
+        "answers missing, counted as the worst": [
+            f"{d.missing} in {d.dimension}" for d in result.judged if d.missing
+        ],
+        "advisory, can't block": [f"{d.dimension} ({d.licence or 'no licence'})" for d in unlicensed],
+        "licensed": [f"{d.dimension} ({d.licence})" for d in licensed],
+    }
+    yield from (f"- {name}: {', '.join(named)}" for name, named in lists.items() if named)
+    yield from (f"- evidence: {quote}" for quote in result.evidence)
+    yield from (f"- note: {note}" for note in result.notes)
+    if step := next_step(result):
+        yield str(step)
+    elif result.overall == "PASS":
+        yield f"next: timbre export {result.candidate}"
 
 
 def without_counted(scores: Sequence[RunScore]) -> list[RunScore]:
