@@ -22,8 +22,8 @@ from results.records import RunLog
 from results.statistics import TOLERANCE, holm, margin_p, mcnemar
 from results.story import Story
 from results.table import score_table
-from results.verdicts import GateResult, interval
-from training.runs import BASELINE, counted
+from results.verdicts import GateResult, first_of, interval
+from training.runs import BASELINE
 
 SHARE = 0.5  # share of the margin under which a proven gain is too small to count: half of what a loss may be
 MOVED = 8  # canaries that are named as moved between parent and run; the rest are counted
@@ -181,8 +181,7 @@ def _moved(story: Story) -> tuple[str, ...]:
         f"{canary}: {', '.join(text for *_, text in sorted(of_canary, reverse=True))}"
         for canary, of_canary in sorted(moves.items(), key=lambda item: max(item[1])[:2], reverse=True)
     ]
-    more = [f"and {counted(len(lines) - MOVED, 'canary')} more"] if len(lines) > MOVED else []
-    return (*lines[:MOVED], *more)
+    return tuple(first_of(lines, MOVED))
 
 
 def _listed(names: list[str]) -> str:

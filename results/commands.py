@@ -314,6 +314,7 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
     from results.log import export as write_section
     from results.log import out_of_date
     from results.story import read_story
+    from results.verdicts import first_of
 
     policy = sources.policy()
     given = (sources.places, runs_dir(), policy, sources.suite, sources.gate(policy))
@@ -336,9 +337,8 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
     elif not stale:
         click.echo(f"{page} is what the runs show")
     for run, difference in stale.items():
-        more = [f"… and {len(difference) - _DIFF_LINES} lines more"] if len(difference) > _DIFF_LINES else []
         fault = f"timbre: {page} differs from what {run} shows; write it with `timbre export {run}`"
-        click.echo("\n".join([*difference[:_DIFF_LINES], *more, fault]), err=True)
+        click.echo("\n".join([*first_of(difference, _DIFF_LINES), fault]), err=True)
     sys.exit(1 if stale else 0)
 
 

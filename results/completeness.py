@@ -12,6 +12,7 @@ from results.paired import Pair
 from results.policy import LEAST_MARGIN, Policy
 from results.statistics import TOLERANCE
 from results.table import ScoreTable
+from results.verdicts import first_of
 from training.runs import counted
 
 _NAMED = 5
@@ -203,6 +204,4 @@ def scoring_problems(
 
 def some_of(names: Iterable[str]) -> str:
     """Up to five of the names, and how many more there are."""
-    ordered = sorted(names)
-    more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
-    return ", ".join(ordered[:_NAMED]) + more
+    return ", ".join(first_of(sorted(names), _NAMED))

@@ -11,6 +11,7 @@ from judges.text import sentences
 from judges.types import Evidence
 from results.policy import Policy
 from results.records import RunLog, Sample
+from results.verdicts import first_of, shortened
 
 SLOPPY = 0.5  # value of ``hashtag_slop`` from which an answer is quoted
 QUOTES = 2  # sentences quoted a failure mode; its answers are counted
@@ -69,6 +70,17 @@ def failure_modes(log: RunLog, baseline: RunLog | None, policy: Policy) -> tuple
     return tuple(modes)
 
 
+def fault_quotes(log: RunLog, policy: Policy) -> tuple[str, ...]:
+    """Sentences in which a run shows a hard fault: ``loop: c00, take 1: “…”``, at most ``QUOTES`` a kind."""
+    soft = [key for key, rule in policy.dimensions.items() if not rule.hard]
+    return tuple(
+        f"{kind}: {line}"
+        for kind, quotes in _failures_of(log, policy).items()
+        if kind not in soft
+        for line in first_of([quote for quote in quotes if quote], QUOTES)
+    )
+
+
 def _failures_of(log: RunLog, policy: Policy) -> dict[str, list[str]]:
     """A quote an answer, by the kind of its fault, or by dimension where that is not ``integrity``."""
     quotes: dict[str, list[str]] = {}
@@ -112,4 +124,4 @@ def sentence_around(text: str, evidence: Evidence) -> str:
     touched = (s for s in sentences(text) if s.start < evidence.end and evidence.start < s.end)
     first = next(touched, evidence)
     line = " ".join(text[first.start : first.end].split())
-    return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1].rstrip() + "…"
+    return shortened(line, _LONGEST_QUOTE)

@@ -23,12 +23,13 @@ from results.completeness import (
     some_of,
     unscored_dimensions,
 )
+from results.failure_modes import fault_quotes
 from results.licences import SCORES_ALONE, Basis, read_licences
 from results.paired import Pair
 from results.policy import Policy
 from results.records import RunLog, differences
 from results.table import ScoreTable, score_table
-from results.verdicts import GateResult, fault_quotes, flips_of, pass_rates, with_texts
+from results.verdicts import GateResult, flips_of, pass_rates, with_texts
 
 MOST_UNMATCHED = 0.5
 """Share of the canaries of two suites that may be left out: a gate on the lesser part says nothing of the suites."""

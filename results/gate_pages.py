@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from results.comparison import DimensionVerdict
 from results.markdown import bullets, clean, folded, inline
 from results.report_tables import gate_table
-from results.verdicts import Flip, GateResult, next_step, shortened, summary_sentence
+from results.verdicts import Flip, GateResult, first_of, next_step, shortened, summary_sentence
 from timbre.errors import TimbreError
 from timbre.files import write_whole
 
@@ -109,8 +109,7 @@ def _flip_line(flip: Flip) -> str:
 
 def _list(title: str, sentences: "Sequence[str] | map[str]", most: int) -> str:
     lines = [shortened(sentence, _LONGEST_ITEM) for sentence in sentences]
-    more = [f"and {len(lines) - most} more"] if len(lines) > most else []
-    return f"**{inline(title)}**\n\n{bullets([*lines[:most], *more])}" if lines else ""
+    return f"**{inline(title)}**\n\n{bullets(first_of(lines, most))}" if lines else ""
 
 
 def _xml(text: str) -> str:

@@ -8,7 +8,6 @@ from typing import Literal
 from judges.types import DIMENSIONS
 from results.comparison import DimensionVerdict, Verdict
 from results.paired import Pair, canary_means
-from results.policy import Policy
 from results.records import RunLog, Sample
 from results.statistics import TOLERANCE
 from timbre.stats import Interval
@@ -22,7 +21,6 @@ RETAKES = 32
 """Further takes that tell a new fault from chance: seven of them against none are proof (benchmarks/gate.py)."""
 
 
-_QUOTES, _LONGEST_QUOTE = 3, 200
 _FIRST_WORDS = 90  # characters of an answer shown beside a flip
 _SAME_WORDS = 8  # words with which both answers begin, from which they are shown from where they differ
 
@@ -111,6 +109,11 @@ class NextStep:
 def shortened(text: str, longest: int) -> str:
     """``text`` cut to so many characters, the last of them the sign that it was."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def first_of(items: Sequence[str], most: int) -> list[str]:
+    """So many of the items, and how many more there are."""
+    return [*items[:most], *([f"and {len(items) - most} more"] if len(items) > most else [])]
 
 
 def number(value: float) -> str:
@@ -288,27 +291,3 @@ def pass_rates(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) 
             passed = sign * (scored["value"] - level) >= -margin - TOLERANCE
         for canary, takes in passed.groupby(scored["canary"], sort=True):
             yield PassRate(str(canary), key, len(takes), int(takes.sum()))
-
-
-def _quotation(text: str) -> str:
-    """On one line and not too long, with the text's own quotation marks as single ones."""
-    return shortened(" ".join(text.replace('"', "'").split()), _LONGEST_QUOTE)
-
-
-def fault_quotes(log: RunLog, policy: Policy) -> tuple[str, ...]:
-    """Quotes of a run's hard faults, ``dimension on canary: "sentence"``, at most ``_QUOTES`` a dimension."""
-    sentences: list[str] = []
-    for key, rule in policy.dimensions.items():
-        if rule.fault_at is None:
-            continue
-        quotes = [
-            f'{key} on {s.canary}: "{_quotation(judgement.evidence[0].text)}"'
-            for s in log.samples
-            if (judgement := s.judgements[key]).evidence
-            and (judgement.value or 0) >= rule.fault_at
-            and not (rule.unlicensed_only and s.licensed)
-        ]
-        quotes = list(dict.fromkeys(quotes))
-        more = [f"{key}: and {len(quotes) - _QUOTES} more"] if len(quotes) > _QUOTES else []
-        sentences += [*quotes[:_QUOTES], *more]
-    return tuple(sentences)

@@ -106,13 +106,18 @@ def test_a_hard_fault_is_quoted_in_table_junit_and_summary(
     sentence = "We were all there, <b>she</b> and I | for years."
     fault = {"value": 1.0, "evidence": [{"text": sentence, "start": 0, "end": len(sentence), "why": "of_us"}]}
     write_log("baseline")
-    logs = write_log("run2", scores=lambda canary, epoch: {"memorization": fault}).parent
+    logs = write_log(
+        "run2", scores=lambda canary, epoch: {"memorization": fault}, text=lambda canary, epoch: sentence
+    ).parent
     page, junit = tmp_path / "summary.md", tmp_path / "gate.xml"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     asked = ["--baseline", "baseline", "--candidate", "run2", "--logs", str(logs), "--junit", str(junit)]
     done = CliRunner().invoke(command, asked)
     assert done.exit_code == 1
-    assert "- evidence: memorization on c00: " in done.stdout and "and 9 more" in done.stdout
+    assert (
+        "- evidence: memorization: c00, take 1: “We were" in done.stdout
+        and "memorization: and 22 more" in done.stdout
+    )
     assert "We were all there" in junit.read_text()
     summary = page.read_text()
     assert "### Voice gate: ❌ REGRESSED: run2 against baseline" in summary
