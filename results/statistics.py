@@ -55,21 +55,18 @@ TOLERANCE = 1e-9
 """What two floats may differ by and be the same figure: a loss of .9 to .8 is one of .8 to .7."""
 
 
-def mean_intervals(values: Array) -> Array:
-    """Means with 95 % intervals of columns over the same canaries, shape (3, columns); NaN limits if n < 2."""
-    n, columns = values.shape
-    if n < 2:
-        nothing = np.full(columns, np.nan)
-        return np.stack([values.mean(axis=0) if n else nothing, nothing, nothing])
-    tail = expanded_tail(n)
-    limits = np.empty((2, columns))
-    width = max(1, _CHUNK // RESAMPLES)
-    for start in range(0, columns, width):
-        block = np.ascontiguousarray(values[:, start : start + width])
-        limits[:, start : start + width] = np.quantile(resampled_means(block), [tail, 1 - tail], axis=0)
-    # A column of equal values must give exactly that value, whatever the rounding of the weighted sums.
-    limits = np.clip(limits, values.min(axis=0), values.max(axis=0))
-    return np.concatenate([values.mean(axis=0)[None], limits])
+def mean_interval(values: Array) -> Interval:
+    """The mean over canaries, shape (canaries,), with its 95 % interval; NaN limits if there are fewer than two."""
+    n = len(values)
+    if n == 0:
+        return NO_INTERVAL
+    low = high = math.nan
+    if n > 1:
+        tail = expanded_tail(n)
+        limits = np.quantile(resampled_means(values), [tail, 1 - tail])
+        # Equal values must give exactly that value, whatever the rounding of the weighted sums.
+        low, high = np.clip(limits, values.min(), values.max())
+    return Interval(float(values.mean()), float(low), float(high))
 
 
 def expanded_tail(n: int) -> float:
@@ -87,7 +84,7 @@ def margin_p(values: Array, margin: float) -> float:
     n = len(values)
     if n < 2:
         return 1.0
-    above = int(np.count_nonzero(resampled_means(values[:, None]) >= -margin - TOLERANCE))
+    above = int(np.count_nonzero(resampled_means(values) >= -margin - TOLERANCE))
     return _margin_p(above, n)
 
 
@@ -123,12 +120,12 @@ def safe_low(gains: Array, worst: float) -> float:
     n = len(gains)
     if n < 2:
         return math.nan
-    drawn = resampled_means(np.append(gains, -worst)[:, None])[:, 0]
+    drawn = resampled_means(np.append(gains, -worst))
     return min(float(np.quantile(drawn, expanded_tail(n))), mean_interval(gains).low)
 
 
 def resampled_means(values: Array) -> Array:
-    """Shape (RESAMPLES, columns): means of canaries drawn with replacement, as counts times values."""
+    """Means of canaries drawn with replacement, as counts times ``values``, whose first axis are the canaries."""
     n = len(values)
     blocks = _kept_counts(n) if n * RESAMPLES <= _KEPT else _counts(n)
     return np.concatenate([counts.astype(np.float64) @ values / n for counts in blocks])
@@ -150,15 +147,6 @@ def _counts(n: int) -> Iterator[NDArray[np.uint8]]:
         drawn += np.arange(size)[:, None] * n
         counts = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
         yield counts.astype(np.uint8)
-
-
-def mean_interval(values: Array) -> Interval:
-    """``mean_intervals`` of one column; NaN values are left out."""
-    kept = values[~np.isnan(values)]
-    if kept.size == 0:
-        return NO_INTERVAL
-    estimate, low, high = mean_intervals(kept[:, None])[:, 0]
-    return Interval(float(estimate), float(low), float(high))
 
 
 def rate_bound(hits: int, n: int) -> float:
@@ -252,7 +240,7 @@ def fault_rate_that_blocks(n: int, alpha: float) -> float:
     worse = _new_faults_that_block(alpha)
     if worse > n:
         return 1.0
-    return float(brentq(lambda rate: stats.binom.sf(worse - 1, n, rate) - 0.8, 1e-9, 1 - 1e-9))
+    return float(stats.beta.ppf(0.8, worse, n - worse + 1))  # the binomial's tail, solved for its rate
 
 
 def faultless_canaries_needed(rate: float) -> int:

@@ -16,19 +16,17 @@ from results.statistics import (
     margin_p,
     mcnemar,
     mean_interval,
-    mean_intervals,
     paired_rate_difference,
     rate_bound,
     safe_low,
 )
-from timbre.stats import rate_interval
+from timbre.stats import Interval, rate_interval
 
 scores = st.lists(st.floats(-1, 1, allow_nan=False), min_size=2, max_size=25)
 
 
-def _coverage(columns: np.ndarray, truth: float) -> float:
-    _, low, high = mean_intervals(columns)
-    return float(((low <= truth + 1e-12) & (truth - 1e-12 <= high)).mean())
+def _coverage(intervals: list[Interval], truth: float) -> float:
+    return float(np.mean([i.low <= truth + 1e-12 and truth - 1e-12 <= i.high for i in intervals]))
 
 
 SHAPES = {
@@ -39,7 +37,7 @@ SHAPES = {
 }
 """Paired differences as judges give them; the mean of each is 0."""
 
-TABLES = 2000
+TABLES = 1000
 SLACK = 2 * math.sqrt(0.95 * 0.05 / TABLES)
 """Two standard errors of a coverage of 95 % over that many tables."""
 
@@ -48,17 +46,17 @@ SLACK = 2 * math.sqrt(0.95 * 0.05 / TABLES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_95_percent_intervals_cover_93_to_97_percent_from_30_canaries_on(n: int, shape: str) -> None:
     columns = SHAPES[shape](np.random.default_rng(n), (n, TABLES))
-    assert 0.93 - SLACK <= _coverage(columns, 0.0) <= 0.97 + SLACK
+    assert 0.93 - SLACK <= _coverage([mean_interval(c) for c in columns.T], 0.0) <= 0.97 + SLACK
 
 
 @pytest.mark.parametrize("n", [8, 12])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_below_30_canaries_the_interval_widens_rather_than_cover_less(n: int, shape: str) -> None:
     columns = SHAPES[shape](np.random.default_rng(n), (n, TABLES))
-    _, low, high = mean_intervals(columns)
+    intervals = [mean_interval(c) for c in columns.T]
     normal = 2 * 1.96 * columns.std(axis=0, ddof=1) / math.sqrt(n)
-    assert (high - low).mean() > 1.03 * normal.mean()
-    assert _coverage(columns, 0.0) >= 0.93 - SLACK
+    assert np.mean([i.high - i.low for i in intervals]) > 1.03 * normal.mean()
+    assert _coverage(intervals, 0.0) >= 0.93 - SLACK
 
 
 @settings(max_examples=25)
@@ -74,20 +72,13 @@ def test_making_one_score_worse_never_raises_an_end_of_the_interval(
     assert after.high <= before.high + 1e-9
 
 
-def test_the_same_scores_give_the_same_interval_alone_or_among_others() -> None:
-    columns = np.random.default_rng(3).random((20, 500))
-    among = mean_intervals(columns)[:, 450]
-    alone = mean_interval(columns[:, 450])
-    assert tuple(among) == pytest.approx((alone.estimate, alone.low, alone.high), abs=1e-12)
-
-
 def test_equal_scores_give_an_interval_of_no_width() -> None:
     found = mean_interval(np.full(12, 0.1))
     assert (found.low, found.high) == (0.1, 0.1)
 
 
 def test_one_canary_gives_a_mean_without_an_interval() -> None:
-    found = mean_interval(np.array([0.4, math.nan]))
+    found = mean_interval(np.array([0.4]))
     assert found.estimate == 0.4
     assert math.isnan(found.low)
 
