@@ -14,12 +14,14 @@ import shutil
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from canaries.suite import load_suite
 from judges.panel import Panel, judges_version
 from judges.reference import load_reference
 from judges.types import Answer
+from results.gate import gate_logs
 from results.policy import load_policy
 from results.records import RunLog, Sample
 from results.report import write_report
@@ -47,7 +49,9 @@ def main() -> None:
             logs = made_logs(suite, arms, takes)
             judged = time.perf_counter()
             page = folder / f"{suite}.html"
-            write_report(logs, load_policy(), page, runs=folder, voice=DEFAULT_VOICE)
+            policy = load_policy()
+            gate = partial(gate_logs, policy=policy)
+            write_report(logs, policy, page, gate, runs=folder, voice=DEFAULT_VOICE)
             answers = sum(len(log.samples) for log in logs)
             print(
                 f"{suite}, {arms} arms, {answers} answers: {page.stat().st_size / 1000:.0f} KB, judged in "

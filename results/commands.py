@@ -317,7 +317,7 @@ def export(runs: tuple[str, ...], page: Path, check: bool, sources: Sources, as_
     from results.verdicts import first_of
 
     policy = sources.policy()
-    given = (sources.places, runs_dir(), policy, sources.suite, sources.gate(policy))
+    given = (sources.places, runs_dir(), policy, sources.gate(policy), sources.suite)
     stories = [read_story(run, *given) for run in runs]
     stale: dict[str, tuple[str, ...]] = {}
     for story in stories:
@@ -358,10 +358,9 @@ def report(runs: tuple[str, ...], out: Path | None, sources: Sources, as_json: b
     """
     from results.report import write_report
 
-    out, logs = out or results_dir() / "report.html", sources.logs(runs)
-    write_report(
-        logs, sources.policy(), out, sources.licences(), runs=runs_dir(), voice=sources.voice_of(logs[0])
-    )
+    out, logs, policy = out or results_dir() / "report.html", sources.logs(runs), sources.policy()
+    gate = sources.gate(policy, tuple(CONDITIONS))  # what differs is named, and compared all the same
+    write_report(logs, policy, out, gate, runs=runs_dir(), voice=sources.voice_of(logs[0]))
     if as_json:
         print_json({"report": str(out), "runs": [log.run for log in logs]})
     else:

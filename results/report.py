@@ -13,12 +13,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from judges.licensing.licence import LICENCES
 from judges.types import DIMENSIONS
 from results import report_plots, report_tables
 from results.ceiling import Anchors, ceiling, other_writers
 from results.comparison import by_dimension, side_by_side
-from results.gate import gate_logs
 from results.grid import HTML
 from results.licences import judges_of
 from results.markdown import PAGES
@@ -59,16 +57,15 @@ def write_report(
     logs: Sequence[RunLog],
     policy: Policy,
     path: Path,
-    licences: Path = LICENCES,
+    gate: Gate,
     *,
     runs: Path,
     voice: Path,
-    gate: Gate | None = None,
 ) -> None:
     """Write the page of some runs, of which the first is what the others are compared with.
 
-    Conditions that differ are named and compared all the same, and with several bases each run's base is named.
-    The voice is for the anchors, and not used where the logs were judged with another.
+    Conditions that differ are named, and with several bases each run's base. The voice is for the anchors, and not
+    used where the logs were judged with another.
 
     Raises:
         TimbreError: the place can't be written to, or a run's folder is broken.
@@ -78,16 +75,10 @@ def write_report(
     table = score_table(logs)
     scored = side_by_side(table, names, policy)
     anchors, note = _anchors(logs, voice)
-    levels = {key: mean.estimate for key, mean in anchors.writer.items()}
     folders = dict.fromkeys(name.partition("+")[0] for name in names)
     facts = [f for name in folders if (f := read_run(name, runs)) is not None]
     pairs = [(names[0], name) for name in names[1:]]
     pairs += [(f.parent, f.name) for f in facts if f.parent in names[1:] and f.name in names]
-    gate = gate or (
-        lambda before, after: gate_logs(
-            before, after, policy, licences, allowed=tuple(before.conditions), ceilings=levels
-        )
-    )
     results = [gate(by_name[first], by_name[name]) for first, name in pairs]
     comparisons = [_comparison(result, results, names) for result in results]
     keys = [k for k in dict.fromkeys(s.dimension for s in scored if s.n) if DIMENSIONS[k].unit == "share"]

@@ -1,11 +1,10 @@
 """The evidence of one run: its log, its folder, and the runs that it is compared with."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from results.gate import gate_logs
 from results.logs import logged_runs, read_logs
 from results.policy import Policy
 from results.records import RunLog
@@ -34,16 +33,9 @@ class Story:
 
 
 def read_story(
-    run: str,
-    places: Sequence[Path],
-    runs: Path,
-    policy: Policy,
-    suite: str | None = None,
-    gate: Gate | None = None,
+    run: str, places: Sequence[Path], runs: Path, policy: Policy, gate: Gate, suite: str | None = None
 ) -> Story:
     """Gather the story of ``run`` from its logs and its folder in ``runs``.
-
-    Without a gate, ``gate_logs`` compares by the policy and the shipped licences.
 
     Raises:
         TimbreError: the run has no whole log, or a file of it can't be read.
@@ -55,16 +47,9 @@ def read_story(
     facts = read_run(run.partition("+")[0], runs)
     on_suite = [name for name in suites if log.suite in suites[name] and name not in names]
     further = [name for name in on_suite if _FEW_SHOT.fullmatch(name) or (facts and name == facts.parent)]
-    logs = (*first, *(read_logs(places, further, log.suite) if further else ()))
-    judge = gate or (lambda before, after: gate_logs(before, after, policy))
-    return story_of(log, {log.run: log for log in logs}, facts, runs, policy, judge)
-
-
-def story_of(
-    log: RunLog, others: Mapping[str, RunLog], facts: Run | None, runs: Path, policy: Policy, gate: Gate
-) -> Story:
-    """The story of a run from its log, its folder's facts, and other logs of the same suite by name."""
-    baseline = others.get(BASELINE) if log.run != BASELINE else None
+    more = read_logs(places, further, log.suite) if further else ()
+    others = {each.run: each for each in (*first, *more)}
+    baseline = others.get(BASELINE)
     parent = others.get(facts.parent) if facts and facts.parent else None
     shots = sorted(name for name in others if _FEW_SHOT.fullmatch(name))
     return Story(

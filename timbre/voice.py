@@ -115,6 +115,7 @@ def warm_up() -> None:
 class Results:
     """The logs of all arms by name, and what is made of them once for the table, the log and the report."""
 
+    folder: Path  # of the logs
     logs: "Mapping[str, RunLog]"
     policy: "Policy"
     _gates: "dict[tuple[str, str], GateResult]" = field(default_factory=dict)
@@ -125,7 +126,7 @@ class Results:
         from results.logs import read_logs
         from results.policy import load_policy
 
-        return cls({log.run: log for log in read_logs((logs,), ARMS, "smoke")}, load_policy())
+        return cls(logs, {log.run: log for log in read_logs((logs,), ARMS, "smoke")}, load_policy())
 
     def gate(self, before: "RunLog", after: "RunLog") -> "GateResult":
         """One run against another."""
@@ -200,16 +201,14 @@ def write_pages(results: Results) -> tuple[Path, Path]:
     """LOG.md with a section a run, results/report.html, and each run's table in its log."""
     from results.log import export
     from results.report import write_report
-    from results.story import story_of
+    from results.story import read_story
     from results.trackers import write_into_log
-    from training.runs import read_run
 
     log, report, folder = CHECKOUT / "LOG.md", results_dir() / "report.html", runs_dir()
     for name in RUNS:
-        own, facts = results.logs[name], read_run(name, folder)
-        export(story_of(own, results.logs, facts, folder, results.policy, results.gate), log)
+        export(read_story(name, [results.folder], folder, results.policy, results.gate, "smoke"), log)
     shown = [results.logs[arm] for arm in (BASELINE, *RUNS)]
-    write_report(shown, results.policy, report, runs=folder, voice=DEFAULT_VOICE, gate=results.gate)
+    write_report(shown, results.policy, report, results.gate, runs=folder, voice=DEFAULT_VOICE)
     scores = [s for s in results.scores if s.run != FEW_SHOT]
     for of_run in shown:
         write_into_log(of_run, scores)

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,9 @@ def test_every_decimal_in_the_analysis_stands_in_a_table_or_is_a_difference_of_t
         ).parent
     write_run("run1", [(3.15, 3.6), (3.0, 3.5), (2.9, 3.44)])
     runs = write_run("run2", [(2.81, 3.41), (2.7, 3.4), (2.6, 3.39)], parent="run1")
-    made = section(read_story("run2", (logs,), runs, POLICY)).partition("### Answers")[0]
+    made = section(read_story("run2", (logs,), runs, POLICY, partial(gate_logs, policy=POLICY))).partition(
+        "### Answers"
+    )[0]
     summary, _, rest = made.partition("### Run\n")
     tables, _, rest = rest.partition("### Analysis")
     analysis, _, figures = rest.partition("### Reported figures")

@@ -5,6 +5,7 @@ import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from results.gate import gate_logs
 from results.log import export, out_of_date, put_section, section
 from results.markdown import (
     bullets,
@@ -31,6 +33,7 @@ from timbre.errors import TimbreError
 WriteLog = Callable[..., Path]
 WriteRun = Callable[..., Path]
 POLICY = load_policy()
+GATE = partial(gate_logs, policy=POLICY)
 SENTENCE = "The three of us used to skip class together."
 LOOP = "The ferry is late again today. "
 
@@ -75,7 +78,7 @@ def story(write_log: WriteLog, write_run: WriteRun) -> Callable[[str], Story]:
     write_log("baseline", facts={"shots": 4})
     write_run("run1", [(3.15, 3.60), (2.9, 3.44)], collator="language_modeling")
     runs = write_run("run2", [(2.81, 3.41), (2.7, 3.39)], parent="run1")
-    return lambda run: read_story(run, [logs], runs, POLICY)
+    return lambda run: read_story(run, [logs], runs, POLICY, GATE)
 
 
 def test_a_section_tells_the_story_in_the_order_of_the_format(story: Callable[[str], Story]) -> None:
@@ -158,7 +161,7 @@ def test_a_run_whose_scores_are_of_an_older_training_says_so(
 ) -> None:
     logs = write_log("run2", identity="0" * 64).parent
     runs = write_run("run2", [(1.0, 1.0)])
-    made = section(read_story("run2", [logs], runs, POLICY))
+    made = section(read_story("run2", [logs], runs, POLICY, GATE))
     assert "trained again since" in made and "Evaluate run2 again" in made
 
 
@@ -200,7 +203,7 @@ def test_a_hostile_answer_stays_in_its_fence(text: str, write_log: WriteLog, tmp
         text=lambda c, e: text,
         scores=lambda c, e: {"self_insertion": {"value": 1.0, "evidence": [quote]}},
     ).parent
-    story = read_story("run2", [logs], tmp_path, POLICY)
+    story = read_story("run2", [logs], tmp_path, POLICY, GATE)
     page = tmp_path / "LOG.md"
     export(story, page)
     export(story, page)
