@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader
 
 from timbre.errors import TimbreError, visible
+from timbre.files import decoded, read_bytes
 
 _SPECIAL = re.compile(
     r"""[\\`*<>|~$]               # code, emphasis, HTML, table cells, strikethrough, mathematics
@@ -144,10 +145,6 @@ def read_page(path: Path, new: str) -> str:
     """The page at ``path``, or ``new`` where there is none.
 
     Raises:
-        TimbreError: the page is not UTF-8.
+        TimbreError: the page can't be read, or is not UTF-8.
     """
-    try:
-        return path.read_bytes().decode("utf-8") if path.exists() else new
-    except (OSError, UnicodeDecodeError) as error:
-        do = "mend the file or name another"
-        raise TimbreError("can't be read as UTF-8", where=str(path), do=do) from error
+    return decoded(read_bytes(path), path) if path.exists() else new

@@ -77,11 +77,7 @@ def write_scores(table: ScoreTable, path: Path) -> None:
     if path.suffix != ".parquet":
         what = f"{path.suffix or 'no suffix'} is no kind of score table"
         raise TimbreError(what, where=str(path), do=f"name it {' or '.join(SUFFIXES)}")
-    with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        table.to_parquet(partial, index=False)
-        partial.replace(path)
+    write_whole(path, table.to_parquet(index=False))
 
 
 def read_scores(path: Path) -> ScoreTable:
