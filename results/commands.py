@@ -64,14 +64,14 @@ def compare(runs: tuple[str, ...], counted: bool, page: Path | None, sources: So
     timbre compare baseline run2 baseline@merged run3 --log LOG.md
     """
     from results.comparison import side_by_side
-    from results.corrected_rates import corrected_rates
+    from results.corrected_rates import corrected_rates, recall_sentence
     from results.grid import say, stdout_console
     from results.licences import read_licences
     from results.log import arms_name, arms_section, put_section
     from results.records import differences
     from results.report_tables import corrected_table
     from results.table import score_table
-    from results.terminal import recall_sentence, show_runs, without_counted
+    from results.terminal import show_runs, without_counted
 
     policy, logs = sources.policy(), sources.logs(runs)
     names, table = [log.run for log in logs], score_table(logs)

@@ -14,6 +14,7 @@ from results.paired import as_array, rows_of
 from results.policy import Policy
 from results.records import RunLog
 from results.table import ScoreTable
+from results.verdicts import interval
 from timbre.stats import Interval, rate_interval
 
 # Added to each cell of the confusion, and drawn along as one more text that is half a yes: without it, a judge
@@ -37,17 +38,8 @@ class CorrectedRate:
     lack: str | None  # all that it lacks of the policy's demands; None where it meets them
 
 
-@dataclass(frozen=True)
-class Recall:
-    """How many of the claims in a run's answers the self-insertion detector flags, as graders see it."""
-
-    rate: Interval | None  # None where nobody found a claim
-    missed: int  # claims among the sampled sentences
-    sampled: int  # sentences without a flag that a grader was asked about
-
-
-def estimated_recall(log: RunLog) -> Recall | None:
-    """The detector's recall over a run's answers; None where no grader was asked.
+def recall_sentence(log: RunLog) -> str:
+    """How many of the claims in a run's answers the self-insertion detector flags; empty if no grader was asked.
 
     The rate of claims among the sampled sentences is taken for that of all that the detector hadn't flagged; the
     interval is that rate's. A claim that detector and grader both overlook is in no figure.
@@ -56,13 +48,15 @@ def estimated_recall(log: RunLog) -> Recall | None:
     sampled, missed = (int(sum(d[name] for d in asked)) for name in ("sampled", "sampled_faults"))
     seen = sum(d["confirmed"] * d["flagged"] / d["flagged_asked"] for d in asked if d["flagged_asked"])
     if not sampled:
-        return None
+        return ""
     rate, unflagged = rate_interval(missed, sampled), sum(d["unflagged"] for d in asked)
     best, worst, likely = (
         seen / (seen + unflagged * share) if seen + unflagged * share else 1.0
         for share in (rate.low, rate.high, rate.estimate)
     )
-    return Recall(Interval(likely, worst, best) if seen or missed else None, missed, sampled)
+    figure = interval(Interval(likely, worst, best)) if seen or missed else "nobody found a claim"
+    counts = f"({missed} missed among {sampled} sampled sentences)"
+    return f"Estimated recall of self_insertion in {log.run}: {figure} {counts}."
 
 
 def corrected_rates(
@@ -120,10 +114,10 @@ def corrected_rate(shares: Array, confusion: Confusion) -> tuple[Interval, Inter
     return _widened(raw), _widened(corrected) if corrected else None
 
 
-def _widened(interval: Interval) -> Interval:
-    """``interval``, widened to hold its estimate."""
-    estimate = interval.estimate
-    return Interval(estimate, min(estimate, interval.low), max(estimate, interval.high))
+def _widened(figure: Interval) -> Interval:
+    """The same, widened to hold its estimate."""
+    estimate = figure.estimate
+    return Interval(estimate, min(estimate, figure.low), max(estimate, figure.high))
 
 
 def _rogan_gladen(rate: Array, cells: Array) -> Array:

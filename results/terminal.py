@@ -5,10 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from judges.types import DIMENSIONS
 from results.comparison import RunScore
-from results.corrected_rates import estimated_recall
 from results.duels import Table as Duels
 from results.grid import say, stdout_console
-from results.records import RunLog
 from results.report_tables import flips_table, gains_table, gate_table, scores_table, standings_table
 from results.verdicts import GateResult, interval, next_step, number, summary_sentence
 
@@ -76,16 +74,6 @@ def show_runs(runs: Sequence[str], scores: Sequence[RunScore], warnings: Sequenc
         gains_table(runs, scores).show(console)
     for warning in warnings:
         say(console, f"- not like with like: {warning}")
-
-
-def recall_sentence(log: RunLog) -> str:
-    """What ``estimated_recall`` says of a run; empty where no grader was asked."""
-    recall = estimated_recall(log)
-    if recall is None:
-        return ""
-    figure = interval(recall.rate) if recall.rate else "nobody found a claim"
-    counts = f"({recall.missed} missed among {recall.sampled} sampled sentences)"
-    return f"Estimated recall of self_insertion in {log.run}: {figure} {counts}."
 
 
 def show_standings(tables: Sequence[Duels], warnings: Sequence[str]) -> None:
