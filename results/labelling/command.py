@@ -221,16 +221,13 @@ def _seen(labels: Sequence["Rating"]) -> "Scale":
 
 def _lacks(labels: Sequence["Rating"], scale: "Scale", policy: "Policy") -> tuple[str, ...]:
     """What the table lacks of the policy's demands; of ratings too it is asked that some are yes and some no."""
+    from results.labelling.ratings import first_labels
     from results.licences import label_shortfalls
 
-    by_item: dict[str, list[float]] = {}
-    for r in (r for r in labels if not r.again):
-        by_item.setdefault(r.item.id, []).append(r.value)
-    means = [sum(values) / len(values) for values in by_item.values()]
+    means, asked = first_labels(labels).mean(axis=1), policy.licence
     pairs = any(r.item.other_text for r in labels)
-    decided = [mean for mean in means if not (pairs and mean == 0.5)]
-    asked = policy.licence
-    yes = sum(mean > 0.5 if pairs else mean >= scale.yes_from for mean in decided)
+    decided = means[means != 0.5] if pairs else means
+    yes = int((decided > 0.5 if pairs else decided >= scale.yes_from).sum())
     return label_shortfalls(
         asked, labelled_by="people", domain=asked.domains[0], n=len(decided), n_positive=yes, binary=True
     )

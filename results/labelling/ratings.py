@@ -3,9 +3,7 @@
 A line is whole or not there: it is written at once and synced, and a half one that a power cut left is dropped.
 """
 
-import csv
 import dataclasses
-import io
 import json
 import os
 import re
@@ -15,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
+import pandas as pd
 from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
@@ -175,25 +174,21 @@ def tallies(ratings: Sequence[Rating], scale: Scale) -> list[Tally]:
     return made
 
 
+def first_labels(ratings: Sequence[Rating]) -> pd.DataFrame:
+    """What raters said of each item the first time: a row an item, by id, a column a rater, NaN for nothing."""
+    given = [(r.item.id, _column_name(r.rater), r.value) for r in ratings if not r.again]
+    rows = pd.DataFrame(given, columns=["id", "rater", "value"])
+    return rows.pivot_table(index="id", columns="rater", values="value", aggfunc="last")
+
+
 def labels_table(ratings: Sequence[Rating], dimension: str) -> str:
     """The CSV that ``timbre calibrate`` takes: a row an item, its label the mean of the raters' first ones."""
-    by_item: dict[str, dict[str, float]] = {}
-    items = {r.item.id: r.item for r in ratings}
-    for r in (r for r in ratings if not r.again):
-        by_item.setdefault(r.item.id, {})[_column_name(r.rater)] = r.value
-    raters = sorted({name for row in by_item.values() for name in row})
+    items, labels = {r.item.id: r.item for r in ratings}, first_labels(ratings)
     pairs = any(item.other_text for item in items.values())
-    own = [*(["other_text"] if pairs else []), *NEEDS.get(dimension, ())]
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["id", "prompt", "text", *own, "label", *raters])
-    for key, row in sorted(by_item.items()):
-        item = items[key]
-        label = sum(row.values()) / len(row)
-        cells = [_cell(getattr(item, name)) for name in own]
-        of_raters = [f"{row[name]:g}" if name in row else "" for name in raters]
-        writer.writerow([key, item.prompt, item.text, *cells, f"{label:.6g}", *of_raters])
-    return file.getvalue()
+    names = ["prompt", "text", *(["other_text"] if pairs else []), *NEEDS.get(dimension, ())]
+    cells = {name: [_cell(getattr(items[key], name)) for key in labels.index] for name in names}
+    table = pd.DataFrame(cells, index=labels.index).assign(label=labels.mean(axis=1)).join(labels)
+    return table.to_csv(index_label="id", float_format="%g", lineterminator="\n")
 
 
 def _column_name(rater: str) -> str:
