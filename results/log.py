@@ -33,7 +33,7 @@ from results.records import RunLog, Sample
 from results.report_tables import gains_table, gate_table, losses_table, scores_table
 from results.story import Story
 from results.table import score_table
-from results.verdicts import gain_of, gain_sentences, interval, number, signed, verdict_sentence
+from results.verdicts import gain_of, interval, number, signed, summary_sentence
 from timbre.files import alone_in, write_whole
 from training.runs import BASELINE, Run, counted, loss_text
 
@@ -120,7 +120,7 @@ def section(story: Story) -> str:
         writer=writer_figures(run),
         answers=answers(story),
         notes_place=notes_place(_section_name(log)),
-        **{f.__name__: f for f in (*functions, gate_table, gain_sentences, verdict_sentence)},
+        **{f.__name__: f for f in (*functions, gate_table, summary_sentence)},
         **{"MOVED": MOVED, "OTHER_MODEL": OTHER_MODEL},
     )
 

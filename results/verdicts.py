@@ -146,17 +146,12 @@ def signed(gain: float) -> str:
 
 
 def summary_sentence(result: GateResult) -> str:
-    """The verdict as one plain sentence, with what is known of the gain that the policy asks for."""
-    return " ".join((verdict_sentence(result), *gain_sentences(result)))
+    """The verdict as one plain sentence, and another for each gain that the policy asks for: whether it is proven."""
+    gains = () if result.problems else (_gain_sentence(d) for d in result.dimensions if d.goal and d.n)
+    return " ".join((_verdict_sentence(result), *gains))
 
 
-def gain_sentences(result: GateResult) -> tuple[str, ...]:
-    """Whether the gains that the policy asks for are proven; nothing of runs that can't be compared."""
-    return () if result.problems else tuple(_gain_sentence(d) for d in result.dimensions if d.goal and d.n)
-
-
-def verdict_sentence(result: GateResult) -> str:
-    """The verdict as one plain sentence."""
+def _verdict_sentence(result: GateResult) -> str:
     pair = f"{result.candidate} against {result.baseline}"
     if result.overall == "ERROR":
         return f"ERROR: {pair} can't be judged: {'; '.join(result.problems)}."

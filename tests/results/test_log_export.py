@@ -87,7 +87,7 @@ def test_a_section_tells_the_story_in_the_order_of_the_format(story: Callable[[s
         "## run2",
         "**Takeaway.** Against baseline, run2 became",
         "**Verdict.** ",
-        "**Gain.** voice_match gained",
+        " voice_match gained",
         "**Next steps**",
         "Model: Llama 3.1 8B Instruct",
         "Phase: smoke test",
