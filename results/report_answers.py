@@ -11,7 +11,6 @@ from judges.text import find_repeats
 from judges.types import DIMENSIONS, FAULT_AT, Evidence, Judgement
 from results.markdown import clean
 from results.records import RunLog, Sample
-from results.verdicts import gain_of, signed
 
 LONG, SHOWN = 200, 120  # words from which an answer is folded, and words that are shown of it then
 
@@ -29,7 +28,6 @@ class AnswerView:
     same: "AnswerView | None"  # an earlier answer to this canary that is the same, word for word
     html: Markup  # the text with ``<mark>`` around evidence
     evidence: frozenset[str]  # dimensions with evidence in it
-    gains: Mapping[str, str]  # over the first run's answer, with signs; empty where there is none to speak of
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class CanaryView:
 
 
 def canary_views(logs: Sequence[RunLog]) -> tuple[CanaryView, ...]:
-    """Every canary that any run answered, by name; gains are over the first run's answer of the same take."""
+    """Every canary that any run answered, by name."""
     answers: dict[str, dict[int, dict[str, Sample]]] = {}
     for log in logs:
         for sample in log.samples:
@@ -53,14 +51,13 @@ def canary_views(logs: Sequence[RunLog]) -> tuple[CanaryView, ...]:
         known: dict[str, AnswerView] = {}
         takes = []
         for take, samples in sorted(by_take.items()):
-            first = samples.get(logs[0].run)
-            takes.append((take, tuple(_view(run, sample, first, known) for run, sample in samples.items())))
+            takes.append((take, tuple(_view(run, sample, known) for run, sample in samples.items())))
         links = {answer.run: answer.id for _, of_take in reversed(takes) for answer in of_take}
         views.append(CanaryView(_id(canary), takes[0][1][0].sample, tuple(takes), links))
     return tuple(views)
 
 
-def _view(run: str, sample: Sample, first: Sample | None, known: dict[str, AnswerView]) -> AnswerView:
+def _view(run: str, sample: Sample, known: dict[str, AnswerView]) -> AnswerView:
     """The view of one answer; ``known`` are the earlier ones by their text, to which it is added."""
     faults = sample.judgements["integrity"].evidence  # a broken answer has them in every dimension marked up
     evidence = [
@@ -69,7 +66,6 @@ def _view(run: str, sample: Sample, first: Sample | None, known: dict[str, Answe
         for e in judgement.evidence
         if 0 <= e.start < e.end <= len(sample.text) and (key == "integrity" or e not in faults)
     ]
-    before = first.judgements if first and first is not sample else {}
     view = AnswerView(
         run,
         sample,
@@ -77,11 +73,6 @@ def _view(run: str, sample: Sample, first: Sample | None, known: dict[str, Answe
         known.get(sample.text.strip()),
         answer_html(sample.text, evidence),
         frozenset(key for *_, key, _ in evidence),
-        {
-            key: signed(gain_of(key, j.value, before[key].value))
-            for key, j in sample.judgements.items()
-            if before
-        },
     )
     known.setdefault(sample.text.strip(), view)
     return view

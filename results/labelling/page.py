@@ -3,10 +3,8 @@
 import secrets
 import socket
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from results.grid import HTML
 from results.labelling.items import Item, Session, scale_of, segments
 from results.labelling.ratings import Rating, RatingFile
 from timbre.errors import TimbreError
@@ -50,8 +49,7 @@ def page(session: Session, done: Sequence[Rating], served: bool) -> tuple[str, s
         "items": {key: _shown(item) for key, item in session.items.items()},
         "done": [(places[r.item.id, r.again], r.value) for r in done if (r.item.id, r.again) in places],
     }
-    folder = Environment(autoescape=True, loader=FileSystemLoader(Path(__file__).parent))
-    return folder.get_template("page.html").render(data=data, nonce=nonce, policy=policy), policy
+    return HTML.get_template("label.html").render(data=data, nonce=nonce, policy=policy), policy
 
 
 def _shown(item: Item) -> dict[str, Any]:
