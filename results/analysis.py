@@ -7,21 +7,14 @@ says REGRESSED. Of the others nothing is shown, which proves no absence.
 """
 
 import itertools
-from collections.abc import Iterable
 from dataclasses import dataclass
-
-import pandas as pd
 
 from judges.types import FAULT_AT
 from results.comparison import DimensionVerdict
-from results.completeness import completed
 from results.failure_modes import FailureMode, failure_modes
 from results.paired import Pair, as_array
-from results.policy import Policy
-from results.records import RunLog
 from results.statistics import TOLERANCE, holm, margin_p, mcnemar
 from results.story import Story
-from results.table import score_table
 from results.verdicts import GateResult, first_of, interval
 from training.runs import BASELINE
 
@@ -61,7 +54,7 @@ def analyse(story: Story) -> Analysis:
     """Apply the rules to one story."""
     result = story.result if story.result and not story.result.problems else None
     read = result.able if result else ()
-    up, down = _proven(story.baseline, story.log, story.policy, read)
+    up, down = _proven(result) if result and read else (set(), set())
     proven = [d for d in read if d.dimension in up and d.gain_is_proven]
     learned = [d for d in proven if d.gain.estimate >= SHARE * (d.margin or 0) - TOLERANCE]
     lost = [d for d in read if d.dimension in down and d.gain.high < -TOLERANCE]
@@ -87,27 +80,12 @@ def analyse(story: Story) -> Analysis:
     )
 
 
-def _proven(
-    before: RunLog | None, after: RunLog, policy: Policy, read: Iterable[DimensionVerdict]
-) -> tuple[set[str], set[str]]:
-    """Dimensions of which a gain, and of which a loss, is significant among all that are read (Holm)."""
-    keys = [d.dimension for d in read]
-    if before is None or not keys:
-        return set(), set()
-    sides = _sides(before, after, policy)
-    ps = zip(*(_gain_ps(Pair.of(key, policy, *sides)) for key in keys), strict=True)
+def _proven(result: GateResult) -> tuple[set[str], set[str]]:
+    """Dimensions of which a gain, and of which a loss, is significant among all that can block (Holm)."""
+    keys = [d.dimension for d in result.able]
+    ps = zip(*(_gain_ps(result.pairs[key]) for key in keys), strict=True)
     up, down = (set(itertools.compress(keys, holm(of_keys)[0])) for of_keys in ps)
     return up, down
-
-
-def _sides(before: RunLog, after: RunLog, policy: Policy) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The score table rows of two runs over the prompts that both were asked, a missing answer as the worst."""
-    asked = {(s.canary, s.prompt) for s in before.samples} & {(s.canary, s.prompt) for s in after.samples}
-    table = score_table((before, after))
-    table = table[table["canary"].isin([canary for canary, _ in asked])]
-    first, second = (table[table["run"] == log.run] for log in (before, after))
-    pair = completed(first, second, policy)
-    return pair.before, pair.after
 
 
 def _gain_ps(pair: Pair) -> tuple[float, float]:
@@ -166,13 +144,12 @@ def _takeaway(
 def _moved(story: Story) -> tuple[str, ...]:
     """Canaries that moved since the parent by a margin or more, the most moved first."""
     result = story.parent_result
-    if story.parent is None or result is None or result.problems:
+    if result is None or result.problems:
         return ()
-    before, after = _sides(story.parent, story.log, story.policy)
     moves: dict[str, list[tuple[bool, float, str]]] = {}
     for d in result.able:
         key = d.dimension
-        gains = Pair.of(key, story.policy, before, after).gains
+        gains = result.pairs[key].gains
         least = FAULT_AT if d.hard else d.margin or 0
         for canary, gain in gains[gains.abs() >= least - TOLERANCE].items():
             move = f"{'better' if gain > 0 else 'worse'} {key} ({gain:+.2f})"

@@ -168,7 +168,8 @@ def gate(
         if as_json:
             step = next_step(result)
             more = {"summary": summary_sentence(result), "next": str(step) if step else None}
-            print_json({"schema_version": 1, **dataclasses.asdict(result), **more})
+            decision = {name: value for name, value in vars(result).items() if name != "pairs"}
+            print_json({"schema_version": 1, **decision, **more})
         elif failure is None:
             show_gate(result)
         sys.stdout.flush()

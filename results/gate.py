@@ -93,6 +93,7 @@ def gate(
         suite=basis.suite,
         flips=flips_of(verdicts, pairs),
         pass_rates=tuple(pass_rates(verdicts, pairs)),
+        pairs=pairs,
     )
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from judges.types import DIMENSIONS
@@ -62,6 +62,8 @@ class GateResult:
     suite: str | None = None
     flips: tuple[Flip, ...] = ()  # worst first: hard faults, then by loss
     pass_rates: tuple[PassRate, ...] = ()  # of dimensions that can block, by dimension and canary
+    pairs: Mapping[str, Pair] = field(default_factory=dict, repr=False, compare=False)
+    """By dimension what was compared, for the log's analysis; in no JSON."""
 
     @property
     def exit_code(self) -> int:
