@@ -16,7 +16,7 @@ from judges.licensing.labels import YES_OR_NO
 from judges.types import DIMENSIONS
 from results.records import RunLog
 from timbre.errors import TimbreError
-from timbre.files import csv_rows, decoded, read_bytes, write_whole, writing
+from timbre.files import csv_rows, decoded, read_bytes, write_whole
 
 ScoreTable: TypeAlias = pd.DataFrame
 
