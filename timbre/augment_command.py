@@ -56,8 +56,9 @@ def augment(essays: Path, out: Path, writer: str | None, tier: int, val_share: f
     """Make pairs out of ESSAYS, a file or a folder of Markdown or plain text.
 
     Paragraphs, sections, short essays, asides in brackets and footnotes become responses in the writer's words,
-    without link targets and other marks; each line says which span of which file it is ("span"). Prompts are made
-    from headings and the passage's own words in ten manners, or by --writer. What was left out is counted.
+    as plain text: links, emphasis and other markup of Markdown and Obsidian go. Each line says which span of which
+    file it is ("span"). Prompts are made from headings and the passage's own words in ten manners, or by --writer.
+    What was left out is counted.
 
     Read the file before training on it. A line that you changed stays as you left it, one that you deleted
     stays away: calling again adds what is new. Interrupted, it goes on where it stopped.

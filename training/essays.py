@@ -1,8 +1,8 @@
 """Pairs out of essays: paragraphs, sections, short essays, asides and footnotes in the writer's own words.
 
-Markdown and plain text are parsed by markdown-it. What isn't the writer's prose (front matter, code, tables,
-quotations, lists, HTML) is left out and counted. A response is a span of its source without the marks that are no
-words: links, wiki links, footnote marks, comments, hard line ends. Prompts are made by rule, or by a model later.
+What isn't the writer's prose (front matter, code, tables, quotations, lists, HTML, comments) is left out and counted.
+A response is a span of its source as plain text (``training.markdown``): neither links nor asterisks are learned.
+Prompts are made by rule, or by a model later.
 """
 
 import hashlib
@@ -10,12 +10,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
+
+from markdown_it.token import Token
 
 from judges.text import sentences
 from timbre.errors import TimbreError
 from timbre.files import decoded, read_bytes
+from training.markdown import parse, plain, prose
 from training.types import Origin
 
 SUFFIXES = (".md", ".markdown", ".txt")
@@ -30,18 +34,8 @@ Kind = Literal["paragraph", "section", "essay", "aside", "footnote"]
 
 _FRONT_MATTER = re.compile(r"\A(---|\+\+\+)\n.*?\n\1[ \t]*(?:\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"^title\s*[:=]\s*[\"']?(.+?)[\"']?\s*$", re.MULTILINE)
-_FOOTNOTE = re.compile(r"^\[\^([^\]\s]+)\]:[ \t]+(.+(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 _ASIDE = re.compile(r"\(([^()\n]{10,400})\)")
 _WORD = re.compile(r"[^\W\d_][\w\u2019'-]+")
-_MARKS = (
-    (re.compile(r"<!--.*?-->", re.DOTALL), ""),
-    (re.compile(r"!\[[^\]]*\]\([^)]*\)"), ""),
-    (re.compile(r"\[\^[^\]\s]+\]"), ""),
-    (re.compile(r"\[\[(?:[^\]|]*\|)?([^\]|]+)\]\]"), r"\1"),
-    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),
-    (re.compile(r"\[([^\]]+)\]\[[^\]]*\]"), r"\1"),
-    (re.compile(r"</?(?:a|b|br|div|em|i|p|small|span|strong|sub|sup|u)\b[^>]*>"), ""),
-)
 _LEFT_OUT = {
     "fence": "code",
     "code_block": "code",
@@ -50,6 +44,7 @@ _LEFT_OUT = {
     "bullet_list_open": "list",
     "ordered_list_open": "list",
     "html_block": "HTML",
+    "comment": "comment",
 }
 _SMALL_WORDS = """
 the a an and or but if of to in on at by for with from into over under not no is are was were be
@@ -104,12 +99,31 @@ class Extract:
 class _Paragraph:
     start: int
     end: int
-    text: str  # as prose
+    text: str  # ``plain`` of the block
+    block: Token  # with the marks of its footnotes
     heading: str
 
     @property
     def words(self) -> int:
         return len(self.text.split())
+
+
+@dataclass(frozen=True)
+class _Page:
+    """An essay, parsed, and what was left out of it so far, by reason."""
+
+    file: str
+    text: str
+    title: str
+    tokens: Sequence[Token]
+    lines: Sequence[int]  # where each begins, and the end
+    left_out: Counter[str]
+
+    def span(self, token: Token) -> tuple[int, int]:
+        """Of a block: its first character and one past its last, without white space at its ends."""
+        start, end = (self.lines[n] for n in token.map or (0, 0))
+        span = self.text[start:end]
+        return end - len(span.lstrip()), start + len(span.rstrip())
 
 
 def read_essays(folder: Path) -> list[tuple[str, str]]:
@@ -132,90 +146,71 @@ def read_essays(folder: Path) -> list[tuple[str, str]]:
     return essays
 
 
-def prose(span: str) -> str:
-    """A span of Markdown as it reads: no link targets, footnote marks or comments, one line a paragraph."""
-    for pattern, kept in _MARKS:
-        span = pattern.sub(kept, span)
-    paragraphs = []
-    for block in re.split(r"\n[ \t]*\n", span):
-        # Two spaces or a backslash before a line end mean a break; any other line end is the editor's.
-        broken = re.sub(r"(?: {2,}|\\)\n[ \t]*", "\0", block)
-        joined = re.sub(r"\s+", " ", broken.replace("\0", " \0 ")).strip()
-        paragraphs.append(re.sub(r" ?\0 ?", "\n", joined))
-    return "\n\n".join(filter(None, paragraphs))
-
-
 def extracts(file: str, text: str) -> tuple[list[Extract], Counter[str]]:
     """Every passage, aside and footnote of one essay in its order; how many blocks were left out, by reason."""
-    paragraphs, left_out = _paragraphs(file, text)
+    page = _page(file, text)
     common = Counter(word.casefold() for word in _WORD.findall(text))
-    made = [*_passages(file, paragraphs, common, left_out), *_footnotes(file, text, left_out)]
+    made = [*_passages(page, _sections(page), common), *_footnotes(page)]
     kept: dict[str, Extract] = {}
     for extract in sorted(made, key=lambda e: (e.start, -e.end)):
         kept.setdefault(" ".join(extract.response.split()), extract)
-    return list(kept.values()), left_out
+    return list(kept.values()), page.left_out
 
 
-def _paragraphs(file: str, text: str) -> tuple[list[_Paragraph | None], Counter[str]]:
-    """The essay's paragraphs of prose, None where something else stands between two, and what was left out."""
-    from markdown_it import MarkdownIt
-
-    left_out: Counter[str] = Counter()
+def _page(file: str, text: str) -> _Page:
     title = Path(file).stem.replace("-", " ").replace("_", " ")
-    if front := _FRONT_MATTER.match(text):
-        left_out["front matter"] += 1
+    front = _FRONT_MATTER.match(text)
+    if front:
         if named := _TITLE.search(front[0]):
-            title = named[1]
+            title = prose(named[1])
         text = re.sub(r"[^\n]", " ", front[0]) + text[front.end() :]  # keeps every offset
-    parser = MarkdownIt("commonmark").enable("table")
-    if file.endswith(".txt"):
-        parser = parser.disable("code")
-    offsets = [0]
-    for line in text.splitlines(keepends=True):
-        offsets.append(offsets[-1] + len(line))
-    heading = title
-    paragraphs: list[_Paragraph | None] = []
-    tokens = parser.parse(text)
-    for at, token in enumerate(tokens):
-        if token.level or token.map is None:
+    tokens = parse(text, code=not file.endswith(".txt"))
+    lines = [0, *(end.end() for end in re.finditer(r"\r\n?|\n", text)), len(text)]
+    return _Page(file, text, title, tokens, lines, Counter({"front matter": 1} if front else {}))
+
+
+def _sections(page: _Page) -> list[list[_Paragraph | None]]:
+    """The paragraphs of prose under each heading, None where something else stands between two."""
+    heading = page.title
+    sections: list[list[_Paragraph | None]] = [[]]
+    for at, token in enumerate(page.tokens):
+        if token.level:
             continue
         if token.type == "heading_open":
-            heading = prose(tokens[at + 1].content) or heading
-        if token.type in _LEFT_OUT:
-            left_out[_LEFT_OUT[token.type]] += 1
-            paragraphs.append(None)
-        if token.type != "paragraph_open":
-            continue
-        start, end = _trimmed(text, offsets[token.map[0]], offsets[min(token.map[1], len(offsets) - 1)])
-        if not _FOOTNOTE.match(text[start:end]):
-            paragraphs.append(_Paragraph(start, end, prose(text[start:end]), heading))
-    return paragraphs, left_out
+            heading = plain(page.tokens[at + 1]) or heading
+            sections.append([])
+        elif token.type in _LEFT_OUT:
+            page.left_out[_LEFT_OUT[token.type]] += 1
+            sections[-1].append(None)
+        elif token.type == "paragraph_open":
+            if text := plain(page.tokens[at + 1]):
+                sections[-1].append(_Paragraph(*page.span(token), text, page.tokens[at + 1], heading))
+            else:
+                page.left_out["without words"] += 1
+    return sections
 
 
 def _passages(
-    file: str, paragraphs: Sequence[_Paragraph | None], common: Counter[str], left_out: Counter[str]
+    page: _Page, sections: Sequence[Sequence[_Paragraph | None]], common: Counter[str]
 ) -> Iterator[Extract]:
-    """Paragraphs and their asides; whole sections, and the whole essay if it is short and all prose."""
-    for paragraph in filter(None, paragraphs):
+    """Paragraphs, their asides and notes; whole sections, and the whole essay if it is short and all prose."""
+    blocks = [block for section in sections for block in section]
+    for paragraph in filter(None, blocks):
         if paragraph.text.endswith(":"):
-            left_out["opening of something else"] += 1
+            page.left_out["opening of something else"] += 1
         elif LEAST_WORDS <= paragraph.words <= MOST_WORDS:
-            yield _passage(file, [paragraph], "paragraph", common)
+            yield _passage(page.file, [paragraph], "paragraph", common)
         else:
             short = paragraph.words < LEAST_WORDS
-            left_out[f"under {LEAST_WORDS} words" if short else f"over {MOST_WORDS} words"] += 1
-        yield from _asides(file, paragraph)
-    if all(paragraphs) and len(paragraphs) > 1:
-        whole = [p for p in paragraphs if p]
-        if sum(p.words for p in whole) <= MOST_ESSAY_WORDS:
-            yield _passage(file, whole, "essay", common)
-    headings = list(dict.fromkeys(p.heading for p in paragraphs if p))
-    for heading in headings if len(headings) > 1 else []:
-        section = [p for p in paragraphs if p and p.heading == heading]
-        first, last = paragraphs.index(section[0]), paragraphs.index(section[-1])
-        is_whole = list(paragraphs[first : last + 1]) == section
-        if len(section) > 1 and is_whole and sum(p.words for p in section) <= MOST_WORDS:
-            yield _passage(file, section, "section", common)
+            page.left_out[f"under {LEAST_WORDS} words" if short else f"over {MOST_WORDS} words"] += 1
+        yield from _asides(page.file, paragraph)
+        yield from _inline_notes(page, paragraph)
+    wholes: list[tuple[Kind, Sequence[_Paragraph | None], int]] = [("essay", blocks, MOST_ESSAY_WORDS)]
+    wholes += [("section", section, MOST_WORDS) for section in sections]
+    for kind, whole, most in wholes:
+        parts = [block for block in whole if block]
+        if len(parts) == len(whole) > 1 and sum(part.words for part in parts) <= most:
+            yield _passage(page.file, parts, kind, common)
 
 
 def _passage(file: str, parts: Sequence[_Paragraph], kind: Kind, common: Counter[str]) -> Extract:
@@ -231,25 +226,53 @@ def _passage(file: str, parts: Sequence[_Paragraph], kind: Kind, common: Counter
 def _asides(file: str, paragraph: _Paragraph) -> Iterator[Extract]:
     for sentence in sentences(paragraph.text):
         for aside in _ASIDE.finditer(paragraph.text, sentence.start, sentence.end):
-            before = paragraph.text[sentence.start : aside.start()]
+            before = paragraph.text[sentence.start : aside.start()].rstrip()
             rest = " ".join((before + paragraph.text[aside.end() : sentence.end]).split())
             if min(len(aside[1].split()), len(rest.split())) >= LEAST_ASIDE:
                 prompt = f"Add an aside in brackets to this sentence: “{rest}”"
                 yield Extract(file, paragraph.start, paragraph.end, aside[1].strip(), prompt, "aside")
 
 
-def _footnotes(file: str, text: str, left_out: Counter[str]) -> Iterator[Extract]:
-    for note in _FOOTNOTE.finditer(text):
-        start, end = _trimmed(text, note.start(2), note.end(2))
-        response = prose(text[start:end])
-        if len(response.split()) < LEAST_ASIDE:
-            left_out["footnote of a few words"] += 1
-            continue
-        mark = re.search(rf"\[\^{re.escape(note[1])}\](?!:)", text)
-        before = sentences(prose(text[: mark.start()].rpartition("\n\n")[2])) if mark else []
-        sentence = " ".join(before[-1].text.split()) if before else ""
+def _inline_notes(page: _Page, paragraph: _Paragraph) -> Iterator[Extract]:
+    for at, note in enumerate(paragraph.block.children or ()):
+        if note.type == "inline_note":
+            start = max(paragraph.start, page.text.find(note.content, paragraph.start, paragraph.end))
+            span = start, start + len(note.content)
+            yield from _footnote(page, span, plain(note), _sentence(paragraph.block, at))
+
+
+def _footnotes(page: _Page) -> Iterator[Extract]:
+    marked: dict[str, str] = {}
+    for block in page.tokens:
+        for at, mark in enumerate(block.children or ()):
+            if mark.type == "footnote_ref":
+                marked.setdefault(mark.meta["label"], _sentence(block, at))
+    for at, token in enumerate(page.tokens):
+        if token.type == "footnote_reference_open" and not token.level:
+            inside = list(takewhile(lambda t: t.level, page.tokens[at + 1 :]))
+            note = "\n\n".join(filter(None, map(plain, inside)))
+            if other := next((t.type for t in inside if t.type in _LEFT_OUT), None):
+                page.left_out[f"footnote with {_LEFT_OUT[other]}"] += 1
+            else:
+                yield from _footnote(page, page.span(token), note, marked.get(token.meta["label"], ""))
+
+
+def _footnote(page: _Page, span: tuple[int, int], note: str, sentence: str) -> Iterator[Extract]:
+    words = len(note.split())
+    if LEAST_ASIDE <= words <= MOST_WORDS:
         prompt = f"Write a footnote to this sentence: “{sentence}”" if sentence else "Write a footnote."
-        yield Extract(file, start, end, response, prompt, "footnote")
+        yield Extract(page.file, *span, note, prompt, "footnote")
+    else:
+        few = words < LEAST_ASIDE
+        page.left_out["footnote of a few words" if few else f"footnote over {MOST_WORDS} words"] += 1
+
+
+def _sentence(block: Token, at: int) -> str:
+    """The sentence of a block in which its child ``at``, a footnote's mark, stands or which it follows."""
+    before = len(plain(block, at))
+    text = plain(block)
+    found = next((text[s.start : s.end] for s in sentences(text) if s.end >= before), "")
+    return " ".join(found.split())
 
 
 def keywords(passage: str, common: Counter[str], most: int = 3) -> list[str]:
@@ -271,9 +294,3 @@ def passage_prompt(heading: str, words: Sequence[str], passage: str) -> str:
 def _size(passage: str) -> str:
     words = len(passage.split())
     return "Two or three sentences" if words < 60 else f"About {round(words, -1)} words"
-
-
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without white space at its ends."""
-    span = text[start:end]
-    return end - len(span.lstrip()), start + len(span.rstrip())

@@ -90,13 +90,117 @@ LONG_ENOUGH = "and it goes on for as many words as a passage has to have here."
         ("A <em>gate</em> waits for <filename>", "A gate waits for <filename>"),
         ("A gate\nwaits\n  there", "A gate waits there"),
         ("A gate  \nwaits", "A gate\nwaits"),
-        ("He types <|im_end|> there", "He types <|im_end|> there"),
-        ("A gate *waits*, 2 * 3 times", "A gate *waits*, 2 * 3 times"),
+        ("A [gate](https://x.example/a_(b)) is [old](my notes.md)", "A gate is old"),
+        ("A ![[gate.png]], a ![[gate.png|90]] and ![x](a b.png) a gate", "A, a and a gate"),
+        ("A [[Gate#History]], [[#Rust]], [[Old/Hinge]]", "A Gate, Rust, Hinge"),
+        ("A gate &amp; a post&mdash;*old* ones", "A gate & a post—old ones"),
+        (r"A gate \*waits\* \[there\] \#3", "A gate *waits* [there] #3"),
+        ("A gate^[a [door](x.md)], waits", "A gate, waits"),
+        ("A gate %%is it\none?%% waits", "A gate waits"),
+        (
+            "A gate at <https://x.example/a> or <me@x.example>",
+            "A gate at https://x.example/a or me@x.example",
+        ),
+        ("A **gate** *waits*, __and__ _so_ ***do*** I", "A gate waits, and so do I"),
+        ("**So:**a `gate` ==waits **here**== and ~~I~~ you", "So:a gate waits here and you"),
+        ("%%one%% A gate [^1], cited as [[1]](https://x.example), waits", "A gate, cited as [1], waits"),
+        ("A gate<br>waits<!-- really --> <SPAN class='x'>there</SPAN>", "A gate\nwaits there"),
     ],
 )
 def test_a_response_reads_as_its_page_does(written: str, read: str) -> None:
     made = _extracts("gates.md", f"{written} {LONG_ENOUGH}\n")
     assert list(made) == [f"{read} {LONG_ENOUGH}"]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "He types <|im_end|> there, and <filename> too,",
+        "A gate waits 2 * 3 times, or 2*3*4, or 2**10 and 3**4, or * as I say *",
+        "A d*mn gate is a sh*tty thing, a d**n gate is worse,",
+        "My_cousin_Bob has the gate_key_2 and a ^_^",
+        "If a < b and b > c, or a<b and c>d, the gate == shut and a==b, c==d",
+        "R&D have no gate & AT&T &c. have",
+        "1984. It was a gate",
+        "[sic] it said [of the gate] (and more), and a[1][2]",
+        "It was shut.\n-Why? he asked.\n-- Because.\n— And since when?\n\u2013 Since then",
+    ],
+)
+@pytest.mark.parametrize("name", ["gates.md", "gates.txt"])
+def test_prose_that_looks_like_markdown_is_unharmed(written: str, name: str) -> None:
+    assert f"{written} {LONG_ENOUGH}" in _extracts(name, f"{written} {LONG_ENOUGH}\n")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "It was in\n1984. A gate",
+        "1984.\nA gate waits",
+        "It waits\n- as gates do -\nand",
+        "A gate, built\n1. of oak",
+    ],
+)
+def test_a_wrapped_line_is_no_list_for_what_it_begins_with(written: str) -> None:
+    made, left_out = extracts("gates.md", f"{written} {LONG_ENOUGH}\n")
+    assert [e.response for e in made] == [" ".join(f"{written} {LONG_ENOUGH}".split())] and not left_out
+
+
+@pytest.mark.parametrize("before", [f"Gates {LONG_ENOUGH}", f"Gates {LONG_ENOUGH}".rstrip(".")])
+def test_a_list_behind_a_line_of_prose_is_still_one(before: str) -> None:
+    made, left_out = extracts("gates.md", f"{before}\n- of oak\n- of iron\n")
+    assert [e.response for e in made] == [before] and left_out == {"list": 1}
+
+
+def test_an_aside_is_taken_out_of_its_sentence_with_its_space() -> None:
+    made = _extracts("gates.md", f"A gate (a door that has lost its house), *waits* {LONG_ENOUGH}")
+    prompt = f"Add an aside in brackets to this sentence: “A gate, waits {LONG_ENOUGH}”"
+    assert made["a door that has lost its house"].prompt == prompt
+
+
+def test_a_span_is_found_where_lines_end_in_a_carriage_return_alone() -> None:
+    page = f"# One\r\rA gate\rwaits {LONG_ENOUGH}\r"
+    (made,) = extracts("gates.md", page)[0]
+    assert prose(page[made.start : made.end]) == made.response == f"A gate waits {LONG_ENOUGH}"
+
+
+_MARKED = st.sampled_from(
+    [
+        "[gate]({})", "[a *gate*](<{}> 'x')", "![gate]({})", "![[{}]]", "[[{}|gate]]", "[[gate#{}]]", "[gate][{}]",
+        "**gate**", "*gate*", "***gate***", "**a *gate* [there]({})**", "&amp;", "&lt;", "<{}>", "[^1]", "^[gate {}]",
+        "%%{}%%", "==gate==", "<b>gate</b>", "<!-- {} -->", "~~{}~~", "`gate`", "gate", "(gate", "gate)", "--", "\n",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(
+    st.lists(_MARKED, min_size=1, max_size=12),
+    st.sampled_from(["https://x.example/a_(b)", "x.md", "a&amp;b", "two words", "x*y*z", "q?a=1"]),
+    st.sampled_from([" ", ", "]),
+)
+def test_no_markup_ends_in_a_response(parts: list[str], target: str, between: str) -> None:
+    page = between.join(["A gate", *(part.replace("{}", target) for part in parts), LONG_ENOUGH])
+    for extract in extracts("gates.md", f"{page}\n\n[^1]: {page}")[0]:
+        assert not [
+            mark for mark in ("](", "[[", "&amp;", "**", "%%", "==", "^[") if mark in extract.response
+        ]
+
+
+def test_footnotes_have_all_their_paragraphs_and_stand_in_the_text_too() -> None:
+    page = (
+        "A gate^[It has *no* lock to speak of.] waits. It is oak.[^oak] It is old.[^code]\n\n"
+        "[^oak]: Oak, or what is sold as\n  oak in these parts.\n\n    It is a matter of faith.\n\n"
+        "[^code]: Five words and some code.\n\n        gate --open\n\n[^few]: Few words.\n"
+    )
+    made, left_out = extracts("gates.md", page)
+    assert {e.response: e.prompt for e in made} == {
+        "It has no lock to speak of.": "Write a footnote to this sentence: “A gate waits.”",
+        "Oak, or what is sold as oak in these parts.\n\nIt is a matter of faith.": (
+            "Write a footnote to this sentence: “It is oak.”"
+        ),
+    }
+    assert left_out == {"under 12 words": 1, "footnote with code": 1, "footnote of a few words": 1}
+    assert [prose(page[e.start : e.end]) for e in made] == [e.response for e in made]
 
 
 def test_front_matter_names_the_essay_and_is_no_prose() -> None:
@@ -114,16 +218,21 @@ def test_tables_lists_comments_and_what_is_too_short_or_long_are_left_out_and_co
             "| gate | state |\n|---|---|\n| north | open |",
             "- a list item that is as long as a passage has to be, or a little longer than that",
             "<!-- a comment for the editor that is as long as a passage has to be, or longer -->",
+            "%%a comment of one line%%",
+            "%%\na comment in Obsidian\n\nthat is as long as a passage has to be, or even longer\n%%",
+            "![[gate.png]]",
             "Too short.",
             "Here is the list that comes after this and that nobody needs to read at all:",
             "word " * 230,
-            f"Prose {LONG_ENOUGH}",
+            f"Prose {LONG_ENOUGH} ^gate-1",
         ]
     )
     made, left_out = extracts("page.md", page)
     assert [e.response for e in made] == [f"Prose {LONG_ENOUGH}"]
     assert left_out == {"table": 1, "list": 1, "HTML": 1, "under 12 words": 1, "over 220 words": 1} | {
-        "opening of something else": 1
+        "opening of something else": 1,
+        "comment": 2,
+        "without words": 1,
     }
 
 
@@ -133,6 +242,14 @@ def test_a_section_is_a_pair_where_nothing_but_prose_is_in_it() -> None:
     made = _extracts("page.md", page)
     assert [e.response for e in made.values() if e.kind != "paragraph"] == [f"{part[0]}\n\n{part[1]}"]
     assert made[f"{part[0]}\n\n{part[1]}"].prompt.startswith("Write a few paragraphs on One.")
+
+
+def test_sections_of_one_name_are_sections_of_their_own() -> None:
+    part = [f"Part {n} is prose {LONG_ENOUGH}" for n in range(5)]
+    page = f"# Notes\n\n{part[0]}\n\n{part[1]}\n\n# One\n\n{part[2]}\n\n# Notes\n\n{part[3]}\n\n{part[4]}\n"
+    made = _extracts("page.md", page)
+    sections = [e.response for e in made.values() if e.kind == "section"]
+    assert sections == [f"{part[0]}\n\n{part[1]}", f"{part[3]}\n\n{part[4]}"]
 
 
 def test_prompts_come_in_eight_manners_and_more() -> None:
