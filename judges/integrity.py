@@ -1,4 +1,8 @@
-"""Is this an answer at all? Faults that make every other value meaningless: loops, refusals, salad."""
+"""Is this an answer at all? Faults that make every other value meaningless: loops, refusals, salad.
+
+The shares of new, foreign and repeated words were chosen on half of 651 texts written to fool this judge and checked
+on the other half, and on every set of texts by people that ``benchmarks/integrity.py`` reads.
+"""
 
 import json
 import re
@@ -7,6 +11,7 @@ from itertools import groupby, islice
 
 from judges.language import (
     are_different,
+    content_stems,
     is_english,
     is_no_language,
     is_plainly_english,
@@ -19,7 +24,7 @@ from judges.pattern_files import load_patterns
 from judges.text import Span, all_words, fold, folded_words, is_blank, is_unspaced, sentences, words
 from judges.types import Answer, Evidence, Judgement
 
-VERSION = 3
+VERSION = 4
 FOREIGN_SHARE = 0.3  # share of an answer's pieces in another language that is a fault; less is a quotation
 # Words in a piece, characters being half a word where there are no spaces; pieces looked at.
 PIECE, MOST_PIECES = 30, 12
@@ -43,6 +48,13 @@ FORMAL_SENTENCES, LONG_SENTENCE = 1, 30
 # Zipf frequency under which a last word without a full stop is taken for the beginning of one.
 BROKEN_WORD = 2.0
 MIN_ECHO = 6  # words of the prompt that come back whole; a shorter prompt may be the answer's title
+# Words of a prompt, or of an answer that repeats one, that say how to write and not of what.
+FORM_WORDS = (
+    "note brief short sentence word hundred few paragraph line write written tell say explain explanation describe "
+    "ask answer question mean meant reader please"
+)
+# An answer of so many content words is an echo where at most this share is new, and so much of the prompt's is in it.
+ECHO_LEAST, ECHO_NEW, ECHO_COVERED = 3, 0.2, 0.75
 REFUSAL_LIMIT = 260  # characters at the start in which a refusal is looked for; models put it first
 TAIL = 300  # characters at the end in which an end is looked for
 MOST_QUOTED = 20  # pieces of evidence of one kind
@@ -143,18 +155,35 @@ def _is_json(text: str) -> bool:
 def _echoes(answer: Answer) -> Iterator[tuple[int, int]]:
     asked, given = folded_words(answer.prompt), folded_words(answer.text)
     spans = all_words(answer.text)
-    if asked and given == asked:
+    if asked and (given == asked or _is_paraphrase(answer)):
         yield spans[0].start, spans[-1].end
         return
     whole = _joined(given)
-    for number, run in enumerate((asked, *(folded_words(s.text) for s in sentences(answer.prompt)))):
+    for number, piece in enumerate((answer.prompt, *(s.text for s in sentences(answer.prompt)))):
+        run = folded_words(piece)
         if len(run) < (MIN_ECHO if number == 0 else 2 * MIN_ECHO):
             continue
         before, echoed, _ = whole.partition(_joined(run))
-        if echoed:
-            at = before.count("\x1f")
+        at = before.count("\x1f")
+        # A question may be repeated to be answered, but not on a line of its own.
+        if echoed and not (piece.endswith("?") and not _ends_line(answer.text, spans[at + len(run) - 1].end)):
             yield spans[at].start, spans[at + len(run) - 1].end
             return
+
+
+def _ends_line(text: str, at: int) -> bool:
+    return bool(re.match(r"[^\w\n]*\n", text[at : at + 20]))
+
+
+def _is_paraphrase(answer: Answer) -> bool:
+    """Whether the answer says most of the prompt again, and hardly anything else."""
+    form = content_stems(FORM_WORDS)
+    asked, given = (
+        [stem for stem in content_stems(text) if stem not in form] for text in (answer.prompt, answer.text)
+    )
+    new = [stem for stem in given if stem not in asked]
+    is_old = len(given) >= ECHO_LEAST and len(new) <= ECHO_NEW * len(given)
+    return is_old and len(set(asked) & set(given)) >= ECHO_COVERED * len(set(asked))
 
 
 def _joined(tokens: Sequence[str]) -> str:

@@ -5,10 +5,11 @@ The language is py3langid's. Of English pieces by people it misnamed 2 of 388 of
 (``benchmarks/integrity.py --languages``).
 """
 
+import re
 from functools import lru_cache
 from typing import Any
 
-from judges.text import Span, is_unspaced, words
+from judges.text import Span, folded_words, is_unspaced, words
 
 # Fewer words name no language: at 5 to 9 words the detector still errs on 3 % of English.
 MIN_LANGUAGE_WORDS = 8
@@ -23,12 +24,14 @@ PLAIN_WORD = 3.0  # Zipf frequency of English words that make a short prompt Eng
 # Share of `_ENGLISH_WORDS` from which a text is English without asking the detector, which takes a millisecond.
 # Of 15,415 pieces of 30 words 74 % have as much, and the detector surely named none of these another language.
 ENGLISH_SHARE = 0.16
+CONTENT_WORD = 5.8  # Zipf frequency of English words under which one says what it is about, unlike "why"
 
 _ENGLISH_WORDS = """
 the and that with this you he his they which not have had but from their what were would there been who when she her
 its than these those into could should because about every never only where how
 """
 _FREQUENT = frozenset(_ENGLISH_WORDS.split())  # frequent words that are spelt so in English alone, or nearly
+_ENDING = re.compile(r"(?:'s|(?<=\w{3})(?:ing|ie[ds]|e[ds]?|s|ly|y))$")
 
 _CODES = """
 en:English pcm:English de:German als:German bar:German lb:German fr:French oc:French es:Spanish
@@ -115,6 +118,13 @@ def zipf(word: str) -> float:
     from wordfreq import zipf_frequency
 
     return float(zipf_frequency(word, "en"))
+
+
+def content_stems(text: str) -> list[str]:
+    """The words of English ``text`` that say something, without their endings: "sleeping" and "sleeps" are one."""
+    return [
+        _ENDING.sub("", word) for word in folded_words(text) if len(word) > 2 and zipf(word) < CONTENT_WORD
+    ]
 
 
 def _joined(found: tuple[Span, ...]) -> str:

@@ -302,6 +302,67 @@ def test_a_sentence_of_a_long_prompt_that_comes_back_is_an_echo() -> None:
     assert _faults("Be brief. It was a Monday, and it rained on the clock.", prompt) == set()
 
 
+LIGHTHOUSE = "Why did the Victorians build so many lighthouses? A short note, please."
+HONESTY = "Is honesty always the best policy?"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        (LIGHTHOUSE, "You are asking why the Victorians would build so many lighthouses."),
+        (
+            LIGHTHOUSE,
+            "This short note is on why the Victorians were building lighthouses, and so many of them.",
+        ),
+        (
+            LIGHTHOUSE,
+            "Victorians, lighthouses, and why one builds them: a note. Victorian lighthouses, in short.",
+        ),
+        (
+            "What became of the hat shops of Luton?",
+            "What is asked is what became of the shops in Luton, those for hats.",
+        ),
+        (HONESTY, f"{HONESTY}\n\nIt depends on who has asked, and on whether he is armed."),
+        ("A few words on rust.", "A few words on rust."),
+    ],
+)
+def test_a_prompt_said_again_in_other_words_or_on_a_line_of_its_own_is_an_echo(
+    prompt: str, text: str
+) -> None:
+    assert _faults(text, prompt) == {"echo"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        (HONESTY, f"{HONESTY} It depends on who has asked, and on whether he is armed."),
+        (HONESTY, f"'{HONESTY}' asks the man who has just been caught."),
+        (HONESTY, "Honesty is the best policy for people with nothing to sell."),
+        (
+            HONESTY,
+            "Somebody always brings it up at weddings: is honesty always the best policy? The cake goes quiet.",
+        ),
+        (LIGHTHOUSE, "The Victorians built lighthouses so that God had somebody to talk to at night."),
+        ("A few words on rust.", "Rust is iron with regrets. A few words won't stop it."),
+        (
+            "You keep bees and the neighbour keeps a pool. The bees drink from the pool. Whose bees are they?",
+            "The bees are the neighbour's when they drink.",
+        ),
+    ],
+)
+def test_a_question_that_is_repeated_and_answered_is_no_echo(prompt: str, text: str) -> None:
+    assert _faults(text, prompt) == set()
+
+
+@pytest.mark.parametrize(("new", "is_echo"), [(2, True), (3, False)])
+def test_an_echo_has_hardly_a_new_content_word(new: int, is_echo: bool) -> None:
+    prompt = "Compare otters, beavers, herons, kingfishers, trout, salmon, voles and eels."
+    given = "otters, beavers, herons, kingfishers, trout, salmon, voles, eels, " + ", ".join(
+        ["mink", "toads", "newts"][:new]
+    )
+    assert ("echo" in _faults(given, prompt)) == is_echo
+
+
 def test_closed_reasoning_is_not_judged() -> None:
     assert _faults(f"<think>Okay, the user wants a note.</think>\n\n{TELLER}") == set()
 
