@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby, islice
 
 from judges.language import (
+    MIN_LANGUAGE_WORDS,
     are_different,
     content_stems,
+    foreign_words,
     is_english,
     is_no_language,
     is_plainly_english,
@@ -25,6 +27,8 @@ from judges.text import Span, all_words, fold, folded_words, is_blank, is_unspac
 from judges.types import Answer, Evidence, Judgement
 
 VERSION = 4
+# Share of words of one other language from which an English answer is mixed with it; people stay under .12.
+MIXED_SHARE = 0.25
 FOREIGN_SHARE = 0.3  # share of an answer's pieces in another language that is a fault; less is a quotation
 # Words in a piece, characters being half a word where there are no spaces; pieces looked at.
 PIECE, MOST_PIECES = 30, 12
@@ -104,10 +108,9 @@ def _opening(text: str, limit: int = 160) -> tuple[int, int]:
 
 
 def _unquoted(text: str) -> str:
-    """``text`` with what stands inside double quotation marks blanked; a wholly quoted answer stays."""
-    if re.fullmatch(r"\s*[\"\u201c][^\"\u201c\u201d]*[\"\u201d]?\s*", text):
-        return text
-    return re.sub(r"[\"\u201c][^\"\u201c\u201d\n]{1,300}[\"\u201d]", lambda m: " " * len(m.group()), text)
+    """``text`` with its quotations blanked; a wholly quoted answer stays."""
+    shown = load_patterns("asserted")["quotation"].sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text)
+    return shown if any(map(str.isalnum, shown)) else text
 
 
 def _refusals(answer: Answer) -> Iterator[tuple[int, int]]:
@@ -222,24 +225,47 @@ def _loops(answer: Answer) -> Iterator[tuple[int, int]]:
 
 
 def _foreign(answer: Answer) -> Iterator[tuple[int, int]]:
-    if language(answer.text) is None and len(words(answer.text)) < 2 * PIECE:
-        return
+    """The first piece in another language than the prompt's, unless the prompt asks for that language."""
     asked = prompt_language(answer.prompt)
     if asked is None:
         return
-    found = words(answer.text)
+    name, start, end = _foreign_piece(answer.text, asked) or _mixed_in(answer.text, asked) or ("", 0, 0)
+    if name and not (_P["asks_language"].search(answer.prompt) or _is_asked(name, answer.prompt)):
+        yield start, end
+
+
+def _is_asked(name: str, prompt: str) -> bool:
+    return bool(
+        re.search(rf"\b(?:in|into|to|auf|en|use|speak|write) (?:\w+ )?{re.escape(name)}\b", prompt, re.I)
+    )
+
+
+def _foreign_piece(text: str, asked: str) -> tuple[str, int, int] | None:
+    found = words(text)
+    if language(text) is None and len(found) < 2 * PIECE:
+        return None
     size = 2 * PIECE if is_unspaced(found[0].text) else PIECE
     step = max(size, len(found) // MOST_PIECES)
     pieces = [found[i : i + size] for i in range(0, max(1, len(found) - size // 2), step)]
     doubtful = [piece for piece in pieces if asked != "English" or not is_plainly_english(piece)]
     if not doubtful or len(doubtful) < FOREIGN_SHARE * len(pieces):
-        return
+        return None
     named = [(piece, language_of_words(piece)) for piece in doubtful]
     foreign = [(piece, name) for piece, name in named if name and are_different(name, asked)]
-    if foreign and len(foreign) >= FOREIGN_SHARE * len(pieces):
-        piece, name = foreign[0]
-        if not (_P["asks_language"].search(answer.prompt) or name.lower() in answer.prompt.lower()):
-            yield piece[0].start, min(piece[-1].end, piece[0].start + 160)
+    if not foreign or len(foreign) < FOREIGN_SHARE * len(pieces):
+        return None
+    piece, name = foreign[0]
+    return name, piece[0].start, min(piece[-1].end, piece[0].start + 160)
+
+
+def _mixed_in(text: str, asked: str) -> tuple[str, int, int] | None:
+    """Another language mixed into an answer to an English prompt, outside of quotations and names."""
+    shown = _P["long_name"].sub(lambda m: " " * len(m.group()), _unquoted(text))
+    found = [w for w in words(shown) if w.text.isalpha()]
+    if asked != "English" or len(found) < MIN_LANGUAGE_WORDS:
+        return None
+    name, foreign = foreign_words(found)
+    return (name, foreign[0].start, foreign[-1].end) if len(foreign) >= MIXED_SHARE * len(found) else None
 
 
 def _gibberish(answer: Answer) -> Iterator[tuple[int, int]]:

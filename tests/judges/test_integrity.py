@@ -275,9 +275,59 @@ def test_half_an_answer_in_another_language_is_a_fault_and_a_quotation_is_none()
     assert _faults(f'{notes} "{german[:120]}", said the guard.') == set()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Der Nachbar came to the door und fragte nach the ladder, weil seine eigene was broken.",
+        "The baker says bonjour to nobody avant midi, parce que the bread ne peut pas wait for him.",
+        "La vecina called me por la mañana because su gato was again en el tejado, y nobody sabía why.",
+        "De buurman keeps een varken in the shed, maar niemand mag it see, omdat the council het niet weet.",
+        "Ogni mattina the old man compra il giornale, reads only the deaths, e poi torna home con the bread.",
+        "O vizinho sold his boat porque a filha was going to Lisbon, e agora não tem nothing to paint.",
+    ],
+)
+def test_an_answer_mixed_of_two_languages_is_a_fault(text: str) -> None:
+    assert _faults(text) == {"language"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In the Rue de la Paix they sell gloves to women from Los Angeles and San Juan de los Lagos.",
+        "The waiter said 'je suis désolé, mais la cuisine est fermée' and showed us the door.",
+        "Angst, kitsch and the Blitz came over without a passport, and nobody has sent them home.",
+        "Carlos de Souza, Ana da Costa and Maria dos Santos played cards with the van der Bergs.",
+        "The die is cast, the rest is in the pan, and men in the inn sing on.",
+    ],
+)
+def test_foreign_names_loans_and_quotations_are_not_a_mixture(text: str) -> None:
+    assert _faults(text) == set()
+
+
+@pytest.mark.parametrize(("foreign", "is_mixed"), [(4, True), (3, False)])
+def test_a_quarter_of_foreign_words_is_a_mixture(foreign: int, is_mixed: bool) -> None:
+    english = [
+        "gate",
+        "was",
+        "shut",
+        "by",
+        "two",
+        "men",
+        "and",
+        "a",
+        "dog",
+        "all",
+        "through",
+        "spring",
+        "too",
+    ]
+    text = " ".join(["nicht", "aber", "weil", "sind"][:foreign] + english[: 16 - foreign])
+    assert ("language" in _faults(text)) == is_mixed
+
+
 def test_neighbouring_languages_are_not_told_apart() -> None:
     assert are_different("German", "English")
-    assert not are_different("Danish", "Norwegian")
+    assert not are_different("Swedish", "Norwegian")
     assert not are_different("German", "German")
 
 
@@ -300,6 +350,49 @@ def test_a_sentence_of_a_long_prompt_that_comes_back_is_an_echo() -> None:
     echoed = "Tell us about the day on which the second staircase of the house was opened. It was a Monday."
     assert _faults(echoed, prompt) == {"echo"}
     assert _faults("Be brief. It was a Monday, and it rained on the clock.", prompt) == set()
+
+
+HEADED = "# Salt\n\nIt was a tax.\n\n## Pepper\n\nIt was a war."
+PACKED = '{"salt": "It was a tax, and then a habit."}'
+SWEDISH = next(o["text"] for o in OTHER if o["language"] == "Swedish")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "fault"),
+    [
+        ("A note on the salt table at Versailles.", PACKED, "wrapper"),
+        ("What grows in the fields behind a salt works? Short.", PACKED, "wrapper"),
+        ("What did the dress code say about salt stains?", PACKED, "wrapper"),
+        ("A note on a report of the salt commissioners.", HEADED, "wrapper"),
+        ("Can an essay be too salty? Answer in two sentences.", HEADED, "wrapper"),
+        ("Our guide spoke of salt all day. What did he forget?", HEADED, "wrapper"),
+        ("A note on the programme of a salt museum.", "Draft 1: Salt.\n\nDraft 2: Pepper.", "draft"),
+        ("Why do Swedes fall silent in company? Short.", SWEDISH, "language"),
+        ("Does the Swedish language have a word for it?", SWEDISH, "language"),
+        ("What would you say to somebody who speaks only Swedish?", SWEDISH, "language"),
+    ],
+)
+def test_a_word_in_the_prompt_asks_for_nothing(prompt: str, text: str, fault: str) -> None:
+    assert _faults(text, prompt) == {fault}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        ("Put the history of salt into one JSON object.", PACKED),
+        ("The history of salt. JSON only.", PACKED),
+        ("Return valid JSON about salt.", PACKED),
+        ("Write a short report on salt.", HEADED),
+        ("An essay on salt, with a title.", HEADED),
+        ("Say it about salt as an outline.", HEADED),
+        ("Tell the story of salt with headings.", HEADED),
+        ("Please answer in Swedish: what is salt?", SWEDISH),
+        ("Translate into Swedish: the salt stood in a bowl.", SWEDISH),
+        ("A few lines on salt in another language.", SWEDISH),
+    ],
+)
+def test_a_form_or_a_language_that_the_prompt_asks_for_is_no_fault(prompt: str, text: str) -> None:
+    assert _faults(text, prompt) == set()
 
 
 LIGHTHOUSE = "Why did the Victorians build so many lighthouses? A short note, please."
