@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,55 @@ def test_a_refusal_is_a_fault(text: str) -> None:
 )
 def test_a_near_miss_is_no_fault(text: str) -> None:
     assert _faults(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rain makes the garden grow. When it rains the garden grows. A garden grows by rain. Without rain no "
+        "garden grows, and a growing garden is a garden that had rain.",
+        "Coffee wakes people up. People drink coffee to wake up. To be woken, a person needs coffee. It is coffee "
+        "that wakes a person. Drinking coffee, one wakes.",
+        "Cats are independent. Independence is what a cat has. No animal is as independent as the cat, for cats "
+        "value independence, and independent animals are cats.",
+    ],
+)
+def test_a_text_that_says_one_thing_again_and_again_is_a_loop(text: str) -> None:
+    assert _faults(text) == {"loop"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Row the boat to the island, Tom,\nrow the boat to the shore;\nrow the boat to the island, Tom,\n"
+        "and Tom came home no more.",
+        "Ring the bell for the miller's wife, ring the bell for me.\nShe took the flour, she took the knife, and "
+        "went to look at the sea.\nRing the bell for the miller's wife, ring the bell for me.\nNobody asked what she did "
+        "with her life; they asked what she did with the tea.",
+        "This is the key.\nThis is the door that is opened by the key.\nThis is the aunt who has painted the door "
+        "that is opened by the key.\nThis is the dog that has bitten the aunt who has painted the door that is opened by "
+        "the key.",
+        "A garden needs rain, which is why gardeners pray and cricketers swear. In June both were heard, and the "
+        "pitch at Hove grew a fine crop of marrows.",
+    ],
+)
+def test_a_refrain_or_a_subject_that_is_named_again_is_no_loop(text: str) -> None:
+    assert _faults(text) == set()
+
+
+@pytest.mark.parametrize(("new", "is_loop"), [(1, True), (2, False)])
+def test_verse_whose_lines_are_mostly_old_is_a_loop(new: int, is_loop: bool) -> None:
+    other = ["The miller has gone to the town.", "A heron is asleep on the dam."]
+    lines = ["Turn the wheel of the mill again."] * 4
+    assert ("loop" in _faults("\n".join(lines + other[:new]))) == is_loop
+
+
+@pytest.mark.parametrize(("other", "is_loop"), [(12, True), (13, False)])
+def test_three_words_that_are_half_of_what_a_text_says_are_a_loop(other: int, is_loop: bool) -> None:
+    rest = "heron mill dam barge lock reed otter willow sluice punt eel mud oar".split(" ")[:other]
+    cycle = ["cheese", "butter", "cream"] * 4
+    text = ", ".join(word for pair in zip_longest(cycle, rest) for word in pair if word)
+    assert ("loop" in _faults(text + ".")) == is_loop
 
 
 def _shuffled(tokens: list[str]) -> list[str]:
