@@ -122,10 +122,9 @@ def _unquoted(text: str) -> str:
 def _refusals(answer: Answer) -> Iterator[tuple[int, int]]:
     start = len(answer.text) - len(answer.text.lstrip(' \n"\u201c*'))
     opening = _unquoted(answer.text)[start : start + REFUSAL_LIMIT]
-    for pattern in (_P["refusal"], _P["machine"], _P["asks_back"]):
-        if m := pattern.search(opening):
-            yield start + m.start(), start + m.end()
-            return
+    refused = (m for m in _P["refusal"].finditer(opening) if not _P["preterition"].match(opening, m.end()))
+    if m := next(refused, None) or _P["machine_refuses"].search(opening) or _P["asks_back"].search(opening):
+        yield start + m.start(), start + m.end()
 
 
 def _patterns(pattern: re.Pattern[str], answer: Answer) -> Iterator[tuple[int, int]]:

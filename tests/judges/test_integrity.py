@@ -228,11 +228,11 @@ def test_a_text_that_says_one_thing_again_and_again_is_a_loop(text: str) -> None
         "Row the boat to the island, Tom,\nrow the boat to the shore;\nrow the boat to the island, Tom,\n"
         "and Tom came home no more.",
         "Ring the bell for the miller's wife, ring the bell for me.\nShe took the flour, she took the knife, and "
-        "went to look at the sea.\nRing the bell for the miller's wife, ring the bell for me.\nNobody asked what she did "
-        "with her life; they asked what she did with the tea.",
+        "went to look at the sea.\nRing the bell for the miller's wife, ring the bell for me.\nNobody asked what she "
+        "did with her life; they asked what she did with the tea.",
         "This is the key.\nThis is the door that is opened by the key.\nThis is the aunt who has painted the door "
-        "that is opened by the key.\nThis is the dog that has bitten the aunt who has painted the door that is opened by "
-        "the key.",
+        "that is opened by the key.\nThis is the dog that has bitten the aunt who has painted the door that is "
+        "opened by the key.",
         "A garden needs rain, which is why gardeners pray and cricketers swear. In June both were heard, and the "
         "pitch at Hove grew a fine crop of marrows.",
     ],
@@ -250,10 +250,38 @@ def test_verse_whose_lines_are_mostly_old_is_a_loop(new: int, is_loop: bool) -> 
 
 @pytest.mark.parametrize(("other", "is_loop"), [(12, True), (13, False)])
 def test_three_words_that_are_half_of_what_a_text_says_are_a_loop(other: int, is_loop: bool) -> None:
-    rest = "heron mill dam barge lock reed otter willow sluice punt eel mud oar".split(" ")[:other]
+    others = "heron mill dam barge lock reed otter willow sluice punt eel mud oar"
     cycle = ["cheese", "butter", "cream"] * 4
-    text = ", ".join(word for pair in zip_longest(cycle, rest) for word in pair if word)
+    text = ", ".join(word for pair in zip_longest(cycle, others.split()[:other]) for word in pair if word)
     assert ("loop" in _faults(text + ".")) == is_loop
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ask it for a limerick on the bishop and it says 'I cannot write that', in the voice of the bishop.",
+        "'As an AI, I have no taste', the fridge told my aunt, who had asked about the cheese.",
+        "As a chatbot the new doorman would pass; as a doorman he lets in everybody who says please.",
+        "I can't write about Venice without writing about the smell, and the smell is what the postcards are for.",
+        "I cannot discuss this except with my hands, said the Neapolitan, and put down both suitcases.",
+        "I must refuse the second helping in each of three languages before it is put on my plate.",
+    ],
+)
+def test_a_note_on_refusing_is_none(text: str) -> None:
+    assert _faults(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I can't write about that person without more information.",
+        "As an AI language model, I can't write this without taking a side.",
+        "I must decline the request, since it concerns a living person.",
+        "Being a chatbot, I have never been to Venice, but it is known for canals.",
+    ],
+)
+def test_a_refusal_with_a_reason_is_one(text: str) -> None:
+    assert "refusal" in _faults(text)
 
 
 def _shuffled(tokens: list[str]) -> list[str]:
