@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby, islice, pairwise
 
 from judges.language import (
@@ -24,7 +25,17 @@ from judges.language import (
     zipf,
 )
 from judges.pattern_files import load_patterns
-from judges.text import Span, all_words, fold, folded_words, is_blank, is_unspaced, sentences, words
+from judges.text import (
+    Span,
+    all_words,
+    fold,
+    folded_words,
+    is_blank,
+    is_unspaced,
+    sentences,
+    without_code_and_addresses,
+    words,
+)
 from judges.types import Answer, Evidence, Judgement
 
 VERSION = 4
@@ -58,6 +69,7 @@ FORMAL_SENTENCES, LONG_SENTENCE = 1, 30
 # Zipf frequency under which a last word without a full stop is taken for the beginning of one.
 BROKEN_WORD = 2.0
 MIN_ECHO = 6  # words of the prompt that come back whole; a shorter prompt may be the answer's title
+MIN_ASKED = 4  # words of the prompt with which a dialogue opens that is a chat
 # Words of a prompt, or of an answer that repeats one, that say how to write and not of what.
 FORM_WORDS = (
     "note brief short sentence word hundred few paragraph line write written tell say explain explanation describe "
@@ -131,6 +143,23 @@ def _patterns(pattern: re.Pattern[str], answer: Answer) -> Iterator[tuple[int, i
     for m in islice(pattern.finditer(answer.text), MOST_QUOTED):
         if m.group().strip() and m.group().strip() not in answer.prompt:
             yield m.span()
+
+
+def _markup(answer: Answer) -> Iterator[tuple[int, int]]:
+    """Marks of a chat template, and the lines of a chat; a scene with a part for a human is none."""
+    yield from _patterns(_P["markup"], answer)
+    lines = list(_P["speaker"].finditer(answer.text))
+    if not lines:
+        return
+    said = folded_words(lines[0][2])
+    is_asked = len(said) >= MIN_ASKED and _joined(said) in _joined(folded_words(answer.prompt))
+    if is_asked or all(_P["role"].fullmatch(line[1]) for line in lines):
+        yield lines[0].start(), lines[0].end(1)
+
+
+def _placeholders(answer: Answer) -> Iterator[tuple[int, int]]:
+    if not (_P["syntax"].search(answer.prompt) and _P["syntax"].search(answer.text)):
+        yield from _patterns(_P["placeholder"], replace(answer, text=without_code_and_addresses(answer.text)))
 
 
 def _drafts(answer: Answer) -> Iterator[tuple[int, int]]:
@@ -344,13 +373,13 @@ def _is_closing_line(text: str, last: list[Span]) -> bool:
 
 
 _RULES: tuple[tuple[str, Callable[[Answer], Iterator[tuple[int, int]]]], ...] = (
-    ("markup", lambda answer: _patterns(_P["markup"], answer)),
+    ("markup", _markup),
     ("reasoning", lambda answer: _patterns(_P["reasoning"], answer)),
     ("draft", _drafts),
     ("refusal", _refusals),
     ("echo", _echoes),
     ("wrapper", _wrappers),
-    ("placeholder", lambda answer: _patterns(_P["placeholder"], answer)),
+    ("placeholder", _placeholders),
     ("loop", _loops),
     ("language", _foreign),
     ("gibberish", _gibberish),

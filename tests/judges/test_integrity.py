@@ -284,6 +284,55 @@ def test_a_refusal_with_a_reason_is_one(text: str) -> None:
     assert "refusal" in _faults(text)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "text", "fault"),
+    [
+        (PROMPT, "Human: Is it open?\nAI: It is shut.", "markup"),
+        (PROMPT, "It is shut.\n\nUser: And now?\nBot: It is shut.", "markup"),
+        (
+            "Is the Channel Tunnel cold? Short.",
+            "Q: Is the Channel Tunnel cold?\nA: Only at the ends.",
+            "markup",
+        ),
+        (
+            "Is the Channel Tunnel cold? Short.",
+            "Anna: Is the Channel Tunnel cold?\nBen: At the ends.",
+            "markup",
+        ),
+        (PROMPT, "The task is to write a note on a gate. The gate is shut.", "reasoning"),
+        (PROMPT, "I should write something witty, so a goat. The goat ate the gate.", "reasoning"),
+        (PROMPT, "Let me think about the tone first. The goat ate the gate.", "reasoning"),
+        ("A letter on brackets.", "Dear [Your Name], the gate is shut.", "placeholder"),
+    ],
+)
+def test_a_chat_a_plan_and_a_blank_are_faults(prompt: str, text: str, fault: str) -> None:
+    assert fault in _faults(text, prompt)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [
+        (
+            "A scene at a ticket machine.",
+            "System: Insert card.\nWidow: It was his.\nSystem: Insert another card.",
+        ),
+        ("A scene on a farm.", "Goat: Is it shut?\nHuman: It is shut.\nGoat: I'll wait for the user."),
+        ("Two lines for a robot.", "Robot: I have read all of it.\nUser: And?\nRobot: The butler."),
+        ("A note on the variables of a template.", "A variable stands in braces, as in {user}, and waits."),
+        ("How do shells treat brackets? Short.", "Brackets as in [date] mean that you may leave it out."),
+        (
+            PROMPT,
+            "Our printer greets the whole office with `Hello {name}`, and nobody has the heart to tell it.",
+        ),
+        (PROMPT, "We must answer the bell, since the goat won't, and the goat was here first."),
+        (PROMPT, "Let me think about how my grandfather sold a gate: by the hinge, and twice."),
+        (PROMPT, "The task is to be out of the bath before the bath is out of patience."),
+    ],
+)
+def test_a_scene_a_syntax_and_a_thought_are_no_faults(prompt: str, text: str) -> None:
+    assert _faults(text, prompt) == set()
+
+
 def _shuffled(tokens: list[str]) -> list[str]:
     return random.Random(7).sample(tokens, len(tokens))
 
