@@ -174,7 +174,9 @@ def _wrappers(answer: Answer) -> Iterator[tuple[int, int]]:
     headings = _P["heading"].findall(text)
     shown = text.strip()
     is_fenced = shown.startswith(("```", "~~~")) and shown.endswith(shown[:3]) and shown.count(shown[:3]) == 2
-    if is_fenced or _P["data"].fullmatch(shown) or _is_json(shown):
+    lines = [line.strip() for line in shown.split("\n") if line.strip()]
+    is_code = all(_P["code_line"].fullmatch(line) for line in lines)
+    if is_fenced or is_code or _P["data"].fullmatch(shown) or _is_json(shown):
         yield 0, min(len(text), 80)
     elif len(headings) >= 2 and (m := _P["heading"].search(text)):
         yield m.start(), min(len(text), m.start() + 80)

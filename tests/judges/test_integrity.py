@@ -333,6 +333,40 @@ def test_a_scene_a_syntax_and_a_thought_are_no_faults(prompt: str, text: str) ->
     assert _faults(text, prompt) == set()
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("<h2>Gates</h2>\n<p>A gate is a wall with doubts.</p>", "wrapper"),
+        ('<span id="a">A gate is a wall with doubts.</span>', "wrapper"),
+        ("const note = 'A gate is a wall with doubts.';\nconsole.log(note);", "wrapper"),
+        ('answer = """A gate is a wall with doubts."""', "wrapper"),
+        ("\\begin{quote}\n\\section{A gate is a wall with doubts.}\n\\end{quote}", "wrapper"),
+        ("Dear (first name), the gate is shut until (date).", "placeholder"),
+        ("Dear Ms ____, the gate is shut.", "placeholder"),
+        ("Dear %CUSTOMER%, the gate is shut.", "placeholder"),
+        ("Dear $FIRST_NAME, the gate is shut.", "placeholder"),
+    ],
+)
+def test_a_text_in_code_and_a_blank_of_any_kind_are_faults(text: str, fault: str) -> None:
+    assert _faults(text) == {fault}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A gate (name unknown) was sold at 40 % of its price in the year of the goat.",
+        "He wrote <b>NO</b> on the gate in paint.\nThe goat read it as a menu.",
+        "x = y, said the teacher, and the goat left.",
+        "<b>NO</b> was painted on the gate, and the goat read it as a menu.",
+        "print is dead, says the goat (it ate the news).",
+        "print is dead, said the printer's goat; it had eaten the news (by day).",
+        "The file was called goat_of_the_year_final, and it was not the final one.",
+    ],
+)
+def test_a_tag_or_a_bracket_in_a_note_is_no_fault(text: str) -> None:
+    assert _faults(text) == set()
+
+
 def _shuffled(tokens: list[str]) -> list[str]:
     return random.Random(7).sample(tokens, len(tokens))
 
