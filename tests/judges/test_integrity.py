@@ -809,3 +809,13 @@ def test_a_last_sentence_without_a_full_stop_is_cut_where_the_others_have_one(
     text: str, is_cut: bool
 ) -> None:
     assert ("cut_off" in _faults(text)) == is_cut
+
+
+@pytest.mark.parametrize(
+    "end", ["run `git push --force`", "keep it under 40 °C", "ask for 250 g", "walk 3 km"]
+)
+def test_a_code_span_or_a_unit_closes_a_sentence(end: str) -> None:
+    assert (
+        _faults(f"{SHUT}on the wall. Nobody could say what was on it. Some thought that it said to {end}")
+        == set()
+    )
