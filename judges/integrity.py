@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby, islice, pairwise
 
 from judges.language import (
@@ -125,6 +126,7 @@ def _opening(text: str, limit: int = 160) -> tuple[int, int]:
     return start, min(end, start + limit)
 
 
+@lru_cache(maxsize=64)
 def _unquoted(text: str) -> str:
     """``text`` with its quotations blanked; a wholly quoted answer stays."""
     shown = load_patterns("asserted")["quotation"].sub(lambda m: re.sub(r"[^\n]", " ", m.group()), text)
@@ -203,15 +205,14 @@ def _echoes(answer: Answer) -> Iterator[tuple[int, int]]:
         if len(run) < (MIN_ECHO if number == 0 else 2 * MIN_ECHO):
             continue
         before, echoed, _ = whole.partition(_joined(run))
+        if not echoed:
+            continue
         at = before.count("\x1f")
+        start, end = spans[at].start, spans[at + len(run) - 1].end
         # A question may be repeated to be answered, but not on a line of its own.
-        if echoed and not (piece.endswith("?") and not _ends_line(answer.text, spans[at + len(run) - 1].end)):
-            yield spans[at].start, spans[at + len(run) - 1].end
+        if not piece.endswith("?") or re.match(r"[^\w\n]*\n", answer.text[end:]):
+            yield start, end
             return
-
-
-def _ends_line(text: str, at: int) -> bool:
-    return bool(re.match(r"[^\w\n]*\n", text[at : at + 20]))
 
 
 def _is_paraphrase(answer: Answer) -> bool:
@@ -282,14 +283,9 @@ def _foreign(answer: Answer) -> Iterator[tuple[int, int]]:
     if asked is None:
         return
     name, start, end = _foreign_piece(answer.text, asked) or _mixed_in(answer.text, asked) or ("", 0, 0)
-    if name and not (_P["asks_language"].search(answer.prompt) or _is_asked(name, answer.prompt)):
+    by_name = rf"\b(?:in|into|to|auf|en|use|speak|write) (?:\w+ )?{re.escape(name)}\b"
+    if name and not (_P["asks_language"].search(answer.prompt) or re.search(by_name, answer.prompt, re.I)):
         yield start, end
-
-
-def _is_asked(name: str, prompt: str) -> bool:
-    return bool(
-        re.search(rf"\b(?:in|into|to|auf|en|use|speak|write) (?:\w+ )?{re.escape(name)}\b", prompt, re.I)
-    )
 
 
 def _foreign_piece(text: str, asked: str) -> tuple[str, int, int] | None:

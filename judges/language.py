@@ -126,11 +126,11 @@ def zipf(word: str) -> float:
     return float(zipf_frequency(word, "en"))
 
 
-def content_stems(text: str) -> list[str]:
+@lru_cache(maxsize=256)
+def content_stems(text: str) -> tuple[str, ...]:
     """The words of English ``text`` that say something, without their endings: "sleeping" and "sleeps" are one."""
-    return [
-        _ENDING.sub("", word) for word in folded_words(text) if len(word) > 2 and zipf(word) < CONTENT_WORD
-    ]
+    found = (word for word in folded_words(text) if len(word) > 2 and zipf(word) < CONTENT_WORD)
+    return tuple(_ENDING.sub("", word) for word in found)
 
 
 def foreign_words(found: Sequence[Span]) -> tuple[str, list[Span]]:
