@@ -1,7 +1,8 @@
 """Is this an answer at all? Faults that make every other value meaningless: loops, refusals, salad.
 
-The shares of new, foreign and repeated words were chosen on half of 651 texts written to fool this judge and checked
-on the other half, and on every set of texts by people that ``benchmarks/integrity.py`` reads.
+The shares of new, foreign and repeated words were set with 651 texts written to fool this judge in view, so that its
+figures on these flatter it; two halves of them agree. Of each set of texts by people that ``benchmarks/integrity.py``
+reads they flag one in 600 at most.
 """
 
 import json
