@@ -27,15 +27,24 @@ Row = tuple[int, "dict[str, Any] | Fault"]
 """Line of a file or row of a table, from 1, and the record there or what is wrong with it."""
 
 HUB = "hf://"
-SHAPES = (
+_SHAPES = (
     ("prompt", "response"),
     ("prompt", "completion"),
     ("instruction", "output"),
     ("question", "answer"),
+    ("instruction", "response"),
+    ("question", "response"),
 )
 """Names of a question and its answer, each a string or, with TRL, a list of messages."""
 
 _CONVERSATIONS = ("messages", "conversations")
+_SYSTEMS = ("system", "system_prompt")
+_INPUTS = ("input", "context")
+"""Further matter under an instruction: Alpaca's and Dolly's name for it."""
+
+FIELDS = frozenset([*sum(_SHAPES, ()), *_CONVERSATIONS, *_SYSTEMS, *_INPUTS, "before"])
+"""Every field that a conversation is read from."""
+
 _ROLES = {
     "system": "system",
     **dict.fromkeys(("user", "human"), "user"),
@@ -151,8 +160,8 @@ def _csv(text: str, name: str) -> Iterator[Row]:
     (_, header), *rows = csv_rows(text, name) or [(1, [])]
     for line, cells in rows:
         record: dict[str, Any] = {key: cell for key, cell in zip(header, cells, strict=False) if cell}
-        if re.fullmatch("[0-9]{1,3}", str(record.get("tier"))):
-            record["tier"] = int(record["tier"])
+        if re.fullmatch(r"[0-9]{1,3}(\.0)?", str(record.get("tier"))):
+            record["tier"] = float(record["tier"])
         yield line, record
 
 
@@ -182,11 +191,16 @@ def _from_datasets(name: str, load: str, place: str, **options: Any) -> Records:
     parts = list(loaded.items()) if hasattr(loaded, "items") else [(None, loaded)]
     rows = []
     for split, part in parts:
-        side = _SPLITS.get(str(split).partition("_")[0]) if len(parts) > 1 else None
+        side = side_of(str(split)) if len(parts) > 1 else None
         given = {"split": side} if side else {}
         rows += [{**given, **_without_nulls(record)} for record in part]
     digest = hashlib.sha256(json.dumps(rows, sort_keys=True, default=str).encode()).hexdigest()
     return Records(digest, list(enumerate(rows, start=1)))
+
+
+def side_of(split: str) -> str | None:
+    """``train`` or ``val`` for a split's name (``validation``, ``test_sft``); None for one that is neither."""
+    return _SPLITS.get(split.partition("_")[0])
 
 
 def _without_nulls(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -211,12 +225,14 @@ def turns_of(record: Mapping[str, Any]) -> tuple[Turn, ...]:
 
 
 def _turns(record: Mapping[str, Any]) -> tuple[Turn, ...]:
+    system = [("system", _string(key, record[key])) for key in _SYSTEMS if record.get(key)][:1]
     for key in _CONVERSATIONS:
         if key in record:
-            return tuple(_messages(key, record[key]))
-    shape = next((s for s in SHAPES if s[0] in record and s[1] in record), None)
+            messages = _messages(key, record[key])
+            return (*system, *messages) if messages and messages[0][0] != "system" else tuple(messages)
+    shape = next((s for s in _SHAPES if s[0] in record and s[1] in record), None)
     if shape is None:
-        half = next((s for s in SHAPES if s[0] in record or s[1] in record), None)
+        half = next((s for s in _SHAPES if s[0] in record or s[1] in record), None)
         if half is None:
             raise Fault(
                 f"no pair: it has {', '.join(map(repr, record)) or 'nothing'}",
@@ -225,13 +241,11 @@ def _turns(record: Mapping[str, Any]) -> tuple[Turn, ...]:
         missing = half[1] if half[0] in record else half[0]
         raise Fault(f"missing {missing!r}", f"add it: a pair has {half[0]} and {half[1]}")
     question, answer = (record[key] for key in shape)
-    system = [("system", _string("system", record["system"]))] if record.get("system") else []
     before = _messages("before", record["before"]) if "before" in record else []
     if isinstance(question, list) and isinstance(answer, list):
         return (*system, *_messages(shape[0], question), *_messages(shape[1], answer))
-    asked = _string(shape[0], question)
-    if record.get("input"):  # Alpaca's further matter under an instruction
-        asked = f"{asked}\n\n{_string('input', record['input'])}"
+    further = [_string(key, record[key]) for key in _INPUTS if record.get(key)]
+    asked = "\n\n".join([_string(shape[0], question), *further])
     return (*system, *before, ("user", asked), ("assistant", _string(shape[1], answer)))
 
 
@@ -244,8 +258,17 @@ def _messages(key: str, value: Any) -> list[Turn]:
         content = message.get("content", message.get("value"))
         if str(role).lower() not in _ROLES:
             raise Fault(f"unknown role {role!r}", f"use one of {', '.join(_ROLES)}")
+        if isinstance(content, list):
+            content = "".join(map(_text_part, content))  # as chat templates join them
         turns.append((_ROLES[str(role).lower()], _string("content", content)))
     return turns
+
+
+def _text_part(part: Any) -> str:
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    if kind != "text":
+        raise Fault(f'"content" has a part of type {kind!r}', 'keep parts of type "text" alone')
+    return _string("text", part.get("text"))
 
 
 def _string(field: str, value: Any) -> str:

@@ -11,13 +11,13 @@ import hashlib
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from timbre.errors import TimbreError
-from training.formats import SHAPES, Fault, Turn, read_records, turns_of
+from training.formats import FIELDS, Fault, Turn, read_records, side_of, turns_of
 from training.masks import Example
 from training.types import DEFAULT_TIER, Origin, Pair, Split
 
@@ -28,12 +28,11 @@ VAL_SHARE = 0.1
 FEWEST_FOR_VAL = 5
 """Sources from which on one of them validates by default."""
 
-_KNOWN = {
-    *(name for shape in SHAPES for name in shape),
-    *("messages", "conversations", "input", "system", "before"),
-    *("tier", "source", "origin", "split", "span", "id"),
-}
+NEAR_NAME = 0.82
+"""Likeness (difflib's ratio) from which an unknown field is a misspelt one: `sourse` is, `source_id` is not."""
+
 _COMPLETED = ("tier", "source", "origin", "split")
+_KNOWN = {*FIELDS, *_COMPLETED, "span", "id"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,7 @@ def read_pairs(source: str) -> PairSet:
         try:
             if isinstance(record, Fault):
                 raise record
+            record = _in_own_types(record)
             rows.append((line, record, _checked(record)))
         except Fault as fault:
             faults.append((line, fault))
@@ -122,12 +122,28 @@ def response_key(text: str) -> str:
     return "".join(char for char in decomposed if char.isalnum()) or text.strip()
 
 
+def _in_own_types(record: dict[str, Any]) -> dict[str, Any]:
+    """``record`` with tier, source and split as a pair has them: tables hold 1.0, 7 and ``validation``."""
+    tier, source, split = (record.get(field) for field in ("tier", "source", "split"))
+    own: dict[str, Any] = {}
+    if isinstance(tier, float) and tier.is_integer():
+        own["tier"] = int(tier)
+    if type(source) is int:
+        own["source"] = str(source)
+    if isinstance(split, str):
+        own["split"] = side_of(split) or split
+    return {**record, **own}
+
+
 def _checked(record: dict[str, Any]) -> tuple[Turn, ...]:
-    for key in record:
-        near = difflib.get_close_matches(key, _KNOWN, n=1, cutoff=0.8)
-        if key not in _KNOWN and near:
-            raise Fault(f"unknown field {key!r}", f"did you mean {near[0]!r}? remove it otherwise")
-    turns = turns_of(record)
+    _refuse_misspelt(
+        record, set(_COMPLETED)
+    )  # a pair is a pair without them, so that nothing else would tell
+    try:
+        turns = turns_of(record)
+    except Fault:
+        _refuse_misspelt(record, _KNOWN)
+        raise
     for role, content in turns:
         _check_text({"user": "prompt", "assistant": "response"}.get(role, role), content)
     for field, allowed in (("tier", TIERS), ("origin", get_args(Origin)), ("split", get_args(Split))):
@@ -140,6 +156,14 @@ def _checked(record: dict[str, Any]) -> tuple[Turn, ...]:
         raise Fault(f'"source" is {_quoted(source)} where a string should be', "correct its type")
     _check_text("source", source)
     return turns
+
+
+def _refuse_misspelt(record: dict[str, Any], names: Set[str]) -> None:
+    for key in record:
+        if key in _KNOWN:
+            continue
+        if near := difflib.get_close_matches(key.lower(), names - record.keys(), n=1, cutoff=NEAR_NAME):
+            raise Fault(f"unknown field {key!r}", f"did you mean {near[0]!r}? remove it otherwise")
 
 
 def _check_text(field: str, text: str) -> None:

@@ -19,6 +19,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "prompt and completion": {"prompt": ASKED, "completion": ANSWERED},
     "question and answer": {"question": ASKED, "answer": ANSWERED},
     "instruction and output": {"instruction": ASKED, "input": "", "output": ANSWERED},
+    "instruction and response": {"instruction": ASKED, "context": "", "response": ANSWERED},
+    "question and response": {"system_prompt": "", "question": ASKED, "response": ANSWERED},
     "messages": {
         "messages": [{"role": "user", "content": ASKED}, {"role": "assistant", "content": ANSWERED}]
     },
@@ -26,6 +28,15 @@ SHAPES: dict[str, dict[str, Any]] = {
     "prompt and completion of messages": {
         "prompt": [{"role": "user", "content": ASKED}],
         "completion": [{"role": "assistant", "content": ANSWERED}],
+    },
+    "contents in parts": {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": ASKED}]},
+            {
+                "role": "assistant",
+                "content": [{"type": "text", "text": p} for p in (ANSWERED[:9], ANSWERED[9:])],
+            },
+        ]
     },
     "a question that nobody answered at the end": {
         "messages": [
@@ -83,8 +94,9 @@ def test_every_shape_is_a_question_and_its_answer(tmp_path: Path, shape: str) ->
     assert (pair.prompt, pair.response, pair.before) == (ASKED, ANSWERED, ())
 
 
-def test_an_instructions_input_stands_under_it(tmp_path: Path) -> None:
-    row = {"instruction": "Translate.", "input": "Leiter", "output": "A ladder."}
+@pytest.mark.parametrize(("further", "answer"), [("input", "output"), ("context", "response")])
+def test_an_instructions_input_stands_under_it(tmp_path: Path, further: str, answer: str) -> None:
+    row = {"instruction": "Translate.", further: "Leiter", answer: "A ladder."}
     (pair,) = load_pairs(_json_lines(tmp_path, [row]))
     assert pair.prompt == "Translate.\n\nLeiter"
 
@@ -97,6 +109,21 @@ def test_a_system_message_and_earlier_turns_stand_before_the_prompt(tmp_path: Pa
     roles = [turn["role"] for turn in pair.turns("Be long.")]
     assert roles == ["system", "user", "assistant", "user", "assistant"]
     assert pair.turns("Be long.")[0]["content"] == "Be brief."
+
+
+@pytest.mark.parametrize("name", ["system", "system_prompt"])
+@pytest.mark.parametrize("shape", ["question and answer", "question and response", "sharegpt"])
+def test_a_system_message_in_a_field_of_its_own_stands_before_the_prompt(
+    tmp_path: Path, shape: str, name: str
+) -> None:
+    (pair,) = load_pairs(_json_lines(tmp_path, [{**SHAPES[shape], name: "Be brief."}]))
+    assert pair.before == (("system", "Be brief."),)
+
+
+@pytest.mark.parametrize("column", ["prompt_id", "conversation_id", "question_id", "responses", "source_id"])
+def test_a_column_beside_a_whole_pair_is_left_out_with_a_note(tmp_path: Path, column: str) -> None:
+    notes = read_pairs(str(_json_lines(tmp_path, [{**SHAPES["sharegpt"], column: "a1"}]))).notes
+    assert notes[-1] == f"fields left out: {column}"
 
 
 @pytest.mark.parametrize("write", WRITERS)

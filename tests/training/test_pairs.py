@@ -73,16 +73,23 @@ def test_a_valid_file_keeps_order_lines_and_values(write: Write) -> None:
     ("bad", "what"),
     [
         (without(2, "response"), "missing 'response'"),
-        (record(2, sourse="a"), "unknown field 'sourse'"),
+        ({**without(2, "source"), "sourse": "a"}, "unknown field 'sourse'"),
         (record(2, tier="1"), "unknown tier '1'"),
         (record(2, tier=True), "unknown tier 'True'"),
-        (record(2, tier=1.0), "unknown tier '1.0'"),
+        (record(2, tier=1.5), "unknown tier '1.5'"),
+        ({**without(2, "tier"), "Tier": 1}, "unknown field 'Tier'"),
+        ({**without(2, "response"), "reponse": "a"}, "unknown field 'reponse'"),
         (record(2, prompt=None), '"prompt" is null where a string should be'),
         (record(2, response=["a"]), '"response" is a list where a string should be'),
-        (record(2, source=7), "\"source\" is '7' where a string should be"),
+        (record(2, source=7.5), "\"source\" is '7.5' where a string should be"),
         ({"text": "a"}, "no pair: it has 'text'"),
         ({"messages": "a"}, '"messages" is no list of messages'),
         ({"messages": [{"role": "critic", "content": "a"}]}, "unknown role 'critic'"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image"}]}]},
+            "\"content\" has a part of type 'image'",
+        ),
+        ({"messages": [{"role": "user", "content": ["a"]}]}, '"content" has a part of type None'),
         ({"messages": [{"role": "user", "content": "a"}]}, "no question with an answer"),
         (record(2, prompt=""), '"prompt" is empty'),
         (record(2, response=" \n\t "), '"response" is empty'),
@@ -92,7 +99,7 @@ def test_a_valid_file_keeps_order_lines_and_values(write: Write) -> None:
         (record(2, tier=0), "unknown tier '0'"),
         (record(2, tier=5), "unknown tier '5'"),
         (record(2, origin="borrowed"), "unknown origin 'borrowed'"),
-        (record(2, split="test"), "unknown split 'test'"),
+        (record(2, split="later"), "unknown split 'later'"),
         ('{"prompt": "x",', "not JSON: "),
         ("[1, 2]", "a list where an object should be"),
         ("null", "null where an object should be"),
@@ -112,6 +119,16 @@ def test_a_bad_line_is_refused_by_file_and_line(write: Write, bad: Record | str,
 
 def test_an_unknown_value_is_answered_with_the_known_ones(write: Write) -> None:
     assert refusal(write(record(1, origin="borrowed"))).do == "use one of written, extracted, footnote"
+
+
+@pytest.mark.parametrize("split", ["validation", "test", "dev", "test_sft"])
+def test_a_pair_says_its_side_in_any_of_the_usual_words(write: Write, split: str) -> None:
+    assert [p.split for p in load_pairs(write(record(1), record(2, split=split)))] == ["train", "val"]
+
+
+def test_numbers_of_tables_are_tiers_and_sources(write: Write) -> None:
+    (pair,) = load_pairs(write(record(1, tier=3.0, source=7)))
+    assert (pair.tier, pair.source) == (3, "7")
 
 
 def test_a_key_that_stands_twice_is_refused(write: Write) -> None:
