@@ -157,8 +157,16 @@ def _object(raw: bytes) -> dict[str, Any] | Fault:
 
 def _csv(text: str, name: str) -> Iterator[Row]:
     csv.field_size_limit(1 << 24)
-    (_, header), *rows = csv_rows(text, name) or [(1, [])]
+    (first, header), *rows = csv_rows(text, name) or [(1, [])]
+    header = [column.strip() for column in header]
+    twice = next((column for column, n in Counter(header).items() if column and n > 1), None)
+    if twice:
+        yield first, Fault(f"the column {twice!r} stands twice", "keep or rename one of the two")
     for line, cells in rows:
+        if any(cells[len(header) :]):
+            what = f"{len(cells)} cells where the header has {len(header)}"
+            yield line, Fault(what, "put a cell that holds a comma in double quotation marks")
+            continue
         record: dict[str, Any] = {key: cell for key, cell in zip(header, cells, strict=False) if cell}
         if re.fullmatch(r"[0-9]{1,3}(\.0)?", str(record.get("tier"))):
             record["tier"] = float(record["tier"])
@@ -208,23 +216,27 @@ def _without_nulls(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if value is not None}
 
 
-def turns_of(record: Mapping[str, Any]) -> tuple[Turn, ...]:
-    """A record's conversation, up to and with the last answer.
+def to_last_answer(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
+    """A conversation up to and with its last answer, which is what is learned.
 
     Raises:
-        Fault: no known shape, an unknown role, or a conversation that does not end in a question and its answer.
+        Fault: it has no question with an answer, or a system message that is not the first.
     """
-    turns = _turns(record)
-    while turns and turns[-1][0] != "assistant":  # nothing to learn
-        turns = turns[:-1]
-    if len(turns) < 2 or (turns[-2][0], turns[-1][0]) != ("user", "assistant"):
+    answered = [at for at, (role, _) in enumerate(turns, start=1) if role == "assistant"]
+    turns = turns[: max(answered, default=0)]
+    if len(turns) < 2 or turns[-2][0] != "user":
         raise Fault("no question with an answer", "end it with a user's turn and an assistant's")
     if any(role == "system" for role, _ in turns[1:]):
         raise Fault("a system message inside the conversation", "put it first")
     return turns
 
 
-def _turns(record: Mapping[str, Any]) -> tuple[Turn, ...]:
+def conversation(record: Mapping[str, Any]) -> tuple[Turn, ...]:
+    """All turns of a record.
+
+    Raises:
+        Fault: it has no known shape, a turn of an unknown role, or a content that is no text.
+    """
     system = [("system", _string(key, record[key])) for key in _SYSTEMS if record.get(key)][:1]
     for key in _CONVERSATIONS:
         if key in record:

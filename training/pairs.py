@@ -11,13 +11,13 @@ import hashlib
 import json
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from timbre.errors import TimbreError
-from training.formats import FIELDS, Fault, Turn, read_records, side_of, turns_of
+from training.formats import FIELDS, Fault, Turn, conversation, read_records, side_of, to_last_answer
 from training.masks import Example
 from training.types import DEFAULT_TIER, Origin, Pair, Split
 
@@ -33,6 +33,16 @@ NEAR_NAME = 0.82
 
 _COMPLETED = ("tier", "source", "origin", "split")
 _KNOWN = {*FIELDS, *_COMPLETED, "span", "id"}
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A record without a mistake."""
+
+    line: int
+    fields: Mapping[str, Any]
+    turns: tuple[Turn, ...]  # the last is the answer that is learned
+    closing: int  # turns behind it, left out
 
 
 @dataclass(frozen=True)
@@ -60,13 +70,12 @@ def read_pairs(source: str) -> PairSet:
     """
     records = read_records(source)
     faults: list[tuple[int, Fault]] = []
-    rows: list[tuple[int, dict[str, Any], tuple[Turn, ...]]] = []
+    rows: list[_Checked] = []
     for line, record in records.rows:
         try:
             if isinstance(record, Fault):
                 raise record
-            record = _in_own_types(record)
-            rows.append((line, record, _checked(record)))
+            rows.append(_checked(line, _in_own_types(record)))
         except Fault as fault:
             faults.append((line, fault))
     pairs = _completed(rows, Path(source.partition("@")[0]).stem)
@@ -74,7 +83,7 @@ def read_pairs(source: str) -> PairSet:
     _refuse(faults + clashes, source)
     if not any(pair.split == "train" for pair in pairs):
         raise TimbreError("no training pairs", where=source, do='add lines with "split": "train"')
-    notes = _notes([record for _, record, _ in rows])
+    notes = _notes(rows)
     if shared:
         notes.append(f"{shared} responses stand under several prompts; each prompt is trained on")
     return PairSet(tuple(pairs), source, records.sha256, tuple(notes))
@@ -135,12 +144,13 @@ def _in_own_types(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, **own}
 
 
-def _checked(record: dict[str, Any]) -> tuple[Turn, ...]:
+def _checked(line: int, record: dict[str, Any]) -> _Checked:
     _refuse_misspelt(
         record, set(_COMPLETED)
     )  # a pair is a pair without them, so that nothing else would tell
     try:
-        turns = turns_of(record)
+        whole = conversation(record)
+        turns = to_last_answer(whole)
     except Fault:
         _refuse_misspelt(record, _KNOWN)
         raise
@@ -155,7 +165,7 @@ def _checked(record: dict[str, Any]) -> tuple[Turn, ...]:
     if not isinstance(source, str):
         raise Fault(f'"source" is {_quoted(source)} where a string should be', "correct its type")
     _check_text("source", source)
-    return turns
+    return _Checked(line, record, turns, len(whole) - len(turns))
 
 
 def _refuse_misspelt(record: dict[str, Any], names: Set[str]) -> None:
@@ -175,27 +185,27 @@ def _check_text(field: str, text: str) -> None:
         raise Fault(f'"{field}" holds half a surrogate pair', "write the whole character") from error
 
 
-def _completed(rows: Sequence[tuple[int, dict[str, Any], tuple[Turn, ...]]], stem: str) -> list[Pair]:
+def _completed(rows: Sequence[_Checked], stem: str) -> list[Pair]:
     """Pairs with every field; texts in Unicode's composed form, as judges compare them."""
     pairs = []
     lines: dict[str, int] = {}
-    for line, record, turns in rows:
-        *before, (_, prompt), (_, response) = [(r, unicodedata.normalize("NFC", c)) for r, c in turns]
+    for row in rows:
+        *before, (_, prompt), (_, response) = [(r, unicodedata.normalize("NFC", c)) for r, c in row.turns]
         # Repeated responses are one source, so that a default split keeps them together.
-        first = lines.setdefault(response_key(response), line)
+        first = lines.setdefault(response_key(response), row.line)
         pairs.append(
             Pair(
-                line=line,
+                line=row.line,
                 prompt=prompt,
                 response=response,
-                tier=record.get("tier", DEFAULT_TIER),
-                source=record.get("source", f"{stem}-{first}"),
-                origin=cast(Origin, record.get("origin", "written")),
-                split=cast(Split, record.get("split", "train")),
+                tier=row.fields.get("tier", DEFAULT_TIER),
+                source=row.fields.get("source", f"{stem}-{first}"),
+                origin=cast(Origin, row.fields.get("origin", "written")),
+                split=cast(Split, row.fields.get("split", "train")),
                 before=tuple(before),
             )
         )
-    if any("split" in record for _, record, _ in rows):
+    if any("split" in row.fields for row in rows):
         return pairs
     sources = sorted({_folded(p.source) for p in pairs}, key=lambda s: hashlib.sha256(s.encode()).hexdigest())
     count = max(1, round(VAL_SHARE * len(sources))) if len(sources) >= FEWEST_FOR_VAL else 0
@@ -230,16 +240,23 @@ def _clashes(pairs: Sequence[Pair]) -> tuple[list[tuple[int, Fault]], int]:
     return faults, len(shared)
 
 
-def _notes(records: Sequence[dict[str, Any]]) -> list[str]:
-    """One line on the fields that were filled in, and one on those that were ignored."""
-    missing = Counter(field for record in records for field in _COMPLETED if field not in record)
+def _notes(rows: Sequence[_Checked]) -> list[str]:
+    """One line on the fields that were filled in, one on those that were ignored, one on turns not learned."""
+    missing = Counter(field for row in rows for field in _COMPLETED if field not in row.fields)
     meanings = {"tier": str(DEFAULT_TIER), "source": "one a record", "origin": "written", "split": "train"}
-    if missing["split"] == len(records):
+    if missing["split"] == len(rows):
         meanings["split"] = f"a share of {VAL_SHARE:g} of the sources for validation"
     filled = [f"{f} in {missing[f]} ({meanings[f]})" for f in _COMPLETED if missing[f]]
-    ignored = sorted({key for record in records for key in record if key not in _KNOWN})
-    notes = [f"filled in, of {len(records)} records: {', '.join(filled)}"] if filled else []
-    return notes + ([f"fields left out: {', '.join(ignored)}"] if ignored else [])
+    ignored = sorted({key for row in rows for key in row.fields if key not in _KNOWN})
+    # Who writes `before` knows that it is read alone.
+    given = [turn for row in rows if "before" not in row.fields for turn in row.turns[:-1]]
+    earlier = sum(role == "assistant" for role, _ in given)
+    closing = sum(row.closing for row in rows)
+    notes = [f"filled in, of {len(rows)} records: {', '.join(filled)}"] if filled else []
+    notes += [f"fields left out: {', '.join(ignored)}"] if ignored else []
+    turns = [f"{earlier} earlier answers are read, not learned"] if earlier else []
+    turns += [f"{closing} closing turns without an answer are left out"] if closing else []
+    return notes + (["; ".join(turns)] if turns else [])
 
 
 def _folded(text: str) -> str:

@@ -143,6 +143,19 @@ def test_what_was_filled_in_is_one_line_with_counts(tmp_path: Path) -> None:
     )
 
 
+def test_turns_that_are_not_learned_are_one_line_with_counts(tmp_path: Path) -> None:
+    first, second = ([{"from": "human", "value": f"{n}?"}, {"from": "gpt", "value": f"{n}!"}] for n in "ab")
+    talks = [[*first, *second, second[0], first[0]], [*second, *first], second]
+    notes = read_pairs(str(_json_lines(tmp_path, [{"conversations": talk} for talk in talks]))).notes
+    assert "2 earlier answers are read, not learned; 2 closing turns without an answer are left out" in notes
+
+
+def test_earlier_turns_in_a_field_of_their_own_need_no_note(tmp_path: Path) -> None:
+    before = [{"role": "user", "content": "Hm?"}, {"role": "assistant", "content": "Yes."}]
+    notes = read_pairs(str(_json_lines(tmp_path, [{**ROWS[0], "before": before}]))).notes
+    assert not [note for note in notes if "answers" in note]
+
+
 def test_an_elements_line_in_an_array_is_that_of_its_first_character(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     path.write_text('[\n {"prompt": "a",\n  "response": "b"},\n {"prompt": "c", "response": ""}\n]\n')
@@ -157,6 +170,20 @@ def test_a_row_of_a_csv_is_refused_by_the_line_it_begins_on(tmp_path: Path) -> N
     with pytest.raises(TimbreError, match="unknown tier '9'") as caught:
         load_pairs(path)
     assert caught.value.where == f"{path}:4"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("prompt,response\na,b,\nHow?,Slowly, and late.\n", ":3: 3 cells where the header has 2; put a cell"),
+        ("\nprompt,response, response\na,b,c\n", ":2: the column 'response' stands twice; keep or rename"),
+    ],
+)
+def test_no_cell_of_a_csv_is_left_out_unsaid(tmp_path: Path, text: str, what: str) -> None:
+    (path := tmp_path / "rows.csv").write_text(text)
+    with pytest.raises(TimbreError) as caught:
+        load_pairs(path)
+    assert str(caught.value).startswith(f"{path}{what}")
 
 
 def test_a_repeated_response_is_one_source_and_so_on_one_side(tmp_path: Path) -> None:
