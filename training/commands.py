@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON 
 @click.argument("preset", type=click.Path(path_type=Path))
 @click.option("--name", help="Name of the run, e.g. run2; its folder is runs/NAME.")
 @click.option(
-    "--data", help="Pairs to use: a file, a folder or hf://OWNER/NAME@REVISION; for a judge, a folder."
+    "--data", help="Pairs to use: a file, a folder or hf://OWNER/NAME:CONFIG@REVISION; for a judge, a folder."
 )
 @click.option(
     "--show-masks",
@@ -158,7 +159,7 @@ def data(source: str, as_json: bool) -> None:
         click.echo(visible(note))
     click.echo(visible(data_page(report)))
     click.echo(separation + (f"\n  advisory: {reason}" if reason else ""))
-    name = Path(source).stem or "mine"
+    name = re.split("[:@]", Path(source).stem)[0] or "mine"
     click.echo(f"next: timbre train training/presets/voice.toml --name {name} --data {source}")
 
 
@@ -198,7 +199,8 @@ def import_data(source: str, out: Path, as_json: bool) -> None:
     """Write any data set as pairs with every field, to edit and to keep.
 
     DATA is a file (JSONL or JSON with messages, ShareGPT conversations, prompt and response, prompt and
-    completion, instruction and output; CSV; Parquet), a folder of a `datasets` set, or hf://OWNER/NAME@REVISION.
+    completion, instruction and output; CSV; Parquet), a folder of a `datasets` set, or a set on the hub:
+    hf://OWNER/NAME, with :CONFIG and @REVISION behind it where it has several.
 
     \b
     timbre import chats.json -o mine.jsonl

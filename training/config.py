@@ -24,7 +24,7 @@ from timbre.files import decoded, read_bytes, read_toml
 from training.base import EMBEDDED
 
 ALL_LINEAR = "all-linear"
-_HUB = re.compile(r"(hf://)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
+_HUB = re.compile(r"(hf://)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:[\w.-]+)?(@[\w./-]+)?")
 _FILE_SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
 _NOT_IN_RECIPE = {
     "data",

@@ -1,8 +1,8 @@
 """Data sets as people have them, read into records: a record is a place in the source and one object.
 
 Files: JSON Lines, a JSON array, CSV, Parquet. Folders that `datasets` saved or can read, and data sets on the hub
-(``hf://OWNER/NAME@REVISION``). Records of every usual shape become turns of a conversation. Imports stay light:
-pyarrow and datasets load only for what needs them.
+(``hf://OWNER/NAME:CONFIG@REVISION``). Records of every usual shape become turns of a conversation. Imports stay
+light: pyarrow and datasets load only for what needs them.
 """
 
 import codecs
@@ -85,8 +85,11 @@ def read_records(source: str) -> Records:
         TimbreError: there is no such thing, or it can't be read.
     """
     if source.startswith(HUB):
-        repository, _, revision = source.removeprefix(HUB).partition("@")
-        return _from_datasets(source, "load_dataset", repository, revision=revision or None)
+        place, _, revision = source.removeprefix(HUB).partition("@")
+        repository, _, config = place.partition(":")
+        return _from_datasets(
+            source, "load_dataset", repository, name=config or None, revision=revision or None
+        )
     path = Path(source)
     if os.path.isdir(path):  # pathlib's own raises on a name that is too long
         saved = (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
@@ -183,18 +186,20 @@ def _parquet(path: Path) -> list[Row]:
     return [(at, _without_nulls(row)) for at, row in enumerate(rows, start=1)]
 
 
-def _from_datasets(name: str, load: str, place: str, **options: Any) -> Records:
+def _from_datasets(source: str, load: str, place: str, **options: Any) -> Records:
     """What a function of ``datasets`` loads, its splits one behind the other."""
     import datasets  # type: ignore[import-untyped]
 
     try:
         loaded = getattr(datasets, load)(place, **options)
     except Exception as error:  # a family of unrelated types, the hub's client's among them
+        first, *others = str(error).splitlines() or [type(error).__name__]
         raise TimbreError(
-            f"the data set can't be had: {str(error).splitlines()[0]}",
-            where=name,
-            do="give a file, a folder that `datasets` can load, or hf://OWNER/NAME@REVISION of a set that you "
-            "have access to",
+            "the data set can't be had: "
+            + " ".join([first, *(o for o in others if "available configs" in o)]),
+            where=source,
+            do="give a file, a folder that `datasets` can load, or hf://OWNER/NAME:CONFIG@REVISION (CONFIG and "
+            "REVISION where you need them) of a set that you have access to",
         ) from error
     parts = list(loaded.items()) if hasattr(loaded, "items") else [(None, loaded)]
     rows = []

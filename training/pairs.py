@@ -207,9 +207,14 @@ def _completed(rows: Sequence[_Checked], stem: str) -> list[Pair]:
         )
     if any("split" in row.fields for row in rows):
         return pairs
+    holders: dict[str, set[str]] = {}
+    for pair in pairs:
+        holders.setdefault(response_key(pair.response), set()).add(_folded(pair.source))
+    sharing = set[str]().union(*(sources for sources in holders.values() if len(sources) > 1))
     sources = sorted({_folded(p.source) for p in pairs}, key=lambda s: hashlib.sha256(s.encode()).hexdigest())
     count = max(1, round(VAL_SHARE * len(sources))) if len(sources) >= FEWEST_FOR_VAL else 0
-    validating = set(sources[:count])
+    # Two sources with a response in common would be a leak on different sides: both train.
+    validating = {*[source for source in sources if source not in sharing][:count]}
     return [replace(p, split="val") if _folded(p.source) in validating else p for p in pairs]
 
 

@@ -101,6 +101,7 @@ def test_how_memory_is_saved_leaves_the_recipe_alone_and_a_system_message_does_n
         ("sub/mine.jsonl", "{folder}/sub/mine.jsonl"),
         ("owner/letters", "hf://owner/letters"),
         ("owner/letters@v2", "hf://owner/letters@v2"),
+        ("owner/letters:late@v2", "hf://owner/letters:late@v2"),
         ("hf://owner/letters@v2", "hf://owner/letters@v2"),
         ("there/already", "{folder}/there/already"),
         ("~nobody-of-that-name/x", "{folder}/~nobody-of-that-name/x"),

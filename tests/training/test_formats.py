@@ -194,6 +194,18 @@ def test_a_repeated_response_is_one_source_and_so_on_one_side(tmp_path: Path) ->
     assert sum(p.split == "val" for p in pairs) == 2
 
 
+def test_sources_that_share_a_response_train_together(tmp_path: Path) -> None:
+    for sharing in (range(0, 30, 3), range(30), range(0, 30, 7)):
+        rows = [
+            {**ROWS[0], "prompt": f"{n}?", "source": f"s{n}", "response": f"{n} books."} for n in range(30)
+        ]
+        for n in sharing:
+            rows[n]["response"] = "Thanks!" if n % 2 else "\u201cThanks\u201d"
+        sides = [p.split for p in load_pairs(_json_lines(tmp_path, rows))]
+        assert sides.count("val") == (0 if len(sharing) == 30 else 3)
+        assert {sides[n] for n in sharing} == {"train"}
+
+
 def test_the_splits_of_a_set_are_kept(tmp_path: Path) -> None:
     import datasets
 
@@ -203,18 +215,38 @@ def test_the_splits_of_a_set_are_kept(tmp_path: Path) -> None:
     assert [p.split for p in load_pairs(tmp_path / "rows")] == ["train"] * 8 + ["val"] * 2
 
 
-def test_a_set_on_the_hub_is_asked_for_with_its_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("place", "wanted"),
+    [
+        ("hf://me/letters", ("me/letters", None, None)),
+        ("hf://me/letters@v2", ("me/letters", None, "v2")),
+        ("hf://me/letters:late", ("me/letters", "late", None)),
+        ("hf://me/letters:late@v2", ("me/letters", "late", "v2")),
+    ],
+)
+def test_a_set_on_the_hub_is_asked_for_with_its_config_and_revision(
+    monkeypatch: pytest.MonkeyPatch, place: str, wanted: tuple[str, str | None, str | None]
+) -> None:
     import datasets
 
     calls = []
 
-    def load(name: str, revision: str | None = None) -> Any:
-        calls.append((name, revision))
+    def load(path: str, name: str | None = None, revision: str | None = None) -> Any:
+        calls.append((path, name, revision))
         return datasets.DatasetDict({"train": datasets.Dataset.from_list(ROWS)})
 
     monkeypatch.setattr(datasets, "load_dataset", load)
-    assert len(read_pairs("hf://me/letters@v2").pairs) == 10
-    assert calls == [("me/letters", "v2")]
+    assert len(read_pairs(place).pairs) == 10
+    assert calls == [wanted]
+
+
+def test_a_set_with_several_configs_is_refused_with_their_names(tmp_path: Path) -> None:
+    for name in ("early", "late"):
+        _json_lines(tmp_path, ROWS).rename(tmp_path / f"{name}.jsonl")
+    listed = "".join(f"- config_name: {name}\n  data_files: {name}.jsonl\n" for name in ("early", "late"))
+    (tmp_path / "README.md").write_text(f"---\nconfigs:\n{listed}---\n")
+    with pytest.raises(TimbreError, match=r"available configs: \['early', 'late'\]; give .*:CONFIG@REVISION"):
+        read_pairs(str(tmp_path))
 
 
 def test_a_set_that_can_not_be_had_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
