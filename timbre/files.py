@@ -151,13 +151,13 @@ def text_field(record: Mapping[str, object], key: str, where: str) -> str:
     raise TimbreError(wrong, where=where, do=f'add "{key}": "..."')
 
 
-def csv_rows(text: str, where: str) -> list[tuple[int, list[str]]]:
+def csv_rows(text: str, where: str, delimiter: str = ",") -> list[tuple[int, list[str]]]:
     """The rows of a CSV, each with the line on which it begins; blank ones are left out.
 
     Raises:
         TimbreError: it is not CSV; with the line.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: list[tuple[int, list[str]]] = []
     end = 0
     try:

@@ -25,7 +25,7 @@ from training.base import EMBEDDED
 
 ALL_LINEAR = "all-linear"
 _HUB = re.compile(r"(hf://)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:[\w.-]+)?(@[\w./-]+)?")
-_FILE_SUFFIXES = (".jsonl", ".json", ".csv", ".parquet")
+_FILE_SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 _NOT_IN_RECIPE = {
     "data",
     "parent",
@@ -234,7 +234,7 @@ def data_place(name: str, folder: Path) -> str:
     path = folder / os.path.expanduser(name)
     if name.startswith("hf://"):
         return name
-    if not os.path.exists(path) and _HUB.fullmatch(name) and not name.endswith(_FILE_SUFFIXES):
+    if not os.path.exists(path) and _HUB.fullmatch(name) and not name.lower().endswith(_FILE_SUFFIXES):
         return f"hf://{name}"
     return os.path.realpath(path)
 

@@ -1,8 +1,8 @@
 """Data sets as people have them, read into records: a record is a place in the source and one object.
 
-Files: JSON Lines, a JSON array, CSV, Parquet. Folders that `datasets` saved or can read, and data sets on the hub
-(``hf://OWNER/NAME:CONFIG@REVISION``). Records of every usual shape become turns of a conversation. Imports stay
-light: pyarrow and datasets load only for what needs them.
+Files: JSON Lines, a JSON array (also as the one list in an object), CSV, Parquet. Folders that `datasets` saved or
+can read, and data sets on the hub (``hf://OWNER/NAME:CONFIG@REVISION``). Records of every usual shape become turns of
+a conversation. Imports stay light: pyarrow and datasets load only for what needs them.
 """
 
 import codecs
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
-from timbre.files import csv_rows, decoded, read_bytes
+from timbre.files import csv_rows, read_bytes
 
 Turn = tuple[str, str]
 """Role (``system``, ``user`` or ``assistant``) and content."""
@@ -95,36 +95,63 @@ def read_records(source: str) -> Records:
         saved = (path / "dataset_info.json").is_file() or (path / "dataset_dict.json").is_file()
         return _from_datasets(source, "load_from_disk" if saved else "load_dataset", source)
     data = read_bytes(path).removeprefix(codecs.BOM_UTF8)
-    rows: list[Row] = []
-    if path.suffix == ".parquet":
-        rows = _parquet(path)
-    elif path.suffix == ".csv":
-        rows = list(_csv(decoded(data, path), source))
-    elif data.lstrip()[:1] == b"[" and (array := _array(data)) is not None:
-        rows = array
-    elif data.strip():
-        rows = [(number, _object(raw)) for number, raw in enumerate(data.rstrip().split(b"\n"), start=1)]
+    suffix = path.suffix.lower()
+    rows = _parquet(path) if suffix == ".parquet" else _rows(data, source, suffix in (".csv", ".tsv"))
     return Records(hashlib.sha256(data).hexdigest(), rows)
 
 
-def _array(data: bytes) -> list[Row] | None:
-    """The objects of a JSON array, each with the line it begins on; None where it isn't one."""
+def _rows(data: bytes, name: str, is_csv: bool) -> list[Row]:
     try:
         text = data.decode("utf-8")
-        if not all(isinstance(item, dict) for item in json.loads(text)):
+    except UnicodeDecodeError as error:
+        column = error.start - data.rfind(b"\n", 0, error.start)
+        bad = f"byte 0x{data[error.start]:02x} at position {column} of the line is not UTF-8"
+        return [(1 + data.count(b"\n", 0, error.start), Fault(bad, "save the file as UTF-8"))]
+    if is_csv:
+        return list(_csv(text, name))
+    if (rows := _document(text)) is not None:
+        return rows
+    lines = text.rstrip().split("\n") if text.strip() else []
+    return [(number, _object(line)) for number, line in enumerate(lines, start=1)]
+
+
+def _document(text: str) -> list[Row] | None:
+    """The elements of a JSON array, or of the one list in an object, each with its line; None for JSON Lines."""
+    at = len(text) - len(text.lstrip())
+    first = text[at : at + 1]
+    if first not in ("[", "{"):
+        return None
+    try:
+        whole = json.loads(text)
+    except json.JSONDecodeError as error:
+        others = filter(str.strip, text[at:].split("\n")[1:])
+        if first == "{" and (error.msg == "Extra data" or next(others, "{").startswith("{")):
             return None
+        return [(error.lineno, Fault(f"not JSON: {error.msg} at column {error.colno}", "mend it there"))]
     except (ValueError, RecursionError):
         return None
-    decoder, rows = json.JSONDecoder(), list[Row]()
-    at, counted, line = text.index("[") + 1, 0, 1
-    while True:
-        while text[at] in " \t\r\n,":
-            at += 1
-        if text[at] == "]":
-            return rows
+    if first == "{":
+        if whole.keys() & FIELDS or sum(isinstance(value, list) for value in whole.values()) != 1:
+            return [(1 + text.count("\n", 0, at), _object(text))]
+        at += 1
+    while text[at := _after_gap(text, at)] != "[":
+        _, at = _DECODER.raw_decode(text, at)
+    rows, line, counted = list[Row](), 1, 0
+    at += 1
+    while text[at := _after_gap(text, at)] != "]":
         line, counted = line + text.count("\n", counted, at), at
-        item, at = decoder.raw_decode(text, at)
-        rows.append((line, item))
+        try:
+            element, at = _DECODER.raw_decode(text, at)
+        except Fault as fault:
+            return [*rows, (line, fault)]
+        rows.append((line, _as_object(element)))
+    return rows
+
+
+def _after_gap(text: str, at: int) -> int:
+    while text[at] in " \t\r\n,:":
+        at += 1
+    return at
 
 
 def _unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -138,29 +165,30 @@ def _unique(items: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
-def _object(raw: bytes) -> dict[str, Any] | Fault:
-    if not raw.strip():
+def _object(line: str) -> dict[str, Any] | Fault:
+    if not line.strip():
         return Fault("blank line between pairs", "remove it")
     do = "write one JSON object a line"
     try:
-        record = _DECODER.decode(raw.decode("utf-8"))
+        return _as_object(_DECODER.decode(line))
     except Fault as fault:
         return fault
-    except UnicodeDecodeError as error:
-        bad = f"byte 0x{raw[error.start]:02x} at position {error.start + 1} of the line is not UTF-8"
-        return Fault(bad, "save the file as UTF-8")
     except json.JSONDecodeError as error:
         return Fault(f"not JSON: {error.msg} at column {error.colno}", do)
     except (ValueError, RecursionError):  # a number of 5,000 digits, ten thousand brackets
         return Fault("JSON beyond what can be read", do)
-    if not isinstance(record, dict):
-        return Fault(f"{_JSON_NAMES[type(record)]} where an object should be", do)
-    return record
+
+
+def _as_object(value: Any) -> dict[str, Any] | Fault:
+    if isinstance(value, dict):
+        return value
+    return Fault(f"{_JSON_NAMES[type(value)]} where an object should be", "write each pair as an object")
 
 
 def _csv(text: str, name: str) -> Iterator[Row]:
     csv.field_size_limit(1 << 24)
-    (first, header), *rows = csv_rows(text, name) or [(1, [])]
+    delimiter = max(",;\t", key=text.lstrip().partition("\n")[0].count)
+    (first, header), *rows = csv_rows(text, name, delimiter) or [(1, [])]
     header = [column.strip() for column in header]
     twice = next((column for column, n in Counter(header).items() if column and n > 1), None)
     if twice:
@@ -168,7 +196,7 @@ def _csv(text: str, name: str) -> Iterator[Row]:
     for line, cells in rows:
         if any(cells[len(header) :]):
             what = f"{len(cells)} cells where the header has {len(header)}"
-            yield line, Fault(what, "put a cell that holds a comma in double quotation marks")
+            yield line, Fault(what, f"put a cell that holds {delimiter!r} in double quotation marks")
             continue
         record: dict[str, Any] = {key: cell for key, cell in zip(header, cells, strict=False) if cell}
         if re.fullmatch(r"[0-9]{1,3}(\.0)?", str(record.get("tier"))):

@@ -188,11 +188,14 @@ def _check_text(field: str, text: str) -> None:
 def _completed(rows: Sequence[_Checked], stem: str) -> list[Pair]:
     """Pairs with every field; texts in Unicode's composed form, as judges compare them."""
     pairs = []
-    lines: dict[str, int] = {}
-    for row in rows:
+    lines = [row.line for row in rows]
+    # An array may stand on one line.
+    numbers = lines if len(set(lines)) == len(rows) else range(1, len(rows) + 1)
+    seen: dict[str, int] = {}
+    for row, number in zip(rows, numbers, strict=True):
         *before, (_, prompt), (_, response) = [(r, unicodedata.normalize("NFC", c)) for r, c in row.turns]
         # Repeated responses are one source, so that a default split keeps them together.
-        first = lines.setdefault(response_key(response), row.line)
+        first = seen.setdefault(response_key(response), number)
         pairs.append(
             Pair(
                 line=row.line,

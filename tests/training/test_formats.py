@@ -70,6 +70,24 @@ def _csv(folder: Path, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
+def _semicolons(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    path = folder / "ROWS.CSV"
+    path.write_text("prompt;response\n" + "".join(f"{r['prompt']};{r['response']}\n" for r in rows))
+    return path
+
+
+def _tabs(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    path = folder / "rows.tsv"
+    path.write_text("prompt\tresponse\n" + "".join(f"{r['prompt']}\t{r['response']}\n" for r in rows))
+    return path
+
+
+def _list_in_an_object(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    path = folder / "rows.json"
+    path.write_text(json.dumps({"version": "[1]", "made": {"by": ["me"]}, "data": rows}))
+    return path
+
+
 def _parquet(folder: Path, rows: list[dict[str, Any]]) -> Path:
     import pyarrow
     from pyarrow import parquet
@@ -85,7 +103,7 @@ def _saved_set(folder: Path, rows: list[dict[str, Any]]) -> Path:
     return folder / "rows"
 
 
-WRITERS = [_json_lines, _json_array, _csv, _parquet, _saved_set]
+WRITERS = [_json_lines, _json_array, _list_in_an_object, _csv, _semicolons, _tabs, _parquet, _saved_set]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -164,6 +182,43 @@ def test_an_elements_line_in_an_array_is_that_of_its_first_character(tmp_path: P
     assert caught.value.where == f"{path}:4"
 
 
+@pytest.mark.parametrize(
+    ("text", "where", "what"),
+    [
+        ('[\n {"prompt": "a",\n  "response": "b"},\n "oops"\n]', 4, "a string where an object should be"),
+        ('[\n {"prompt": "a"\n  "response": "b"}\n]', 3, "not JSON: Expecting ',' delimiter at column 3"),
+        ('[\n {"prompt": "a", "response": "b"}\n', 3, "not JSON: Expecting ',' delimiter at column 1"),
+        ('[\n {"prompt": "a",\n  "prompt": "b"}\n]', 2, "the key 'prompt' stands twice in one object"),
+        ('{\n "data": [\n  {"prompt": "a"\n]}', 4, "not JSON: Expecting ',' delimiter at column 1"),
+        ('{"of": "x",\n "data": [\n  {"prompt": "a", "response": ""}\n]}', 3, '"response" is empty'),
+        ('{"data": [{"prompt": "a", "response": ""}]}', 1, '"response" is empty'),
+        ('{\n "data": [], "more": []\n}', 1, "no pair: it has 'data', 'more'"),
+        ('{"prompt": "a",\n{"prompt": "b"}', 1, "not JSON: Expecting property name"),
+    ],
+)
+def test_a_mistake_in_an_array_is_reported_on_its_own_line(
+    tmp_path: Path, text: str, where: int, what: str
+) -> None:
+    (path := tmp_path / "rows.json").write_text(text)
+    with pytest.raises(TimbreError) as caught:
+        load_pairs(path)
+    assert caught.value.where == f"{path}:{where}" and caught.value.what.startswith(what)
+
+
+def test_one_pair_over_several_lines_is_a_pair(tmp_path: Path) -> None:
+    (path := tmp_path / "one.json").write_text(json.dumps(SHAPES["messages"], indent=2))
+    assert [(p.prompt, p.response) for p in load_pairs(path)] == [(ASKED, ANSWERED)]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "json", "jsonl"])
+def test_a_byte_that_is_not_utf8_is_named_with_its_line_in_any_file(tmp_path: Path, suffix: str) -> None:
+    (path := tmp_path / f"rows.{suffix}").write_bytes(b"[\n\n ca\xe9")
+    with pytest.raises(
+        TimbreError, match=f"rows.{suffix}:3: byte 0xe9 at position 4 of the line is not UTF-8"
+    ):
+        load_pairs(path)
+
+
 def test_a_row_of_a_csv_is_refused_by_the_line_it_begins_on(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text('prompt,response,tier\na,"two\nlines",1\nb,c,9\n')
@@ -175,7 +230,10 @@ def test_a_row_of_a_csv_is_refused_by_the_line_it_begins_on(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("prompt,response\na,b,\nHow?,Slowly, and late.\n", ":3: 3 cells where the header has 2; put a cell"),
+        (
+            "prompt,response\na,b,\nHow?,Slowly, and late.\n",
+            ":3: 3 cells where the header has 2; put a cell that holds ','",
+        ),
         ("\nprompt,response, response\na,b,c\n", ":2: the column 'response' stands twice; keep or rename"),
     ],
 )
