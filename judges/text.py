@@ -41,6 +41,7 @@ _WORD = regex.compile(
 )
 _UNSPACED_LETTER = regex.compile(rf"[{_UNSPACED}]")
 _MARK = re.compile("[\u0300-\u036f]")
+_KEPT = re.compile("[\u2019\u02bc\ud800-\udfff]")  # what `clean` replaces and training keeps
 _APOSTROPHE = str.maketrans({"\u2019": "'", "\u2018": "'", "\u02bc": "'", "\u2011": "-"})
 
 _PROSE_FENCES = {"text", "txt", "markdown", "md", "plaintext"}
@@ -89,6 +90,17 @@ def clean(text: str) -> CleanText:
             found = [(*m.span(), replacement(m.group())) for m in _P[name].finditer(cleaned.text)]
             cleaned = _replaced(cleaned, found)
     return cleaned
+
+
+def normalized(text: str) -> str:
+    """``text`` as it should be trained on: ``clean`` without what belongs to the writer or to a fault.
+
+    Entities, line ends, spaces, invisible characters and NFC as in ``clean``. Paragraphs, quotation marks and curly
+    apostrophes stay, since the model is to learn the writer's own; so does ``<think>``, which may be learned on
+    purpose; and a lone surrogate, which a reader of data refuses.
+    """
+    tidy = _P["dirt"].sub(lambda m: m[0] if _KEPT.match(m[0]) else _undirtied(m[0]), text)
+    return tidy if tidy.isascii() else _P["uncomposed"].sub(lambda m: _composed(m[0]), tidy)
 
 
 def _thoughts(text: str) -> Iterable[tuple[int, int]]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
+from judges.text import normalized
 from timbre.errors import TimbreError
 from training.formats import FIELDS, Fault, Turn, conversation, read_records, side_of, to_last_answer
 from training.masks import Example
@@ -41,7 +42,7 @@ class _Checked:
 
     line: int
     fields: Mapping[str, Any]
-    turns: tuple[Turn, ...]  # the last is the answer that is learned
+    turns: tuple[Turn, ...]  # normalized; the last is the answer that is learned
     closing: int  # turns behind it, left out
 
 
@@ -145,15 +146,14 @@ def _in_own_types(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checked(line: int, record: dict[str, Any]) -> _Checked:
-    _refuse_misspelt(
-        record, set(_COMPLETED)
-    )  # a pair is a pair without them, so that nothing else would tell
+    _refuse_misspelt(record, set(_COMPLETED))  # a pair without them is a pair too
     try:
         whole = conversation(record)
         turns = to_last_answer(whole)
     except Fault:
         _refuse_misspelt(record, _KNOWN)
         raise
+    turns = tuple((role, normalized(content)) for role, content in turns)
     for role, content in turns:
         _check_text({"user": "prompt", "assistant": "response"}.get(role, role), content)
     for field, allowed in (("tier", TIERS), ("origin", get_args(Origin)), ("split", get_args(Split))):
@@ -186,14 +186,14 @@ def _check_text(field: str, text: str) -> None:
 
 
 def _completed(rows: Sequence[_Checked], stem: str) -> list[Pair]:
-    """Pairs with every field; texts in Unicode's composed form, as judges compare them."""
+    """Pairs with every field."""
     pairs = []
     lines = [row.line for row in rows]
     # An array may stand on one line.
     numbers = lines if len(set(lines)) == len(rows) else range(1, len(rows) + 1)
     seen: dict[str, int] = {}
     for row, number in zip(rows, numbers, strict=True):
-        *before, (_, prompt), (_, response) = [(r, unicodedata.normalize("NFC", c)) for r, c in row.turns]
+        *before, (_, prompt), (_, response) = row.turns
         # Repeated responses are one source, so that a default split keeps them together.
         first = seen.setdefault(response_key(response), number)
         pairs.append(

@@ -4,7 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judges.text import all_words, clean, fold, fold_repeats, is_blank, prose, sentences, titles, words
+from judges.text import (
+    all_words,
+    clean,
+    fold,
+    fold_repeats,
+    is_blank,
+    normalized,
+    prose,
+    sentences,
+    titles,
+    words,
+)
 
 MARKDOWN = st.text(
     alphabet=st.sampled_from(list("ab A1.!?\"'*_#@`~>-|[]()<>\n\t:=é\u2019—🚀\u200b$%/&")), max_size=120
@@ -143,6 +154,19 @@ def test_clean_texts_stay_as_they_are_and_map_back_in_order(text: str) -> None:
         if text[start:end] == cleaned.text[i]:
             at = end
     assert not any(c in "\x00\xad\u200b" or "\ud800" <= c <= "\udfff" for c in cleaned.text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a &amp; b", "a\r\n\r\nb\rc", "a\xa0b\u2009c", "a\xad\u200bb", "cafe\u0301", "\u201cNo\u201d, 'no'"],
+)
+def test_training_reads_the_same_dirt_as_the_judges(text: str) -> None:
+    assert normalized(text) == clean(text).text
+
+
+@pytest.mark.parametrize("text", ["don\u2019t", "<think>Hm.</think>\n\nYes.", "half \ud83d"])
+def test_training_keeps_the_writers_apostrophes_thoughts_and_faults(text: str) -> None:
+    assert normalized(text) == text != clean(text).text
 
 
 def test_a_span_of_the_clean_text_is_found_in_the_original() -> None:

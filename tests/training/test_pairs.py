@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from judges.text import normalized
 from timbre.errors import TimbreError
 from training.masks import Example
 from training.pairs import check_lengths, load_pairs, read_pairs
@@ -94,6 +94,7 @@ def test_a_valid_file_keeps_order_lines_and_values(write: Write) -> None:
         (record(2, prompt=""), '"prompt" is empty'),
         (record(2, response=" \n\t "), '"response" is empty'),
         (record(2, response="\u200b\u00a0"), '"response" is empty'),
+        (record(2, response="&nbsp;&#8203;"), '"response" is empty'),
         (record(2, source=" "), '"source" is empty'),
         (record(2, response="ha \ud83d"), '"response" holds half a surrogate pair'),
         (record(2, tier=0), "unknown tier '0'"),
@@ -179,9 +180,11 @@ def test_a_response_on_both_sides_is_refused_in_whatever_unicode_and_quotation_m
     assert error.what == "the same response as on line 1, on the other side of the split"
 
 
-def test_texts_come_in_unicodes_composed_form(write: Write) -> None:
-    (pair,) = load_pairs(write(record(1, prompt="A cafe\u0301?", response="Zoe\u0308\u2019s.")))
-    assert (pair.prompt, pair.response) == ("A caf\u00e9?", "Zo\u00eb\u2019s.")
+def test_texts_come_normalised(write: Write) -> None:
+    (pair,) = load_pairs(
+        write(record(1, prompt="A cafe\u0301?\r\n", response="Zoe\u0308\u2019s &amp;\u00a0co\u00ad."))
+    )
+    assert (pair.prompt, pair.response) == ("A caf\u00e9?\n", "Zo\u00eb\u2019s & co.")
 
 
 def test_one_prompt_may_have_two_responses(write: Write) -> None:
@@ -285,17 +288,17 @@ records = st.lists(
 
 
 @given(records=records, ascii_only=st.booleans(), ending=st.sampled_from(["\n", "\r\n"]))
-def test_any_written_list_of_valid_pairs_comes_back_as_it_was(
+def test_any_written_list_of_valid_pairs_comes_back_normalised_and_else_as_it_was(
     tmp_path_factory: pytest.TempPathFactory, records: list[Record], ascii_only: bool, ending: str
 ) -> None:
     for n, made in enumerate(records):
         made["response"] = f"{n}: {made['response']} {n}"
         made["source"] = f"{made['split']}-{made['source']}"
     records[0].update(split="train", source="train-first")
-    for made in records:
-        for field in ("prompt", "response"):
-            made[field] = unicodedata.normalize("NFC", str(made[field]))
     path = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"
     lines = [json.dumps(made, ensure_ascii=ascii_only) + ending for made in records]
     path.write_text("".join(lines), encoding="utf-8", newline="")
+    for made in records:
+        for field in ("prompt", "response"):
+            made[field] = normalized(str(made[field]))
     assert load_pairs(path) == tuple(Pair(line=n, **made) for n, made in enumerate(records, start=1))  # type: ignore[arg-type]
