@@ -26,6 +26,21 @@ def test_nearly_the_same_response_is_found_and_a_leak_is_called_one() -> None:
     assert leak.leak and leak.likeness > 0.8
 
 
+def test_a_response_with_a_word_changed_is_found_among_those_of_one_writer() -> None:
+    from timbre.paths import DEFAULT_VOICE
+    from training.pairs import load_pairs
+
+    written = [p.response for p in load_pairs(DEFAULT_VOICE) if len(p.response.split()) > 12]
+    changed = [" ".join([*words[:6], "marmalade", *words[7:]]) for words in map(str.split, written)]
+    pairs = [_pair(line, text) for line, text in enumerate([*written, *changed], start=1)]
+    found = {(near.line, near.other) for near in near_duplicates(pairs)}
+    assert found == {(len(written) + line, line) for line in range(1, len(written) + 1)}
+
+
+def test_a_thousand_answers_of_one_template_are_not_all_compared_with_all() -> None:
+    assert len(near_duplicates([_pair(n, f"{LONG} Signed, {n}.") for n in range(1000)])) < 25_000
+
+
 def test_different_texts_of_one_writer_are_no_duplicates() -> None:
     from timbre.paths import DEFAULT_VOICE
     from training.pairs import load_pairs
