@@ -9,7 +9,8 @@ OWN_PIPES = "evals/judging.py"
 """Talks to a process that it started itself, over pipes, in pickles."""
 
 FOREIGN = re.compile(
-    r"trust.remote.code|torch\.load\(|joblib|allow_pickle=True|yaml\.(?:load|unsafe)|(?<![.\w])(?:eval|exec)\("
+    r"trust.remote.code|torch\.load\(|joblib(?! import cpu_count)|allow_pickle=True|yaml\.(?:load|unsafe)"
+    r"|(?<![.\w])(?:eval|exec)\("
 )
 LOADED = re.compile(r"AutoModelForCausalLM\.from_pretrained\((?:[^()]|\([^()]*\))*\)")
 
