@@ -264,7 +264,7 @@ def _finish(
         **run_directory.environment(),
     }
     run = Run.model_validate({**facts, "path": partial})
-    card = run_directory.model_card(run, "peft", name, "A LoRA adapter that Timbre trained.")
+    card = run_directory.card_of_adapter(run)
     (partial / "adapter" / "README.md").write_text(card, encoding="utf-8")
     final = run_directory.finish(partial, name, facts)
     for leftover in final.glob("checkpoint-*"):

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,11 +18,17 @@ from filelock import FileLock, Timeout
 from timbre.errors import TimbreError
 from timbre.files import write_whole
 from timbre.paths import CHECKOUT, runs_dir
-from training.base import Base
+from training.base import PREFIX, Base
 from training.config import TrainConfig, to_toml
 from training.devices import device_name
 from training.masks import Example
 from training.runs import EpochRecord, Run, loss_text, read_json
+
+TEMPLATE = "chat_template.jinja"
+"""File of the chat template that a run was trained with, where it isn't the base's."""
+
+NF4_APART = 0.61
+"""Mean |difference of log-probability| between training in nf4 and the base as stored (docs/training.md)."""
 
 _PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers", "safetensors")
 
@@ -76,8 +83,8 @@ def begin(name: str, config: TrainConfig, lock: dict[str, Any], *, keep: bool) -
         shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, exist_ok=True)
     if (template := config.template()) is not None:
-        (partial / "chat_template.jinja").write_text(template, encoding="utf-8")
-        config = config.model_copy(update={"chat_template": "chat_template.jinja"})
+        (partial / TEMPLATE).write_text(template, encoding="utf-8")
+        config = config.model_copy(update={"chat_template": TEMPLATE})
     (partial / "config.toml").write_text(to_toml(config), encoding="utf-8")
     _write_json(partial / "data.lock.json", lock)
     return partial
@@ -152,10 +159,10 @@ tags: [lora, timbre]
 - base: `{base}`, revision {revision}, sha256 `{run.base_sha256}`
 - identity: `{run.identity}`
 - trained on {run.train_pairs} pairs of one writer: LoRA of rank {run.rank} on {modules}
-- quantization in training: {run.quantization}; epochs: {epochs}; learning rate: {rate}; seed: {run.seed}
+- quantization in training: {quantization}; epochs: {epochs}; learning rate: {rate}; seed: {run.seed}
 - last losses: train {train_loss}, validation {val_loss}
 
-It imitates a voice. It is not a source of facts, and least of all about the writer.
+{use}It imitates a voice. It is not a source of facts, and least of all about the writer.
 """
 
 
@@ -174,7 +181,40 @@ def model_card(run: Run, library: str, title: str, what: str) -> str:
         revision=run.base_revision or "not recorded",
         modules=", ".join(run.target_modules),
         epochs=len(run.epochs),
+        quantization=run.quantization + (", on a base rounded to nf4 before" if _on_nf4_base(run) else ""),
         rate=run.config.get("learning_rate", "not recorded"),
         train_loss=loss_text(last.train_loss),
         val_loss=loss_text(last.val_loss),
+        use="".join(f"{line}\n\n" for line in how_to_use(run, merged=library != "peft")),
     )
+
+
+def card_of_adapter(run: Run) -> str:
+    """The card of a run's adapter."""
+    return model_card(run, "peft", run.name, "A LoRA adapter that Timbre trained.")
+
+
+def how_to_use(run: Run, *, merged: bool) -> list[str]:
+    """Paragraphs (Markdown) on how a run must be loaded and asked to be the model that was trained."""
+    lines = []
+    if run.system:
+        message = textwrap.indent(run.system, "    ", lambda _: True)
+        lines.append(f"It was trained under this system message; ask it under the same:\n\n{message}")
+    if (run.path / TEMPLATE).is_file():
+        lines.append(
+            f"It was trained under a chat template of its own, `{TEMPLATE}`, in place of the base's."
+        )
+    apart = f"which is another model (on SmolLM2-135M {NF4_APART} nats a token apart)"
+    if merged and run.quantization == "nf4" and not _on_nf4_base(run):
+        lines.append(f"It was trained on the base in nf4 and is merged into the base as stored, {apart}.")
+    elif not merged and (run.quantization == "nf4" or _on_nf4_base(run)):
+        lines.append(
+            "It was trained on the base in nf4. Load the base so: `BitsAndBytesConfig(load_in_4bit=True, "
+            'bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True)`; without, it is on the base as published, '
+            f"{apart}."
+        )
+    return lines
+
+
+def _on_nf4_base(run: Run) -> bool:
+    return run.base.startswith(PREFIX)

@@ -18,11 +18,11 @@ from timbre.errors import TimbreError, visible
 from timbre.files import read_bytes, writing
 from training.adapters import checked_base
 from training.base import Base, resolve_base, save_model
-from training.run_directory import model_card
+from training.run_directory import TEMPLATE, card_of_adapter, how_to_use, model_card
 from training.runs import Run, find_run
 
-FILES = ("README.md", "adapter_config.json", "adapter_model.safetensors")
-"""What is sent: the adapter and its card. No pairs, no losses, no optimizer."""
+FILES = ("adapter_config.json", "adapter_model.safetensors")
+"""What is sent beside the card and a chat template of the run's own. No pairs, no losses, no optimizer."""
 
 
 @click.command()
@@ -41,13 +41,14 @@ def merge(name: str, target: Path, as_gguf: bool, as_json: bool) -> None:
     \b
     timbre merge run2 -o models/run2-merged
     TIMBRE_BASE=models/run2-merged inspect eval evals/voice.py --model baseline
-    timbre merge run2 --gguf -o run2.gguf && echo "FROM ./run2.gguf" > Modelfile && ollama create run2
+    timbre merge run2 --gguf -o run2.gguf     (prints the Modelfile for Ollama)
     """
     run = find_run(name)
     facts = {"run": name, "path": str(target)}
     with writing(target):
         if as_gguf:
             write_merged_gguf(run, target)
+            facts["modelfile"] = modelfile(run, target)
         else:
             facts["sha256"] = merged(run, target).sha256
     if as_json:
@@ -55,6 +56,10 @@ def merge(name: str, target: Path, as_gguf: bool, as_json: bool) -> None:
     else:
         digest = f" (sha256 {facts['sha256'][:12]})" if "sha256" in facts else ""
         click.echo(f"wrote {name} merged to {target}{digest}")
+        for line in how_to_use(run, merged=True):
+            click.echo(visible(line))
+        if as_gguf:
+            click.echo(f"Modelfile for Ollama, beside the file:\n\n{visible(facts['modelfile'])}")
 
 
 def merged(run: Run, target: Path) -> Base:
@@ -96,6 +101,11 @@ def write_merged_gguf(run: Run, target: Path) -> None:
         partial.rename(target)
 
 
+def modelfile(run: Run, file: Path) -> str:
+    """What Ollama makes a model of: the GGUF file, and the system message that the run was trained under."""
+    return f"FROM ./{file.name}\n" + (f'SYSTEM """{run.system}"""\n' if run.system else "")
+
+
 @contextmanager
 def _scratch(target: Path) -> Iterator[Path]:
     """A path of that name in a folder beside it, which goes whatever happens."""
@@ -120,8 +130,8 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(base.path, use_safetensors=True, dtype=torch.float32)
     merged = PeftModel.from_pretrained(model, str(run.adapter)).merge_and_unload()
     save_model(merged.to(getattr(torch, kept)), base.path, partial)
-    if (run.path / "chat_template.jinja").is_file():
-        shutil.copyfile(run.path / "chat_template.jinja", partial / "chat_template.jinja")
+    if (run.path / TEMPLATE).is_file():
+        shutil.copyfile(run.path / TEMPLATE, partial / TEMPLATE)
     what = f"The base with the LoRA adapter of Timbre's run `{run.name}` merged into its weights, in {kept}."
     card = model_card(run, "transformers", f"{run.name}, merged", what)
     (partial / "README.md").write_text(card, encoding="utf-8")
@@ -193,9 +203,9 @@ def packed(run: Run, repo: str, base_id: str | None) -> dict[str, bytes]:
     config = json.loads(files["adapter_config.json"])
     config |= {"base_model_name_or_path": public, "revision": run.base_revision}
     files["adapter_config.json"] = (json.dumps(config, indent=2) + "\n").encode()
-    local = f"base_model: {Path(run.base).name}\n".encode()
-    files["README.md"] = files["README.md"].replace(local, f"base_model: {public}\n".encode())
-    return files
+    if (run.path / TEMPLATE).is_file():
+        files[TEMPLATE] = read_bytes(run.path / TEMPLATE)
+    return {"README.md": card_of_adapter(run.model_copy(update={"base_id": public})).encode(), **files}
 
 
 def _send(files: Mapping[str, bytes], repo: str, *, private: bool) -> str:

@@ -48,7 +48,8 @@ def test_it_gives_the_logits_of_base_and_adapter(merged: Path, run: Run, tiny_ba
 def test_it_is_a_base_with_a_card_and_the_same_template(merged: Path, run: Run, tiny_base: Path) -> None:
     base = resolve_base(str(merged))
     assert base.sha256 != resolve_base(str(tiny_base)).sha256
-    assert run.name in (merged / "README.md").read_text()
+    card = (merged / "README.md").read_text()
+    assert run.name in card and "\n\n    Be brief.\n\n" in card
     assert (merged / "chat_template.jinja").read_text() == (tiny_base / "chat_template.jinja").read_text()
 
 
@@ -66,7 +67,8 @@ def test_a_gguf_file_is_the_merged_model_with_its_tokenizer_and_template(
     file = tmp_path / "mine.gguf"
     done = CliRunner().invoke(cli, ["merge", run.name, "--gguf", "-o", str(file), "--json"])
     assert done.exit_code == 0, done.exception
-    assert json.loads(done.stdout) == {"run": run.name, "path": str(file)}
+    modelfile = 'FROM ./mine.gguf\nSYSTEM """Be brief."""\n'
+    assert json.loads(done.stdout) == {"run": run.name, "path": str(file), "modelfile": modelfile}
     assert [*tmp_path.iterdir()] == [file]
     turns = [{"role": "user", "content": "Soup, in 12 words?"}]
     stored = AutoTokenizer.from_pretrained(merged)

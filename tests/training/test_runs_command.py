@@ -24,7 +24,7 @@ from training.runs import (
     run_identity,
     sha256_of,
 )
-from training.share import push
+from training.share import packed, push
 
 Write = Callable[..., Path]
 
@@ -35,7 +35,13 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path))
 
     def make(
-        name: str, *, rank: int = 8, loss: float = 2.0, recorded: bool = True, base_id: str | None = "me/tiny"
+        name: str,
+        *,
+        rank: int = 8,
+        loss: float = 2.0,
+        recorded: bool = True,
+        base_id: str | None = "me/tiny",
+        **more: Any,
     ) -> Path:
         folder = tmp_path / name
         for place in ("adapter", "epochs/1"):
@@ -44,7 +50,6 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
         (folder / "adapter" / "adapter_config.json").write_text(
             json.dumps({"r": 8, "base_model_name_or_path": "/home/somebody/bases/tiny"})
         )
-        (folder / "adapter" / "README.md").write_text(f"base_model: tiny\n# {name}\n")
         (folder / "config.toml").write_text(f'rank = {rank}\nphase = "{name}"\n')
         (folder / "optimizer.pt").write_bytes(b"secret")
         facts: dict[str, Any] = {
@@ -59,6 +64,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
             "epochs": [
                 {"epoch": 1, "train_loss": loss, "val_loss": None, "grad_norm": 1.0, "adapter": "epochs/1"}
             ],
+            **more,
         }
         if recorded:
             facts["checksums"] = adapter_checksums(folder)
@@ -149,6 +155,22 @@ def test_a_run_on_a_local_base_is_pushed_under_the_id_that_its_owner_gives(write
     assert isinstance(done.exception, TimbreError) and "--base-id OWNER/NAME" in str(done.exception)
     done = CliRunner().invoke(push, ["run1", "--repo", "me/run1", "--base-id", "org/tiny"])
     assert done.exit_code == 0 and "base_model: org/tiny" in done.output
+
+
+@pytest.mark.parametrize(
+    ("base", "quantization", "in_nf4"),
+    [("me/tiny", "none", False), ("me/tiny", "nf4", True), ("nf4:me/tiny", "none", True)],
+)
+def test_the_card_of_a_push_says_how_the_run_is_loaded_and_asked(
+    base: str, quantization: str, in_nf4: bool, write: Write
+) -> None:
+    folder = write("run1", base=base, quantization=quantization, system="You are Ann.\n``` Be brief.")
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    files = packed(find_run("run1"), "me/run1", None)
+    card = files["README.md"].decode()
+    assert files["chat_template.jinja"] == b"{{ messages }}" and "`chat_template.jinja`" in card
+    assert "\n\n    You are Ann.\n    ``` Be brief.\n\n" in card
+    assert ("load_in_4bit=True" in card) is in_nf4
 
 
 def test_without_a_token_it_says_how_to_get_one(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
