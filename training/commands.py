@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -230,15 +231,17 @@ def init(folder: Path) -> None:
 
     \b
     timbre init mine/
-    timbre train mine/preset.toml --name mine
+    timbre augment essays/ -o mine/mine.jsonl
+    timbre train mine/preset.toml --name mine --data mine/mine.jsonl
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise TimbreError("is there already and not empty", where=str(folder), do="name another folder")
     for file in sorted(STARTER.iterdir()):
         write_whole(folder / file.name, file.read_text(encoding="utf-8"))
+    place = shlex.quote(str(folder))
     click.echo(
-        f"{folder}/: preset.toml, pairs.jsonl, canaries.yaml\n"
-        f"next: put your pairs in place of those, or: timbre augment ESSAYS -o {folder}/mine.jsonl\n"
-        f"then: timbre train {folder}/preset.toml --name mine && inspect eval evals/voice.py "
-        f"--model baseline,mine -T suite={folder}/canaries.yaml"
+        f"{folder}/: preset.toml, pairs.jsonl (three samples), canaries.yaml\n"
+        f"next: timbre augment ESSAYS -o {place}/mine.jsonl, or write your pairs there, as pairs.jsonl has them\n"
+        f"then: timbre train {place}/preset.toml --name mine --data {place}/mine.jsonl && inspect eval "
+        f"evals/voice.py --model baseline,mine -T suite={place}/canaries.yaml"
     )

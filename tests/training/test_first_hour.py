@@ -1,6 +1,7 @@
 """The first hour, command by command: essays to pairs to a run, asked beside the base, evaluated and gated."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -25,19 +26,18 @@ def test_essays_become_a_run_that_is_asked_evaluated_and_gated(workspace: Worksp
     for n, thing in enumerate(THINGS):
         text = f"The {thing} is older than the house by {n} years, and it has never once said so in company."
         (essays / f"{thing}.txt").write_text(text)
-    step("init", str(mine))
-    step("augment", str(essays), "-o", str(mine / "mine.jsonl"))
+    advice = dict(line.split(": ", 1) for line in step("init", str(mine)).splitlines())
+    augment, _ = advice["next"].split(", or ")
+    train, evaluate = map(shlex.split, advice["then"].split(" && "))
+    step(*shlex.split(augment.replace("ESSAYS", str(essays)))[1:])
     preset = mine / "preset.toml"
     preset.write_text(preset.read_text().replace("epochs = 6", "epochs = 1"))
-    trained = step("train", str(preset), "--name", "mine", "--data", str(mine / "mine.jsonl"))
-    assert "next: inspect eval evals/voice.py --model baseline,mine" in trained
+    _, gate = map(shlex.split, step(*train[1:]).partition("next: ")[2].split(" && "))
     run = read_run("mine", workspace.home / "runs")
     assert run and run.train_pairs and run.val_pairs and run.train_pairs + run.val_pairs == len(THINGS)
     asked = step("ask", "mine,baseline", "What is a ladder for?", "--max-tokens", "6", "--json")
     assert [reply["run"] for reply in json.loads(asked)["replies"]] == ["mine", "baseline"]
-    evaluate = ("inspect", "eval", "evals/voice.py", "--model", "baseline,mine", "--log-dir", logs)
-    done = workspace.run(*evaluate, *SHORT)
+    done = workspace.run(*evaluate, "--log-dir", logs, *SHORT)
     assert done.returncode == 0, (done.stdout[-2000:], done.stderr[-2000:])
-    arms = ("--baseline", "baseline", "--candidate", "mine", "--logs", logs, "--json")
-    verdict = json.loads(step("gate", *arms, expected=(0, 1, 2)))
+    verdict = json.loads(step(*gate[1:], "--logs", logs, "--json", expected=(0, 1, 2)))
     assert verdict["overall"] in ("PASS", "REGRESSED", "INCONCLUSIVE")
