@@ -85,7 +85,7 @@ def trainer_of(
     """A transformers Trainer of one arm, ready to train."""
     from transformers import PrinterCallback, set_seed
 
-    from training.devices import recomputes
+    from training.devices import largest, recomputes
     from training.model import add_adapter
     from training.qlora import training_arguments
 
@@ -102,9 +102,7 @@ def trainer_of(
             for i, row in enumerate(rows, start=1)
         ]
         adapted = add_adapter(config, model)
-        arguments.gradient_checkpointing = recomputes(
-            config, adapted, max(len(e.input_ids) for e in examples)
-        )
+        arguments.gradient_checkpointing = recomputes(config, adapted, largest(config, examples))
         made = VoiceTrainer(
             model=adapted,
             args=arguments,

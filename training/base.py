@@ -195,6 +195,12 @@ def _round_to_nf4(source: Base, folder: Path) -> dict[str, str]:
     return {"name": f"{PREFIX}{source.name}", "source_sha256": source.sha256}
 
 
+def stored_dtype(folder: Path) -> str:
+    """torch's name of the number type that a model's weights are stored in, as its config.json says."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return str(config.get("dtype") or config.get("torch_dtype") or "float32")
+
+
 def save_model(model: Any, source: Path, folder: Path) -> None:
     """Write a model into ``folder`` with the tokenizer and whatever else the base in ``source`` has."""
     from transformers import AutoTokenizer

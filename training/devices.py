@@ -5,15 +5,19 @@
 
 import os
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from timbre.errors import TimbreError
-from training.base import Base
+from training.base import Base, stored_dtype
 from training.config import TrainConfig
+from training.masks import Example
 
-BYTES_A_UNIT = 57
-"""Kept for the backward pass a token, layer and unit of hidden width, without checkpointing: 226 KiB at 4,096
-(saved tensors of a Llama-8B shape with LoRA on all linear layers under autocast)."""
+BYTES_A_UNIT = {2: 57, 4: 74}
+"""By the compute type's bytes: kept for the backward pass a token, layer and unit of hidden width, without
+checkpointing: 226 KiB at 4,096 (saved tensors of a Llama-8B shape with LoRA on all linear layers under autocast);
+of the embedded base in float32. With checkpointing it is one number of that type (4.1 bytes in float32)."""
 
 BYTES_A_LOGIT = 10
 """The same of each supervised logit: 16 bits, its float32 copy and that copy's gradient."""
@@ -21,11 +25,23 @@ BYTES_A_LOGIT = 10
 OVERHEAD_BYTES = 800_000_000
 """Of Python, torch and transformers on a CPU; of CUDA's context and buffers on a card."""
 
-STORED_BYTES = 2
-"""A weight of a base as published."""
+NF4_BYTES = 0.7
+"""A weight in nf4: embeddings and norms are not quantized (an 8B holds 5.3 GB)."""
 
-NF4_SHARE = 0.35
-"""Of the stored weights' size: embeddings and norms are not quantized (an 8B of 16 GB holds 5.3 GB)."""
+
+@dataclass(frozen=True)
+class Lengths:
+    """What the largest pair of a training may have, in tokens."""
+
+    longest: int  # prompt and response
+    learned: int  # supervised: these have logits
+
+
+def largest(config: TrainConfig, examples: Sequence[Example]) -> Lengths:
+    """Length of the longest pair, and the most tokens that are learned of one."""
+    longest = max(len(e.input_ids) for e in examples)
+    all_learned = config.collator == "language_modeling"
+    return Lengths(longest, longest if all_learned else max(e.supervised for e in examples))
 
 
 def compute_dtype() -> Any:
@@ -69,36 +85,44 @@ def device_name() -> str:
     return torch.cuda.get_device_name(local_rank()) if torch.cuda.is_available() else "cpu"
 
 
-def recomputes(config: TrainConfig, model: Any, longest: int) -> bool:
+def recomputes(config: TrainConfig, model: Any, lengths: Lengths) -> bool:
     """Whether activations are recomputed in the backward pass instead of kept.
 
     ``"auto"`` recomputes where those of a batch of the longest pairs would take more than 60 % of the free memory.
     """
     if config.gradient_checkpointing != "auto":
         return config.gradient_checkpointing
-    wanted = activation_bytes(model.config.get_text_config(), config.batch_size * longest)
-    return wanted > 0.6 * free_memory()
+    return activation_bytes(config, model.config.get_text_config(), lengths) > 0.6 * free_memory()
 
 
-def activation_bytes(shape: Any, tokens: int) -> int:
-    """Estimate of what a forward pass keeps for the backward one, by the model's configuration, in bytes."""
-    layers: int = BYTES_A_UNIT * shape.hidden_size * shape.num_hidden_layers
-    return tokens * (layers + BYTES_A_LOGIT * int(shape.vocab_size))
+def activation_bytes(config: TrainConfig, shape: Any, lengths: Lengths) -> int:
+    """Estimate of what the forward pass of a batch of the largest pairs keeps for the backward one, in bytes.
+
+    With ``gradient_checkpointing = true`` each layer's input is kept, and of one layer at a time the rest.
+    """
+    size = compute_dtype().itemsize
+    unit = BYTES_A_UNIT[size] * shape.num_hidden_layers
+    if config.gradient_checkpointing is True:
+        unit = BYTES_A_UNIT[size] + size * shape.num_hidden_layers
+    of_pair = lengths.longest * unit * shape.hidden_size + lengths.learned * BYTES_A_LOGIT * shape.vocab_size
+    return int(config.batch_size * of_pair)
 
 
-def needed_memory(config: TrainConfig, base: Base, longest: int) -> int:
+def needed_memory(config: TrainConfig, base: Base, lengths: Lengths) -> int:
     """Estimate of what a training holds, in bytes: weights, activations, and the libraries with their buffers.
 
-    ``longest`` is the number of tokens of the longest pair.
+    ``gradient_checkpointing = "auto"`` is counted as not recomputing, which is what it does where there is room.
     """
+    import torch
     from transformers import AutoConfig
 
     shape = AutoConfig.from_pretrained(base.path).get_text_config()
     stored = sum(file.stat().st_size for file in base.path.glob("*.safetensors"))
-    as_held = NF4_SHARE if config.quantization == "nf4" else compute_dtype().itemsize / STORED_BYTES
+    weights = stored / getattr(torch, stored_dtype(base.path)).itemsize
+    held = weights * (NF4_BYTES if config.quantization == "nf4" else compute_dtype().itemsize)
     if is_sharded():
-        as_held /= process_count()
-    return int(as_held * stored) + activation_bytes(shape, config.batch_size * longest) + OVERHEAD_BYTES
+        held /= process_count()
+    return int(held) + activation_bytes(config, shape, lengths) + OVERHEAD_BYTES
 
 
 def free_memory() -> int:

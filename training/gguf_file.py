@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
+from training.base import stored_dtype
 
 SHAPES = {"llama": "LLAMA", "mistral": "LLAMA", "qwen2": "QWEN2"}
 """``model_type`` in config.json -> GGUF architecture."""
@@ -47,7 +48,7 @@ def write_gguf(folder: Path, target: Path, name: str) -> None:
     shape = gguf.MODEL_ARCH[SHAPES[kind]]
     heads = config["num_attention_heads"]
     groups = config.get("num_key_value_heads", heads)
-    stored = str(config.get("dtype", "float32"))
+    stored = stored_dtype(folder)
     writer = gguf.GGUFWriter(target, gguf.MODEL_ARCH_NAMES[shape])
     writer.add_type(gguf.GGUFType.MODEL)
     writer.add_name(name)

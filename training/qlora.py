@@ -74,11 +74,10 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     train, val = prepared.of("train"), prepared.of("val")
     order, steps = sampler(config, train), check_steps(config, len(train))
     resumable = resume and _same_recipe(name, prepared.recipe)
-    longest = max(len(e.input_ids) for e in train)
-    needed = devices.needed_memory(config, prepared.base, longest)
+    lengths = devices.largest(config, train)
     with devices.processes().main_process_first():
         if is_first():
-            devices.make_room(needed)
+            devices.make_room(devices.needed_memory(config, prepared.base, lengths))
     base_model = load_base(config, prepared.base)
     # Rounding the base to nf4 takes half the time on all cores; steps are steadier on fewer.
     devices.use_threads()
@@ -91,11 +90,13 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
     checkpoint = last_whole(partial)
     if resume and checkpoint is None:
         report("nothing to resume: training from the start")
-    recompute = devices.recomputes(config, model, longest)
+    recompute = devices.recomputes(config, model, lengths)
+    settled = config.model_copy(update={"gradient_checkpointing": recompute})
+    needed = devices.needed_memory(settled, prepared.base, lengths)
     report(
         f"{name}: {len(train)} training and {len(val)} validation pairs, "
         f"{sum(len(e.input_ids) for e in train):,} tokens an epoch "
-        f"({sum(e.supervised for e in train):,} learned, the longest pair has {longest}), "
+        f"({sum(e.supervised for e in train):,} learned, the longest pair has {lengths.longest}), "
         f"{counted(config.epochs, 'epoch')}, {counted(steps, 'step')}, about {needed / 1e9:.1f} GB "
         f"on {devices.device_name()}" + (", recomputing activations" if recompute else "")
     )

@@ -17,7 +17,7 @@ import click
 from timbre.errors import TimbreError, visible
 from timbre.files import read_bytes, writing
 from training.adapters import checked_base
-from training.base import Base, resolve_base, save_model
+from training.base import Base, resolve_base, save_model, stored_dtype
 from training.run_directory import TEMPLATE, card_of_adapter, how_to_use, model_card
 from training.runs import Run, find_run
 
@@ -124,8 +124,7 @@ def _write(run: Run, base: Base, partial: Path) -> None:
     if not sys.stderr.isatty():
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     print(f"Merging {run.name} into {base.name}", file=sys.stderr, flush=True)
-    stored = json.loads((base.path / "config.json").read_text(encoding="utf-8"))
-    kept = str(stored.get("dtype") or stored.get("torch_dtype") or "float32")
+    kept = stored_dtype(base.path)
     # Added in float32 and rounded once: bfloat16 sums would lose small updates.
     model = AutoModelForCausalLM.from_pretrained(base.path, use_safetensors=True, dtype=torch.float32)
     merged = PeftModel.from_pretrained(model, str(run.adapter)).merge_and_unload()

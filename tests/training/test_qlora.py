@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from tests.training.conftest import SETTINGS, config_of
 from tests.training.test_loss import SMALL, tiny
@@ -75,7 +76,7 @@ def test_no_file_of_the_adapter_names_a_path(run: Run, tiny_base: Path) -> None:
 
 
 def test_validation_loss_of_the_first_step_is_the_bases_over_tokens(run: Run, tiny_base: Path) -> None:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoTokenizer
 
     from training.masks import label_last_turn
 
@@ -255,8 +256,27 @@ def test_activations_are_recomputed_where_they_would_not_fit(
 
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=free_mb * 2**20))
     model = tiny("llama", SMALL)
-    assert devices.recomputes(TrainConfig(), model, 1000) is recomputes
-    assert devices.recomputes(TrainConfig(gradient_checkpointing=False), model, 1000) is False
+    lengths = devices.Lengths(1000, 500)
+    assert devices.recomputes(TrainConfig(), model, lengths) is recomputes
+    assert devices.recomputes(TrainConfig(gradient_checkpointing=False), model, lengths) is False
+
+
+def test_memory_is_estimated_by_what_is_kept_learned_and_stored(tiny_base: Path, tmp_path: Path) -> None:
+    def needed(lengths: devices.Lengths, folder: Path = tiny_base, **settings: Any) -> int:
+        config = TrainConfig(quantization="none", **settings)
+        return devices.needed_memory(config, Base("tiny", folder, "a" * 64), lengths)
+
+    shape = AutoConfig.from_pretrained(tiny_base)
+    one = devices.Lengths(1000, 10)
+    logits = needed(devices.Lengths(1000, 20)) - needed(one)
+    assert logits == 10 * devices.BYTES_A_LOGIT * shape.vocab_size
+    # Two layers: their inputs in float32 and one layer's activations, in place of both layers' activations.
+    saved = needed(one) - needed(one, gradient_checkpointing=True)
+    assert saved == 1000 * shape.hidden_size * (devices.BYTES_A_UNIT[4] - 2 * 4)
+    assert needed(one, batch_size=3) - needed(one, batch_size=2) == needed(one, batch_size=2) - needed(one)
+    stored = AutoModelForCausalLM.from_pretrained(tiny_base, dtype=torch.float32)
+    stored.save_pretrained(tmp_path)
+    assert needed(one, tmp_path) == pytest.approx(needed(one), abs=20_000)  # the files' headers
 
 
 def test_a_base_without_a_chat_template_is_refused_and_taken_with_one(
