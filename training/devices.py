@@ -4,9 +4,12 @@
 """
 
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from timbre.errors import TimbreError
@@ -146,6 +149,41 @@ def make_room(needed: int) -> None:
             f"note: {shortage}; the server of {record.base} at {record.url} is in use: wait for whoever uses it, "
             "or end it with `timbre serve --stop`"
         )
+
+
+def what_fits(config: TrainConfig, base: Base, lengths: Lengths) -> str:
+    """The largest smaller batch that by estimate fits into what is free or this process's own; else the smallest."""
+    import psutil
+    import torch
+
+    own = torch.cuda.memory_reserved() if torch.cuda.is_available() else psutil.Process().memory_info().rss
+    room, needed, size = free_memory() + own, 0, 1
+    for size in [config.batch_size // 2**n for n in range(1, config.batch_size.bit_length())] or [1]:
+        smaller = config.model_copy(update={"batch_size": size, "gradient_checkpointing": True})
+        needed = needed_memory(smaller, base, lengths)
+        if needed <= room:
+            break
+    return (
+        f"by estimate {'even ' if needed > room else ''}batch_size = {size} with gradient_checkpointing = true "
+        f"takes about {needed / 1e9:.1f} GB, and there are {room / 1e9:.1f}"
+    )
+
+
+def others_on_cards() -> str:
+    """The four largest other processes on the machine's cards, as nvidia-smi names them; empty without any."""
+    import torch
+
+    if not (torch.cuda.is_available() and shutil.which("nvidia-smi")):
+        return ""
+    query = ("--query-compute-apps=pid,process_name,used_memory", "--format=csv,noheader,nounits")
+    try:
+        said = subprocess.run(["nvidia-smi", *query], capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    rows = [[part.strip() for part in line.split(",")] for line in said.stdout.splitlines()]
+    others = [row for row in rows if len(row) >= 3 and row[0] != str(os.getpid())]
+    others.sort(key=lambda row: -int(row[-1]) if row[-1].isdigit() else 0)
+    return ", ".join(f"{Path(row[1]).name} (process {row[0]}, {row[-1]} MiB)" for row in others[:4])
 
 
 def process_count() -> int:

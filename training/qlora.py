@@ -58,7 +58,8 @@ def train_voice(config: TrainConfig, name: str, *, resume: bool = False, replace
         prepared = prepare(config, sources)
         from training.watching import exhaustion_reported
 
-        with exhaustion_reported(name, runs_dir()):
+        lengths = devices.largest(config, prepared.of("train"))
+        with exhaustion_reported(name, runs_dir(), lambda: devices.what_fits(config, prepared.base, lengths)):
             return _train(config, name, prepared, resume)
 
 

@@ -9,7 +9,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from transformers import TrainerCallback
 
 from timbre.errors import TimbreError
 from timbre.files import is_full_disk, write_whole
-from training.devices import is_first, report
+from training.devices import is_first, others_on_cards, report
 from training.runs import loss_text
 
 PROGRESS_SECONDS = 60
@@ -190,13 +190,15 @@ def keep_adapter(partial: Path, step: int, epoch: int) -> None:
 
 
 @contextmanager
-def exhaustion_reported(name: str, folder: Path) -> Iterator[None]:
+def exhaustion_reported(name: str, folder: Path, fits: Callable[[], str]) -> Iterator[None]:
     """Report a full disk, or a card without memory, in one line with what to change; runs are kept in ``folder``.
 
     Raises:
         TimbreError: a file could not be written for want of room, or memory ran out.
     """
     try:
+    ``fits`` says what would fit into memory.
+
         yield
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate" in str(error):
@@ -206,7 +208,8 @@ def exhaustion_reported(name: str, folder: Path) -> Iterator[None]:
             raise TimbreError(
                 f"out of memory while training {name!r} ({str(error).splitlines()[0][:200]})",
                 do="set gradient_checkpointing = true, a smaller batch_size with more gradient_accumulation, or a "
-                "smaller max_tokens"
+                f"smaller max_tokens; {fits()}"
+                + (f"; on the cards are {others}" if (others := others_on_cards()) else "")
                 + (f"; `timbre serve --stop` ends the server of {servers}" if servers else ""),
                 exit_code=1,
             ) from error
