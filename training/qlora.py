@@ -99,7 +99,9 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
         f"{sum(len(e.input_ids) for e in train):,} tokens an epoch "
         f"({sum(e.supervised for e in train):,} learned, the longest pair has {lengths.longest}), "
         f"{counted(config.epochs, 'epoch')}, {counted(steps, 'step')}, about {needed / 1e9:.1f} GB "
-        f"on {devices.device_name()}" + (", recomputing activations" if recompute else "")
+        f"on {devices.device_name()}"
+        + (", recomputing activations" if recompute else "")
+        + "; the time is estimated after the first step"
     )
     keeper = KeepEpochs(partial, name, started)
     trainer = VoiceTrainer(

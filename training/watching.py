@@ -39,27 +39,31 @@ class KeepEpochs(TrainerCallback):
         self.epochs: list[dict[str, Any]] = []  # rows of run.json
         self._folder, self._name = folder, name
         self._started = self._last_line = started
-        self._from_step, self._steps_began = 0, started
+        self._from_step, self._timed_from = 0, started
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The checkpoint's epoch is kept again: the interruption may have come between the two."""
-        self._from_step, self._steps_began = state.global_step, time.monotonic()
+        self._from_step, self._timed_from = state.global_step, time.monotonic()
         if is_first() and state.global_step:
             self._keep(state)
 
     def on_log(
         self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any
     ) -> None:
-        """A line after the second step, and then one a minute."""
+        """A line after the first step and the second, and then one a minute.
+
+        The first step has start-up in it: its estimate says so, and later ones are of the steps after it.
+        """
         now, done = time.monotonic(), state.global_step - self._from_step
-        due = done == 2 or now - self._last_line >= PROGRESS_SECONDS
+        due = done <= 2 or now - self._last_line >= PROGRESS_SECONDS
         if not is_first() or "loss" not in (logs or {}) or not due:
             return
-        self._last_line = now
-        left = (now - self._steps_began) / done * (state.max_steps - state.global_step)
+        left = (now - self._timed_from) / max(1, done - 1) * (state.max_steps - state.global_step)
+        by = "  (by the first step, start-up and all)" if done == 1 else ""
+        self._last_line, self._timed_from = now, now if done == 1 else self._timed_from
         loss = float((logs or {})["loss"])
         report(
-            f"{self._name}: step {state.global_step}/{state.max_steps}  loss {loss:.3f}  {_minutes(left)} left"
+            f"{self._name}: step {state.global_step}/{state.max_steps}  loss {loss:.3f}  {_minutes(left)} left{by}"
         )
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
@@ -193,12 +197,12 @@ def keep_adapter(partial: Path, step: int, epoch: int) -> None:
 def exhaustion_reported(name: str, folder: Path, fits: Callable[[], str]) -> Iterator[None]:
     """Report a full disk, or a card without memory, in one line with what to change; runs are kept in ``folder``.
 
+    ``fits`` says what would fit into memory.
+
     Raises:
         TimbreError: a file could not be written for want of room, or memory ran out.
     """
     try:
-    ``fits`` says what would fit into memory.
-
         yield
     except Exception as error:
         if type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate" in str(error):

@@ -79,6 +79,24 @@ def test_a_resumed_run_has_the_losses_and_the_adapter_that_its_checkpoint_has(tm
     assert (tmp_path / "epochs" / "1" / "adapter_model.safetensors").is_file()
 
 
+def test_the_time_left_is_told_from_the_first_step_and_then_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 50.0, 60.0, 70.0, 200.0])
+    monkeypatch.setattr("training.watching.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    keeper = KeepEpochs(tmp_path, "mine", 0.0)
+    state = SimpleNamespace(global_step=0, max_steps=12)
+    keeper.on_train_begin(None, state, None)
+    for step in range(1, 5):
+        state.global_step = step
+        keeper.on_log(None, state, None, logs={"loss": 2.0})
+    assert [line.partition("2.000  ")[2] for line in capsys.readouterr().err.splitlines()] == [
+        "about 9 min left  (by the first step, start-up and all)",
+        "about 2 min left",
+        "about 7 min left",
+    ]
+
+
 def test_an_epoch_of_warm_up_at_rate_0_is_not_held_against_the_run() -> None:
     guard = LearningGuard(_Adapted())
     guard.on_epoch_begin(None, STATE, None)
