@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from canaries.contamination import TrainedText, check_contamination
 from canaries.suite import load_suite
+from judges.relevance import MIN_PROMPTS
 from timbre.errors import TimbreError
 from training.commands import init
 from training.config import load_config
@@ -18,7 +19,9 @@ def test_what_it_writes_loads_and_its_canaries_are_not_trained_on(tmp_path: Path
     pairs = read_pairs(load_config(folder / "preset.toml").data)
     assert {pair.split for pair in pairs.pairs} == {"train", "val"} and not pairs.notes
     trained = [TrainedText(str(p.line), p.prompt, p.response) for p in pairs.pairs]
-    check_contamination(load_suite(folder / "canaries.yaml"), trained)
+    suite = load_suite(folder / "canaries.yaml")
+    check_contamination(suite, trained)
+    assert len(suite.canaries) > MIN_PROMPTS, "relevance, which the policy names, would have no value"
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
