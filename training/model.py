@@ -2,6 +2,7 @@
 
 import difflib
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from bitsandbytes.nn.modules import Linear4bit
@@ -67,16 +68,22 @@ def load_base(config: TrainConfig, base: Base) -> Any:
 def add_adapter(config: TrainConfig, model: Any) -> Any:
     """The base with a fresh LoRA, in float32 whatever the base is in: B is zero, so that step 0 is the base itself.
 
+    A model that takes images or sound too gets it in its language model alone: elsewhere a text gives no gradient.
+
     Raises:
         TimbreError: a name in ``target_modules`` is no linear layer of the base.
     """
     check_modules(config, model)
+    text, head = _text_layers(model), model.get_output_embeddings()
     every = config.target_modules == ALL_LINEAR
+    targets = ALL_LINEAR if every else list(config.target_modules)
+    if len(text) < len(_linear_layers(model)):
+        targets = [n for n, m in text.items() if (m is not head if every else _matches(n, targets))]
     lora = LoraConfig(
         r=config.rank,
         lora_alpha=config.alpha,
         lora_dropout=config.dropout,
-        target_modules=ALL_LINEAR if every else list(config.target_modules),
+        target_modules=targets,
         bias="none",
         task_type="CAUSAL_LM",
     )
@@ -84,13 +91,13 @@ def add_adapter(config: TrainConfig, model: Any) -> Any:
 
 
 def check_modules(config: TrainConfig, model: Any) -> None:
-    """Refuse a name in ``target_modules`` that matches no linear layer, and list the near ones."""
+    """Refuse a name in ``target_modules`` that matches no linear layer of a text's, and list the near ones."""
     if config.target_modules == ALL_LINEAR:
         return
-    layers = [name for name, module in model.named_modules() if isinstance(module, Linear | Conv1D)]
+    layers = _text_layers(model)
     known = sorted({name.rpartition(".")[2] for name in layers})
     for wanted in config.target_modules:
-        if not any(name == wanted or name.endswith(f".{wanted}") for name in layers):
+        if not any(_matches(name, [wanted]) for name in layers):
             near = difflib.get_close_matches(wanted, known, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise TimbreError(
@@ -98,6 +105,20 @@ def check_modules(config: TrainConfig, model: Any) -> None:
                 where="target_modules",
                 do=f'{hint}it has {", ".join(known)}; "all-linear" takes all but the last',
             )
+
+
+def _matches(layer: str, wanted: Iterable[str]) -> bool:
+    return any(layer == name or layer.endswith(f".{name}") for name in wanted)
+
+
+def _linear_layers(model: Any) -> dict[str, Any]:
+    return {name: module for name, module in model.named_modules() if isinstance(module, Linear | Conv1D)}
+
+
+def _text_layers(model: Any) -> dict[str, Any]:
+    """The linear layers that a text passes: the decoder's and the last one, by name."""
+    passed = {*model.get_decoder().modules(), model.get_output_embeddings()}
+    return {name: module for name, module in _linear_layers(model).items() if module in passed}
 
 
 def adapted_layers(model: Any) -> list[str]:

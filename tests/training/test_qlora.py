@@ -11,13 +11,14 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from tests.training.conftest import SETTINGS, config_of
-from tests.training.test_loss import SMALL, tiny
+from tests.training.test_loss import FAMILIES, SMALL, tiny
 from timbre.errors import TimbreError
 from training import devices, qlora
 from training.base import Base
 from training.config import TrainConfig, load_config
 from training.examples import is_current, read_sources
-from training.model import add_adapter, load_base
+from training.loss import supervised_loss
+from training.model import adapted_layers, add_adapter, load_base
 from training.runs import Run, find_run
 
 
@@ -179,6 +180,22 @@ def test_a_name_that_matches_no_layer_is_an_error_that_lists_the_near_ones(
     with pytest.raises(TimbreError, match=f"no linear layer '{wanted[-1]}'") as caught:
         add_adapter(TrainConfig(target_modules=wanted), tiny("llama", SMALL))
     assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize(("wanted", "layers"), [("all-linear", 14), (("q_proj", "v_proj"), 4)])
+def test_of_a_model_with_eyes_the_language_model_alone_gets_an_adapter(wanted: Any, layers: int) -> None:
+    vision = dict(hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2)
+    parts = dict(
+        text_config=FAMILIES["gemma3_text"], vision_config={**vision, "image_size": 28, "patch_size": 14}
+    )
+    model = add_adapter(
+        TrainConfig(target_modules=wanted), tiny("gemma3", {**parts, "mm_tokens_per_image": 4})
+    )
+    ids = torch.arange(5, 25)[None]
+    supervised_loss(model.train(), {"input_ids": ids, "attention_mask": ids > 0, "labels": ids}).backward()
+    moved = [n for n, p in model.named_parameters() if "lora_B" in n and p.grad is not None and p.grad.any()]
+    assert len(moved) == len(adapted_layers(model)) == layers and not any("vision" in n for n in moved)
+    assert not model.peft_config["default"].exclude_modules
 
 
 def test_a_refused_training_leaves_no_unfinished_run(
