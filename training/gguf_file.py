@@ -41,8 +41,13 @@ def write_gguf(folder: Path, target: Path, name: str) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     kind = config.get("model_type")
     rope = config.get("rope_parameters") or {}
-    if kind not in SHAPES or rope.get("rope_type", "default") != "default":
-        raise _unsupported(f"a {kind!r} with rope {rope.get('rope_type', 'default')!r}", folder)
+    stretched = rope.get("rope_type", "default")
+    if (
+        kind not in SHAPES
+        or stretched not in ("default", "llama3")
+        or (stretched, kind) == ("llama3", "qwen2")
+    ):
+        raise _unsupported(f"a {kind!r} with rope {stretched!r}", folder)
     tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     split = _split(tokenizer, folder)
     shape = gguf.MODEL_ARCH[SHAPES[kind]]
@@ -60,11 +65,15 @@ def write_gguf(folder: Path, target: Path, name: str) -> None:
     writer.add_head_count_kv(groups)
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_rope_freq_base(rope.get("rope_theta", config.get("rope_theta", 10_000.0)))
-    writer.add_rope_dimension_count(config.get("head_dim") or config["hidden_size"] // heads)
+    width = config.get("head_dim") or config["hidden_size"] // heads
+    for add in (writer.add_rope_dimension_count, writer.add_key_length, writer.add_value_length):
+        add(width)
     writer.add_vocab_size(config["vocab_size"])
     kinds = {"bfloat16": gguf.LlamaFileType.MOSTLY_BF16, "float16": gguf.LlamaFileType.MOSTLY_F16}
     writer.add_file_type(kinds.get(stored, gguf.LlamaFileType.ALL_F32))
     _add_tokenizer(writer, folder, tokenizer, split, config["vocab_size"])
+    if stretched == "llama3":
+        writer.add_tensor("rope_freqs.weight", _rope_factors(folder))
     names = gguf.get_tensor_name_map(shape, config["num_hidden_layers"])
     for file in sorted(folder.glob("*.safetensors")):
         with safe_open(file, framework="pt") as tensors:
@@ -119,6 +128,18 @@ def _split(table: Any, folder: Path) -> str:
     if len(others) == len(steps) or table["model"]["type"] != "BPE" or cuts not in _SPLITS:
         raise _unsupported("a tokenizer of another kind than those known here", folder)
     return _SPLITS[cuts]
+
+
+def _rope_factors(folder: Path) -> Any:
+    """What llama.cpp divides each frequency of the rope by: Llama 3.1 turns the slow ones more slowly; float32."""
+    import torch
+    from transformers import AutoConfig
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    config = AutoConfig.from_pretrained(folder)
+    stretched, _ = ROPE_INIT_FUNCTIONS["llama3"](config, torch.device("cpu"))
+    plain = config.rope_parameters["rope_theta"] ** -(torch.arange(len(stretched)) / len(stretched))
+    return (plain / stretched).float().numpy()
 
 
 def _interleaved(weight: Any, heads: int) -> Any:

@@ -1,12 +1,13 @@
 """A merged run is the base and its adapter in one: a base like any other, or one GGUF file."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 from timbre.cli import cli
 from timbre.errors import TimbreError
@@ -85,6 +86,23 @@ def test_a_gguf_file_is_the_merged_model_with_its_tokenizer_and_template(
             quantization_config=GgufConfig(dequantize=True),
         )(input_ids=ids).logits
     assert torch.allclose(one, two, atol=1e-4)
+
+
+def test_a_rope_stretched_as_llama_3s_is_written_as_factors(tiny_base: Path, tmp_path: Path) -> None:
+    from gguf import GGUFReader
+
+    rope = {"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "rope_type": "llama3"}
+    rope |= {"original_max_position_embeddings": 256, "rope_theta": 10000.0}
+    shape = AutoConfig.from_pretrained(tiny_base, rope_parameters=rope, head_dim=16)
+    AutoModelForCausalLM.from_config(shape).save_pretrained(tmp_path)
+    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        shutil.copy(tiny_base / file, tmp_path)
+    write_gguf(tmp_path, tmp_path / "x.gguf", "x")
+    read = GGUFReader(tmp_path / "x.gguf")
+    assert read.fields["llama.attention.key_length"].contents() == 16
+    (factors,) = [t.data for t in read.tensors if t.name == "rope_freqs.weight"]
+    # Wavelengths of 6 to 62 tokens are left as they are, of 199 drawn towards and above 256 stretched to 8 times.
+    assert factors.tolist() == pytest.approx([1, 1, 1, 1 / ((1 - 0.0962) / 8 + 0.0962), 8, 8, 8, 8], rel=1e-3)
 
 
 def test_a_model_of_another_shape_is_refused_with_the_way_out(tmp_path: Path) -> None:
