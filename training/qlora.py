@@ -120,7 +120,10 @@ def _train(config: TrainConfig, name: str, prepared: Prepared, resume: bool) -> 
         modules = sorted({name.rpartition(".")[2] for name in adapted_layers(model)})
         _finish(config, name, prepared, modules, partial, keeper.epochs, time.monotonic() - started)
         if val and devices.process_count() == 1:
-            _show_answers(name, model, prepared, config.system)
+            try:
+                _show_answers(name, model, prepared, config.system)
+            except (KeyboardInterrupt, MemoryError, RuntimeError) as error:
+                report(f"{name} is whole; its answer is left out ({type(error).__name__})")
     devices.processes().wait_for_everyone()
     done = read_run(name)
     assert done is not None, "a finished run can be read"
@@ -143,8 +146,10 @@ def _show_answers(name: str, model: Any, prepared: Prepared, system: str | None)
             ids = model.generate(
                 **fed, max_new_tokens=SHOWN_TOKENS, do_sample=False, pad_token_id=tokenizer.pad_token_id
             )
-        answer = tokenizer.decode(ids[0, fed["input_ids"].shape[1] :], skip_special_tokens=True)
-        report(f"  {who:<10} {visible(' '.join(answer.split()))}")
+        made = ids[0, fed["input_ids"].shape[1] :]
+        answer = tokenizer.decode(made, skip_special_tokens=True)
+        is_cut = len(made) == SHOWN_TOKENS and int(made[-1]) not in tokenizer.all_special_ids
+        report(f"  {who:<10} {visible(' '.join(answer.split()))}{' …' if is_cut else ''}")
 
 
 def check_steps(config: TrainConfig, train_pairs: int) -> int:

@@ -105,6 +105,19 @@ def test_the_end_shows_an_answer_beside_the_bases(
     assert "3 training and 1 validation pairs" in begin and "1 epoch, 3 steps, about 0.8 GB on cpu" in begin
     at = lines.index("shown: A note on rain.")
     assert lines[at + 1].startswith("  baseline ") and lines[at + 2].startswith("  shown ")
+    assert lines[at + 1].endswith(" …"), "a random model doesn't stop"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), torch.OutOfMemoryError("CUDA out of memory")])
+def test_a_run_is_whole_whatever_ends_the_answer_that_is_shown(
+    error: BaseException, tiny_base: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setenv("TIMBRE_RUNS", str(tmp_path))
+    monkeypatch.setattr(qlora, "_show_answers", interrupted)
+    assert qlora.train_voice(config_of(tiny_base, data), "shown").epochs
 
 
 def test_recomputed_activations_and_accumulated_batches_learn_the_same(
