@@ -108,7 +108,7 @@ def check_modules(config: TrainConfig, model: Any) -> None:
 
 
 def _matches(layer: str, wanted: Iterable[str]) -> bool:
-    return any(layer == name or layer.endswith(f".{name}") for name in wanted)
+    return any(f".{layer}".endswith(f".{name}") for name in wanted)
 
 
 def _linear_layers(model: Any) -> dict[str, Any]:

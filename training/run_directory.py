@@ -27,9 +27,6 @@ from training.runs import EpochRecord, Run, loss_text, read_json
 TEMPLATE = "chat_template.jinja"
 """File of the chat template that a run was trained with, where it isn't the base's."""
 
-NF4_APART = 0.61
-"""Mean |difference of log-probability| between training in nf4 and the base as stored (docs/training.md)."""
-
 _PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers", "safetensors")
 
 
@@ -181,7 +178,8 @@ def model_card(run: Run, library: str, title: str, what: str) -> str:
         revision=run.base_revision or "not recorded",
         modules=", ".join(run.target_modules),
         epochs=len(run.epochs),
-        quantization=run.quantization + (", on a base rounded to nf4 before" if _on_nf4_base(run) else ""),
+        quantization=run.quantization
+        + (", on a base rounded to nf4 before" if run.base.startswith(PREFIX) else ""),
         rate=run.config.get("learning_rate", "not recorded"),
         train_loss=loss_text(last.train_loss),
         val_loss=loss_text(last.val_loss),
@@ -204,17 +202,14 @@ def how_to_use(run: Run, *, merged: bool) -> list[str]:
         lines.append(
             f"It was trained under a chat template of its own, `{TEMPLATE}`, in place of the base's."
         )
-    apart = f"which is another model (on SmolLM2-135M {NF4_APART} nats a token apart)"
-    if merged and run.quantization == "nf4" and not _on_nf4_base(run):
+    apart = "which is another model (on SmolLM2-135M .61 nats a token apart)"  # docs/training.md
+    on_nf4_base = run.base.startswith(PREFIX)
+    if merged and run.quantization == "nf4" and not on_nf4_base:
         lines.append(f"It was trained on the base in nf4 and is merged into the base as stored, {apart}.")
-    elif not merged and (run.quantization == "nf4" or _on_nf4_base(run)):
+    elif not merged and (run.quantization == "nf4" or on_nf4_base):
         lines.append(
             "It was trained on the base in nf4. Load the base so: `BitsAndBytesConfig(load_in_4bit=True, "
             'bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True)`; without, it is on the base as published, '
             f"{apart}."
         )
     return lines
-
-
-def _on_nf4_base(run: Run) -> bool:
-    return run.base.startswith(PREFIX)
