@@ -21,7 +21,6 @@ _FLIPS, _ITEMS, _LONGEST_ITEM = 10, 15, 400
 _SIGNS = {"PASS": "✅", "REGRESSED": "❌", "INCONCLUSIVE": "❔", "ERROR": "⚠️"}
 _CALLS = re.compile(r"(?<!\w)@(?=\w)|#(?=\d)|(?<=\bGH-)(?=\d)|!(?=\d)")
 """What a forge would read as a mention of a person or of an issue."""
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def gate_markdown(result: GateResult) -> str:
@@ -76,7 +75,7 @@ def write_junit(result: GateResult, path: Path) -> None:
     tags = {"REGRESSED": "failure", "INCONCLUSIVE": "error", "ADVISORY": "skipped"}
     suite = ET.Element(
         "testsuite",
-        name=_xml(f"timbre gate {result.candidate} against {result.baseline}"),
+        name=clean(f"timbre gate {result.candidate} against {result.baseline}"),
         tests=str(len(result.dimensions) + bool(result.problems)),
         failures=str(len(result.having("REGRESSED"))),
         errors=str(len(result.having("INCONCLUSIVE")) + bool(result.problems)),
@@ -85,13 +84,13 @@ def write_junit(result: GateResult, path: Path) -> None:
     for d in result.dimensions:
         case = ET.SubElement(suite, "testcase", classname="timbre.gate", name=d.dimension)
         if d.verdict in tags:
-            outcome = ET.SubElement(case, tags[d.verdict], message=_xml(_dimension_line(d)))
-            outcome.text = _xml("\n".join(_flip_line(f) for f in result.flips if f.dimension == d.dimension))
+            outcome = ET.SubElement(case, tags[d.verdict], message=clean(_dimension_line(d)))
+            outcome.text = clean("\n".join(_flip_line(f) for f in result.flips if f.dimension == d.dimension))
     if result.problems:
         case = ET.SubElement(suite, "testcase", classname="timbre.gate", name="comparable")
-        ET.SubElement(case, "error", message=_xml("; ".join(result.problems)))
+        ET.SubElement(case, "error", message=clean("; ".join(result.problems)))
     lines = (summary_sentence(result), *result.evidence, *result.notes)
-    ET.SubElement(suite, "system-out").text = _xml("\n".join(lines))
+    ET.SubElement(suite, "system-out").text = clean("\n".join(lines))
     write_whole(path, f'<?xml version="1.0" encoding="utf-8"?>\n{ET.tostring(suite, encoding="unicode")}\n')
 
 
@@ -110,7 +109,3 @@ def _flip_line(flip: Flip) -> str:
 def _list(title: str, sentences: "Sequence[str] | map[str]", most: int) -> str:
     lines = [shortened(sentence, _LONGEST_ITEM) for sentence in sentences]
     return f"**{inline(title)}**\n\n{bullets(first_of(lines, most))}" if lines else ""
-
-
-def _xml(text: str) -> str:
-    return _NOT_XML.sub("\ufffd", clean(text))

@@ -234,7 +234,6 @@ def _run_log(header: Header, log: "EvalLog") -> RunLog:
 def _sample(sample: Any) -> Sample:
     score = (sample.scores or {}).get(SCORER)
     judgements = ((score.metadata or {}).get("judgements") or {}) if score else {}
-    values = score.value if score and isinstance(score.value, dict) else {}
     missing = "no value in the log" if score else "the sample failed: no answer"
     band = sample.metadata.get("target_words")
     prompt = sample.input if isinstance(sample.input, str) else "\n".join(m.text for m in sample.input)
@@ -246,17 +245,14 @@ def _sample(sample: Any) -> Sample:
         text=(score and score.answer) or sample.output.completion,  # a conversation's is the whole of it
         truncated=sample.output.stop_reason == "max_tokens",
         licensed=bool(sample.metadata.get("first_person_licensed", False)),
-        judgements={
-            key: _judgement(key, judgements.get(key), values.get(key), missing) for key in DIMENSIONS
-        },
+        judgements={key: _judgement(key, judgements.get(key) or {}, missing) for key in DIMENSIONS},
         subjects=tuple(sample.metadata.get("subjects") or ()),
         target_words=(int(band[0]), int(band[1])) if band else None,
     )
 
 
-def _judgement(key: str, recorded: Mapping[str, Any] | None, value: Any, missing: str) -> Judgement:
-    """What the scorer recorded in full; else its bare value, where NaN and None mean unscored."""
-    recorded = {"value": value} if recorded is None else recorded
+def _judgement(key: str, recorded: Mapping[str, Any], missing: str) -> Judgement:
+    """What the scorer recorded; a value that is none, or not finite, means unscored."""
     number = recorded.get("value")
     number = float(number) if isinstance(number, int | float) and math.isfinite(number) else None
     reason = None if number is not None else str(recorded.get("unscored") or missing)

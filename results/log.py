@@ -184,13 +184,11 @@ def _notes(story: Story) -> list[str]:
     if result.flips:
         flips = [f"{f.canary} in {f.dimension} ({number(-f.loss)})" for f in result.flips[:_FLIPS]]
         lines.append(f"{len(result.flips)} flips, the worst: {', '.join(flips)}")
-    if story.baseline and story.few_shot:
-        names = [story.baseline.run, story.few_shot.run]
+    if shots := story.few_shot:
         able = {d.dimension for d in result.able}
-        scored = side_by_side(score_table((story.baseline, story.few_shot)), names, story.policy)
-        own = [s for s in scored if s.run == names[1] and s.dimension in able]
-        figures = ", ".join(f"{s.dimension} {interval(s.mean)}" for s in own)
-        lines.append(f"{names[1]} (pairs in the prompt, no training): {figures}")
+        scored = side_by_side(score_table([shots]), [shots.run], story.policy)
+        figures = ", ".join(f"{s.dimension} {interval(s.mean)}" for s in scored if s.dimension in able)
+        lines.append(f"{shots.run} (pairs in the prompt, no training): {figures}")
     return [*lines, *result.notes]
 
 

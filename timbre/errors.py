@@ -9,7 +9,7 @@ LONGEST = 1500
 
 _CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
-    "\u061c\u200e\u200f\ufeff\U000e0000-\U000e007f]"
+    "\u061c\u200e\u200f\ufeff\ufffe\uffff\U000e0000-\U000e007f]"
 )
 
 
