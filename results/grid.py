@@ -40,12 +40,11 @@ HTML.globals["verdicts"] = STYLES
 
 @dataclass(frozen=True)
 class Grid:
-    """A table as text; every page escapes and arranges it by itself."""
+    """A table as text; every page escapes and arranges it, and colours a row by the verdict in it."""
 
     caption: str  # what the figures are, as one sentence
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]  # a cell for each heading; the first names the row
-    row_styles: tuple[str, ...] = ()  # a verdict for each row, which gives its colour; none where empty
 
     def without(self, heading: str) -> "Grid":
         """The same grid with one column less."""
@@ -84,8 +83,9 @@ class Grid:
         chosen = (0, *columns)
         for at in chosen:
             made.add_column(Text(_line(self.headings[at])), no_wrap=not wraps, overflow="fold")
-        for row, style in zip(self.rows, self.row_styles or ("",) * len(self.rows), strict=True):
-            made.add_row(*(Text(_line(row[at])) for at in chosen), style=STYLES.get(style, ""))
+        for row in self.rows:
+            style = next((STYLES[cell] for cell in row if cell in STYLES), "")
+            made.add_row(*(Text(_line(row[at])) for at in chosen), style=style)
         return made
 
     def markdown(self) -> str:

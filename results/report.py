@@ -54,13 +54,7 @@ class Comparison:
 
 
 def write_report(
-    logs: Sequence[RunLog],
-    policy: Policy,
-    path: Path,
-    gate: Gate,
-    *,
-    runs: Path,
-    voice: Path,
+    logs: Sequence[RunLog], policy: Policy, path: Path, gate: Gate, *, runs: Path, voice: Path
 ) -> None:
     """Write the page of some runs, of which the first is what the others are compared with.
 

@@ -36,7 +36,6 @@ def gate_table(result: GateResult, dimensions: Sequence[DimensionVerdict]) -> Gr
         "Detectable: least loss that n canaries block 4 times in 5.",
         ("dimension", "verdict", "n", "gain", "margin", *runs, "detectable", "licence"),
         tuple(map(row, dimensions)),
-        tuple(d.verdict for d in dimensions),
     )
 
 

@@ -16,7 +16,6 @@ GRID = Grid(
         ("provocativeness", "INCONCLUSIVE", "0.61 [0.52, 0.70]", "+0.11 [0.02, 0.20]"),
         ("memorization*", "REGRESSED", "0.08 [0.00, 0.35]", "-0.08 [-0.35, 0.10]"),
     ),
-    ("INCONCLUSIVE", "REGRESSED"),
 )
 NEEDED = 15 + 2 + 12 + 2 + 22 + 2 + 19
 
