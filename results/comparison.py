@@ -1,17 +1,8 @@
 """Two runs on one dimension: scores paired by canary, a gain with its interval, and the verdict by the policy.
 
-A *gain* is the paired difference with the sign that makes more better; a loss is a gain below 0.
-
-A soft dimension is REGRESSED if the whole 95 % interval of the gain lies below minus the margin; ``apply_holm``
-then decides which regressions remain significant among all soft dimensions. It is a PASS if ``statistics.safe_low``,
-which allows for what n canaries can't have shown, lies above minus the loss that a PASS must rule out (the margin,
-or the suite's own), and no loss is proven whose mean is beyond the margin. Otherwise it is INCONCLUSIVE.
-
-A hard dimension asks which canaries show the fault in any take. It is REGRESSED if the exact one-sided McNemar
-test gives p <= alpha: its level holds however canaries differ, so two equal runs are seldom blocked. It is a PASS
-if no canary shows a new fault and n is large enough to rule out the margin: 99 canaries for 3 in 100. A canary
-with a new fault that both runs were asked again is REGRESSED if those takes prove a rise by Fisher's exact test,
-and its fault isn't new if the baseline shows it in them too.
+A *gain* is the paired difference with the sign that makes more better; a loss is a gain below 0. The rules, and how
+often they err, are in docs/gate.md: ``soft_verdict`` and ``hard_verdict`` apply them to one dimension, ``apply_holm``
+then among all soft ones.
 """
 
 import math

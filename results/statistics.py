@@ -3,20 +3,9 @@
 **Interval for a mean.** The *expanded percentile bootstrap* (Hesterberg 2015, "What Teachers Should Know
 About the Bootstrap"): a percentile bootstrap whose tails are read at
 ``Phi(-sqrt(n / (n - 1)) * t_{n-1})`` instead of 2.5 %, which undoes the bootstrap's narrowness at small n.
-Chosen by simulation of paired differences (1,000 tables each: normal, skewed, zero-inflated, Likert, rates
-of two epochs); coverage of the nominal 95 % interval, lowest to highest over those shapes:
-
-======  ==========  =========  ====================  ===============
- n      percentile  BCa        expanded percentile   Student's t
-======  ==========  =========  ====================  ===============
- 8      85-92       83-92      91-98                 91-98
- 12     87-96       85-93      91-96                 91-96
- 30     92-95       92-96      93-96                 92-96
-======  ==========  =========  ====================  ===============
-
-It covers as t does, and unlike t and BCa it is monotone: with one seed the same canaries are drawn whatever
-the scores are, so making any score worse can only lower both ends. A verdict can't improve because one answer
-got so bad that the spread grew.
+It covers as Student's t does (docs/gate.md), and unlike t and BCa it is monotone: with one seed the same canaries
+are drawn whatever the scores are, so making any score worse can only lower both ends. A verdict can't improve
+because one answer got so bad that the spread grew.
 
 **Limit for PASS.** No resample shows what none of ``n`` canaries showed: where one canary in ten collapses, the
 plain interval of 12 canaries passed a true loss of one margin in 26 of 100 tries. ``safe_low`` therefore adds one

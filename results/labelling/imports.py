@@ -1,10 +1,6 @@
 """Labels that people gave elsewhere: CSV exports of Argilla, Label Studio and Langfuse, human edits in Inspect logs.
 
-Column names are those of the tools' own exporters. Argilla: ``records.to_list(flatten=True)`` as CSV, with
-``QUESTION.responses``, ``.responses.users`` and ``.responses.status``. Label Studio: ``annotator`` and
-``annotation_id``, and a column named as the labelling tag. Langfuse: the scores table (``traceId``, ``name``,
-``value``, ``source``, ``authorUserName``) and, for the texts, that of traces or observations (``input``,
-``output``).
+Column names are those of the tools' own exporters; docs/labelling.md lists them.
 """
 
 import csv
