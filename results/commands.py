@@ -157,7 +157,7 @@ def gate(
             result = sources.gate(policy, allowed)(*sources.logs((baseline, candidate)))
     except TimbreError as error:
         failure = error
-        result = GateResult("ERROR", baseline, candidate, (), (str(error),), suite=sources.suite)
+        result = GateResult("ERROR", baseline, candidate, (), (str(error),), suite=sources.given_suite)
     # Files first: whoever stops reading the output still gets them, and the verdict's exit status.
     if junit is not None:
         write_junit(result, junit)
@@ -229,7 +229,7 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     needed = [d.to_pass for d in powers if d.may_block and d.to_pass is not None]
     if needed:
         say(console, f"A gate that passes on all that can block needs about {max(needed)} canaries.")
-    if own := policy.rules_out(basis.suite, 0.0):
+    if own := policy.rules_out(basis.suite, table["canary"].nunique()):
         say(
             console,
             f"On {basis.suite} it may pass with fewer: there it rules out only losses of more than {own}.",

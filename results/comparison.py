@@ -120,13 +120,14 @@ def compare_dimension(
     *,
     alpha: float,
     among: int,
-    suite: str | None = None,
+    least_ruled_out: float = 0.0,
     ceiling: float | None = None,
 ) -> DimensionVerdict:
     """Judge one dimension by its rule; without a rule it is measured and ADVISORY. Licences are the gate's.
 
     ``alpha`` is the level of a hard dimension's test, ``among`` the number of soft ones that may block, at least
-    1, and ``ceiling`` the writer's own mean, for a margin that is a share of floor to ceiling.
+    1, ``least_ruled_out`` what a PASS rules out of a small suite, where the margin is narrower, and ``ceiling`` the
+    writer's own mean, for a margin that is a share of floor to ceiling.
     """
     rule, (n, gain) = pair.rule, pair.gain
     (_, base), (_, own) = pair.level(pair.before), pair.level(pair.after)
@@ -135,7 +136,7 @@ def compare_dimension(
     measured = DimensionVerdict(pair.key, "ADVISORY", n, unpaired, *levels, gain)
     if rule is not None:
         margin = rule.margin_from(base.estimate, ceiling)
-        rules_out = policy.rules_out(suite, margin)
+        rules_out = max(margin, least_ruled_out)
         measured = replace(
             measured, margin=margin, rules_out=rules_out, hard=rule.hard, goal=rule.goal == "gain"
         )

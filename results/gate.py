@@ -30,6 +30,7 @@ from results.policy import Policy
 from results.records import RunLog, differences
 from results.table import ScoreTable, score_table
 from results.verdicts import GateResult, flips_of, pass_rates, with_texts
+from training.runs import counted
 
 MOST_UNMATCHED = 0.5
 """Share of the canaries of two suites that may be left out: a gate on the lesser part says nothing of the suites."""
@@ -61,6 +62,7 @@ def gate(
         if key in pairs and standings[key][0] and pairs[key].after["value"].notna().any()
     ]
     hard = sum(policy.dimensions[key].hard for key in able)
+    asked = len({*both.before["canary"], *both.after["canary"]})
     judged: list[DimensionVerdict] = []
     for key, pair in pairs.items():
         v = compare_dimension(
@@ -68,7 +70,7 @@ def gate(
             policy,
             alpha=policy.hard_alpha / max(1, hard),
             among=max(1, len(able) - hard),
-            suite=basis.suite,
+            least_ruled_out=policy.rules_out(basis.suite, asked),
             ceiling=basis.ceilings.get(key),
         )
         v = replace(v, licence=standings[key][1], missing=both.missing.get(key, 0))
@@ -109,7 +111,7 @@ def gate_logs(
     """``gate`` on two logs and the licences in a folder.
 
     Logs made under different conditions are an ERROR that says which differ (``allowed`` and the policy name those
-    that may), and so is a baseline that isn't the one the policy pins.
+    that may), and so is a baseline that isn't the one the policy pins, or a suite that isn't the policy's.
 
     Raises:
         TimbreError: a licence was tampered with.
@@ -124,6 +126,7 @@ def gate_logs(
     unlike = differences(logs, allowed) if allowed else ()
     notes = tuple(f"not like with like, as allowed: {text}" for text in unlike)
     problems += _not_the_pinned(policy, baseline.run, [baseline.identity])
+    problems += _not_the_suite(policy, {baseline.suite, candidate.suite})
     table = score_table((baseline, candidate))
     if "suite" in allowed:
         prompts = [{(s.canary, s.prompt) for s in log.samples} for log in (baseline, candidate)]
@@ -186,6 +189,14 @@ def _not_the_pinned(policy: Policy, run: str, identities: Collection[str]) -> tu
     return (f"the policy pins the baseline's identity to {pinned}, and that of {run} is {names}",)
 
 
+def _not_the_suite(policy: Policy, suites: Collection[str | None]) -> tuple[str, ...]:
+    """What to say of runs on another suite than the policy's, or none."""
+    if policy.suite is None or set(suites) == {policy.suite}:
+        return ()
+    names = " and ".join(sorted(suite or "not in the table" for suite in suites))
+    return (f"the policy asks for the suite {policy.suite}, and that of the runs is {names}",)
+
+
 def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
     """Further takes that don't count, what the first ones show together, how ``voice_match`` tells writers apart."""
     after, before = ({s.canary: s.text for s in log.samples if s.epoch == 1} for log in (candidate, baseline))
@@ -193,7 +204,10 @@ def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
     for log in (baseline, candidate):
         for canary, different in log.unlike_retakes.items():
             unlike.setdefault((log.run, different), []).append(canary)
+    others = ", ".join(f"{suite} ({counted(n, 'canary')})" for suite, n in candidate.other_suites.items())
+    latest = f"this is {candidate.suite}, the suite that both were asked last; both were asked {others} too"
     return (
+        *([f"{latest}: name one with --suite"] if others else []),
         *([candidate.separation] if candidate.separation else []),
         *(
             f"{run} was asked {some_of(canaries)} again under other conditions, which doesn't count: {different}"

@@ -44,6 +44,7 @@ class Header:
     base: str
     conditions: Mapping[str, str]
     is_part: bool  # only canaries that were named (``--sample-id``): further takes of these
+    asked: int  # canaries
 
 
 def read_header(path: str) -> Header | None:
@@ -132,6 +133,7 @@ def _header_of(path: str, log: "EvalLog") -> Header | None:
         str(facts.get("base")),
         conditions,
         log.eval.config.sample_id is not None,
+        len(log.eval.dataset.sample_ids or ()),
     )
 
 

@@ -42,13 +42,15 @@ def read_logs(
             there = f"there are {', '.join(known)}"
             do = f"did you mean {near[0]!r}? {there}" if near else f"{_to_evaluate([run])}; {there}"
             raise log_error(f"no log of run {run!r}", searched, do)
+    others: dict[str, int] = {}
     if suite is None:
         shared = set.intersection(*({h.suite for h in headers if h.run == run} for run in wanted))
-        asked = (h for h in headers if h.suite in shared and h.run in wanted)
-        latest = max(asked, key=lambda h: h.created, default=None)
-        suite = latest.suite if latest else None
+        asked = sorted((h for h in headers if h.suite in shared and h.run in wanted), key=lambda h: h.created)
+        suite = asked[-1].suite if asked else None
+        whole = (h for h in asked if h.status == "success" and not h.is_part)
+        others = {h.suite: h.asked for h in whole if h.suite != suite}
     chosen = [_newest([h for h in headers if h.run == run], run, suite) for run in dict.fromkeys(wanted)]
-    return tuple(_with_retakes(header, headers) for header in chosen)
+    return tuple(replace(_with_retakes(header, headers), other_suites=others) for header in chosen)
 
 
 def logged_runs(places: Sequence[Path]) -> Mapping[str, frozenset[str]]:

@@ -23,7 +23,7 @@ FILE = click.Path(path_type=Path)
 _OPTIONS = {
     "as_json": click.option("--json", "as_json", is_flag=True, help="Print JSON to stdout."),
     "suite": click.option(
-        "--suite", help="Canary suite to read logs of; else the latest that the runs share."
+        "--suite", help="Canary suite to read logs of; else the policy's, or the latest that the runs share."
     ),
     "places": click.option(
         "--logs",
@@ -47,7 +47,7 @@ class Sources:
     """What a command reads, as its options name it."""
 
     given_places: tuple[Path, ...]  # logs and folders of logs
-    suite: str | None
+    given_suite: str | None
     policy_file: Path | None
     licences_folder: Path | None
     voice: Path | None
@@ -60,6 +60,11 @@ class Sources:
     def places(self) -> tuple[Path, ...]:
         """The logs and folders of logs to read."""
         return self.given_places or (logs_dir(),)
+
+    @property
+    def suite(self) -> str | None:
+        """The suite of ``--suite``, or the one that the policy asks for; None for the latest."""
+        return self.given_suite or self.policy().suite
 
     def logs(self, runs: Sequence[str] = ()) -> "list[RunLog]":
         """The latest log of each run; of all that have one, if none is named."""
@@ -75,7 +80,7 @@ class Sources:
         """
         from results.table import read_scores
 
-        if self.given_places or self.suite:
+        if self.given_places or self.given_suite:
             raise click.UsageError("--scores takes the place of --logs, --suite and --allow")
         return read_scores(path)
 

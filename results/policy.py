@@ -97,6 +97,7 @@ class SuitePolicy(_Section):
     """What a PASS on one suite must rule out, where it has too few canaries for the margins."""
 
     rules_out: Margin
+    most_canaries: Annotated[int, Field(ge=2)]  # that may be asked; more can rule out less, whatever the name
 
 
 class Pin(_Section):
@@ -113,15 +114,16 @@ class Policy(_Section):
     max_unscored: Annotated[float, Field(ge=0, lt=1)]  # share of one run's answers on one dimension
     hard_alpha: Annotated[float, Field(ge=1e-6, lt=0.5)]  # chance of a false block by all hard dimensions
     allow: list[Annotated[str, Field(pattern=f"^({'|'.join(CONDITIONS)})$")]] = []  # may differ between logs
+    suite: Annotated[str, Field(min_length=1)] | None = None  # that the gate is on; None for what is at hand
     dimensions: Annotated[Mapping[str, DimensionPolicy], Field(min_length=1)]  # in the order of DIMENSIONS
     licence: LicencePolicy
     suites: Mapping[str, SuitePolicy] = {}  # by name of the suite
     baseline: Pin | None = None
 
-    def rules_out(self, suite: str | None, margin: float) -> float:
-        """The loss that a PASS on this suite must rule out: the margin, or the suite's own where it is wider."""
+    def rules_out(self, suite: str | None, canaries: int) -> float:
+        """The loss that a PASS on so few canaries of a suite must rule out in place of a narrower margin, or 0."""
         own = self.suites.get(suite or "")
-        return max(margin, own.rules_out) if own else margin
+        return own.rules_out if own and canaries <= own.most_canaries else 0.0
 
 
 _SECTIONS = ("baseline", "dimensions", "licence", "suites")

@@ -57,6 +57,8 @@ class RunLog:
     advisory: Mapping[str, str] = field(default_factory=dict)  # why dimensions can't block on these texts
     unlike_retakes: Mapping[str, str] = field(default_factory=dict)
     """By canary, how the conditions differ under which it was asked again: takes that don't count."""
+    other_suites: Mapping[str, int] = field(default_factory=dict)
+    """Canaries of further suites that the runs read were all asked, by name; none where the suite was named."""
 
     @property
     def takes(self) -> int:

@@ -144,7 +144,7 @@ def log_writer(tmp_path: Path) -> WriteLog:
             eval=EvalSpec(
                 created=created,
                 task="voice",
-                dataset=EvalDataset(),
+                dataset=EvalDataset(samples=canaries, sample_ids=list(dict.fromkeys(s.id for s in samples))),
                 model=f"voice/{run}",
                 config=EvalConfig(epochs=epochs, sample_id=None if only is None else [f"c{only:02d}"]),
                 metadata={"timbre": timbre},

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from results.commands import gate as command
 from results.gate import gate_logs
 from results.logs import read_logs
-from results.policy import Pin, Policy, load_policy
+from results.policy import DEFAULT_POLICY, Pin, Policy, load_policy
 from results.records import CONDITIONS
 from results.verdicts import next_step
 
@@ -87,6 +87,23 @@ def test_suites_that_hardly_share_a_canary_are_not_compared(write_log: WriteLog)
     assert result.problems == ("only 12 of 25 canaries asked both the same prompt",)
 
 
+@pytest.mark.parametrize("named", [(), ("--suite", "smoke")])
+def test_without_the_suite_that_the_policy_asks_for_there_is_no_verdict(
+    write_log: WriteLog, tmp_path: Path, named: tuple[str, ...]
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(DEFAULT_POLICY.read_text().replace("# suite = ", "suite = "))
+    logs = _pair(write_log)
+    asked = ["--baseline", "baseline", "--candidate", "run2", "--logs", str(logs), "--policy", str(policy)]
+    refused = CliRunner().invoke(command, [*asked, *named])
+    assert 3 in (refused.exit_code, getattr(refused.exception, "exit_code", None))
+    expected = "asks for the suite full, and that of the runs is smoke" if named else "no log of suite 'full'"
+    assert expected in f"{refused.output}{refused.exception}"
+    for run in ("baseline", "run2"):
+        write_log(run, facts={"suite": "full"}, created="2026-02-01T10:00:00+00:00")
+    assert json.loads(CliRunner().invoke(command, [*asked, "--json"]).stdout)["suite"] == "full"
+
+
 def _pinned(identity: str) -> Policy:
     return POLICY.model_copy(update={"baseline": Pin(identity=identity)})
 
@@ -142,7 +159,6 @@ def test_inconclusive_gives_the_command_that_would_settle_it(write_log: WriteLog
     ],
 )
 def test_a_wrong_pin_is_refused_with_its_key(tmp_path: Path, section: str, expected: str) -> None:
-    from results.policy import DEFAULT_POLICY
     from timbre.errors import TimbreError
 
     policy = tmp_path / "policy.toml"

@@ -253,6 +253,15 @@ def test_a_sound_run_can_pass_on_the_smoke_suite_and_the_sentence_names_what_tha
     assert gate(table, "a", "b", POLICY, Basis(suite="full")).overall == "INCONCLUSIVE"
 
 
+def test_a_suite_that_is_only_called_smoke_is_held_to_the_margins(simulate: Simulate) -> None:
+    rng = np.random.default_rng(1)
+    before, after = _arm(rng, 169), _arm(rng, 169, spread=0.1)
+    after["compression"] -= 0.095
+    result = gate(simulate({"a": before, "b": after}), "a", "b", POLICY, Basis(suite="smoke"))
+    assert _verdict(result, "compression").rules_out == 0.1
+    assert result.overall == "INCONCLUSIVE"
+
+
 @pytest.mark.parametrize(("lost", "spread", "verdict"), [(0.15, 0.3, "INCONCLUSIVE"), (0.11, 0.45, "PASS")])
 def test_on_the_smoke_suite_a_mean_loss_beyond_the_margin_passes_only_while_no_loss_is_proven(
     simulate: Simulate, lost: float, spread: float, verdict: str

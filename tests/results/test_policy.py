@@ -60,7 +60,10 @@ def test_the_shipped_policy_covers_every_judged_dimension() -> None:
         (GATE + LICENCE.replace("0.7", "1") + HUMOR, "licence.min_auc: 1 won't do"),
         (GATE + LICENCE.replace("0.05", "5") + HUMOR, "licence.max_injection_flips: 5 won't do"),
         (GATE + LICENCE.replace("min_n = 100", "") + HUMOR, "licence.min_n: missing key"),
-        (GATE + HUMOR + "[suites.smoke]\nrules_out = 2\n", "suites.smoke.rules_out: 2 won't do"),
+        (
+            GATE + HUMOR + "[suites.smoke]\nmost_canaries = 12\nrules_out = 2\n",
+            "suites.smoke.rules_out: 2 won't do",
+        ),
         (GATE + "[extra]\n" + HUMOR, "extra: unknown section"),
         ("[gate\n", "not TOML"),
     ],
@@ -73,10 +76,9 @@ def test_a_wrong_policy_is_refused_with_its_key(tmp_path: Path, text: str, expec
     assert expected in str(caught.value)
 
 
-def test_a_suite_may_have_its_own_figure_for_what_a_pass_rules_out() -> None:
-    policy = load_policy()
-    assert (policy.rules_out("smoke", 0.1), policy.rules_out("full", 0.1)) == (0.35, 0.1)
-    assert (policy.rules_out("smoke", 0.5), policy.rules_out(None, 0.1)) == (0.5, 0.1)
+def test_a_small_suite_may_have_its_own_figure_for_what_a_pass_rules_out() -> None:
+    asked = [("smoke", 12), ("smoke", 13), ("full", 12), (None, 12)]
+    assert [load_policy().rules_out(*each) for each in asked] == [0.35, 0, 0, 0]
 
 
 def test_a_dimension_needs_a_licence_unless_the_policy_says_why_not(tmp_path: Path) -> None:

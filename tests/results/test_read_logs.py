@@ -154,6 +154,19 @@ def test_runs_are_read_on_a_suite_that_they_share(write_log: WriteLog) -> None:
     assert read_logs([path.parent], ["run2"])[0].suite == "full"
 
 
+def test_a_gate_on_the_latest_suite_names_the_others_and_one_that_is_asked_for_none(
+    write_log: WriteLog,
+) -> None:
+    for run in ("baseline", "run2"):
+        path = write_log(run, canaries=40, facts={"suite": "full"})
+        write_log(run, created="2026-03-05T10:00:00+00:00")
+    runs, policy = ["baseline", "run2"], load_policy()
+    (note,) = [n for n in gate_logs(*read_logs([path.parent], runs), policy).notes if "--suite" in n]
+    assert note.startswith("this is smoke") and "both were asked full (40 canaries) too" in note
+    named = gate_logs(*read_logs([path.parent], runs, "smoke"), policy)
+    assert not any("--suite" in note for note in named.notes)
+
+
 def test_a_few_shot_arm_has_a_name_of_its_own(write_log: WriteLog) -> None:
     path = write_log("baseline", facts={"shots": 3})
     write_log("baseline")
