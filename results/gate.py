@@ -152,6 +152,7 @@ def gate_logs(
         notes=(*notes, *_run_notes(baseline, candidate), *result.notes),
         evidence=fault_quotes(candidate, policy),
         flips=with_texts(result.flips, baseline, candidate),
+        suite_file=candidate.suite_file,
     )
 
 

@@ -45,6 +45,7 @@ class Header:
     conditions: Mapping[str, str]
     is_part: bool  # only canaries that were named (``--sample-id``): further takes of these
     asked: int  # canaries
+    suite_file: str  # as `-T suite=` named it
 
 
 def read_header(path: str) -> Header | None:
@@ -134,6 +135,7 @@ def _header_of(path: str, log: "EvalLog") -> Header | None:
         conditions,
         log.eval.config.sample_id is not None,
         len(log.eval.dataset.sample_ids or ()),
+        str(log.eval.task_args.get("suite") or facts["suite"]),
     )
 
 
@@ -228,6 +230,7 @@ def _run_log(header: Header, log: "EvalLog") -> RunLog:
         header.created,
         header.path,
         tuple(sorted(read, key=lambda s: (s.canary, s.epoch))),
+        header.suite_file,
         separation=str(judged_by[0].get("separation") or ""),
         advisory={"voice_match": advisory} if advisory else {},
     )

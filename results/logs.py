@@ -8,6 +8,7 @@ from pathlib import Path
 
 from results.inspect_log import Header, log_error, read_header, read_log
 from results.records import RunLog, Sample, differences
+from results.verdicts import eval_command
 from timbre.paths import logs_dir
 from training.runs import BASELINE, read_run
 
@@ -85,7 +86,7 @@ def _newest(headers: Sequence[Header], run: str, suite: str | None) -> Header:
     of_suite = [h for h in headers if suite is None or h.suite == suite]
     if not of_suite:
         asked = ", ".join(sorted({h.suite for h in headers}))
-        do = f"it has one of {asked}; for another, {_to_evaluate([run])} -T suite=SUITE"
+        do = f"it has one of {asked}; for another, {_to_evaluate([run], 'SUITE')}"
         raise log_error(f"run {run!r} has no log of suite {suite!r}", run, do)
     headers = [h for h in of_suite if not h.is_part] or of_suite
     trained = read_run(run)
@@ -139,8 +140,5 @@ def _headers_at(place: Path) -> list[Header]:
     return [h for h in headers if h is not None]
 
 
-def _to_evaluate(runs: Sequence[str]) -> str:
-    shots = dict.fromkeys(re.findall(r"\+(\d+)shot", " ".join(runs)))
-    models = dict.fromkeys(run.partition("+")[0] for run in runs)
-    more = "".join(f" -T shots={count}" for count in shots)
-    return f"evaluate with: inspect eval evals/voice.py --model {','.join(models)}{more}"
+def _to_evaluate(runs: Sequence[str], suite: str = "") -> str:
+    return f"evaluate with: {eval_command(runs, suite)}"

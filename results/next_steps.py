@@ -36,14 +36,14 @@ def next_steps(story: Story, failures: tuple[FailureMode, ...]) -> tuple[NextSte
 
 def _comparison_steps(story: Story) -> Iterator[NextStep]:
     """Steps without which nothing else counts: the scores are of another run, model or condition."""
-    run, suite, facts = story.log.run, story.log.suite, story.facts
+    run, suite, facts = story.log.run, story.log.suite_file, story.facts
     if facts and facts.identity and facts.identity != story.log.identity:
-        yield NextStep(f"Evaluate {run} again: it was trained anew since", eval_command(run, suite))
+        yield NextStep(f"Evaluate {run} again: it was trained anew since", eval_command([run], suite))
     if story.result is None and run.partition("@")[0] != BASELINE:
-        yield NextStep("Evaluate the baseline on the same suite", eval_command(BASELINE, suite))
+        yield NextStep("Evaluate the baseline on the same suite", eval_command([BASELINE], suite))
     elif story.result and story.result.problems:
-        both = f"{story.result.baseline},{run}"
-        yield NextStep("Evaluate both runs under the same conditions", eval_command(both, suite))
+        again = eval_command([story.result.baseline, run], suite)
+        yield NextStep("Evaluate both runs under the same conditions", again)
     distance = parity_of(story)
     if facts and distance is not None and distance > OTHER_MODEL:
         weights = f"Train on the weights that are served (they differ by {distance:.2f} nats a token)"
@@ -61,7 +61,7 @@ def _failure_steps(story: Story, modes: tuple[FailureMode, ...]) -> Iterator[Nex
         yield NextStep(f"Check that the adapter is served ({count})", f"timbre parity {run}")
     cut = sum(s.truncated for s in story.log.samples)
     if cut >= COMMON * of:
-        again = eval_command(f"{BASELINE},{run}", story.log.suite, " --max-tokens 1024")
+        again = eval_command([BASELINE, run], story.log.suite_file, " --max-tokens 1024")
         yield NextStep(f"Let answers end: the limit cut off {cut} of {of}", again)
     if "self_insertion" in failures:
         outside = "Add pairs about third parties in which the writer stays outside of the story"
@@ -103,8 +103,8 @@ def _verdict_steps(story: Story) -> Iterator[NextStep]:
         yield settle
     needing = [d for d in result.dimensions if d.dimension in story.policy.dimensions]
     if unscored := [d.dimension for d in needing if not d.n]:
-        both = f"{result.baseline},{result.candidate}"
-        with_grader = eval_command(both, story.log.suite, " --model-role grader=MODEL")
+        both = result.baseline, result.candidate
+        with_grader = eval_command(both, story.log.suite_file, " --model-role grader=MODEL")
         yield NextStep(f"Have {', '.join(unscored)} scored by a model", with_grader)
     for d in needing:
         if d.n and d.verdict == "ADVISORY" and story.policy.dimensions[d.dimension].needs_licence:

@@ -52,6 +52,7 @@ class RunLog:
     created: str  # ISO time at which the eval started
     path: str
     samples: tuple[Sample, ...]  # sorted by canary and epoch
+    suite_file: str = ""  # what `-T suite=` takes: the name of a shipped suite, or a path
     retakes: tuple[Sample, ...] = ()  # further takes of canaries that were asked again, for the gate alone
     separation: str = ""  # how well voice_match tells the writer from others, in a sentence
     advisory: Mapping[str, str] = field(default_factory=dict)  # why dimensions can't block on these texts

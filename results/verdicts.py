@@ -1,5 +1,6 @@
 """The gate's decision as plain records: what it rests on, canary by canary, and the sentences that sum it up."""
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +17,9 @@ Overall = Literal["PASS", "REGRESSED", "INCONCLUSIVE", "ERROR"]
 
 EXIT_CODES: Mapping[Overall, int] = {"PASS": 0, "REGRESSED": 1, "INCONCLUSIVE": 2, "ERROR": 3}
 """Exit status of ``timbre gate`` (C3)."""
+
+FULL_SUITE = 177
+"""Canaries of the full suite."""
 
 RETAKES = 32
 """Further takes that tell a new fault from chance: seven of them against none are proof (benchmarks/gate.py)."""
@@ -62,6 +66,7 @@ class GateResult:
     suite: str | None = None
     flips: tuple[Flip, ...] = ()  # worst first: hard faults, then by loss
     pass_rates: tuple[PassRate, ...] = ()  # of dimensions that can block, by dimension and canary
+    suite_file: str = ""  # what `-T suite=` takes; empty for a table
     pairs: Mapping[str, Pair] = field(default_factory=dict, repr=False, compare=False)
     """By dimension what was compared, for the log's analysis; in no JSON."""
 
@@ -205,30 +210,47 @@ def next_step(result: GateResult) -> NextStep | None:
         return NextStep("Read the answers side by side", f"timbre report {runs}")
     if result.overall != "INCONCLUSIVE":
         return None
-    open_ones, runs = result.having("INCONCLUSIVE"), f"{result.baseline},{result.candidate}"
+    open_ones, both = result.having("INCONCLUSIVE"), (result.baseline, result.candidate)
+    suite = result.suite_file or result.suite
     for d in (d for d in open_ones if d.hard):
         if flips := [f for f in result.flips if f.dimension == d.dimension]:
-            if result.suite and (canaries := result.to_ask_again):
+            if suite and (canaries := result.to_ask_again):
                 takes = max(r.takes for r in result.pass_rates) + RETAKES
                 more = f" --sample-id {shlex.quote(','.join(canaries))} --epochs {takes}"
                 why = "Ask again what showed a fault that may be chance"
-                return NextStep(why, eval_command(runs, result.suite, more))
+                return NextStep(why, eval_command(both, suite, more))
             why = f"Read what shows a new fault of {d.dimension}, {flips[0].canary} first of {len(flips)}"
-            return NextStep(f"{why}; more canaries tell chance from a change", eval_command(runs, "full"))
-    if result.suite and (enough := _takes_for_all(open_ones)):
+            return _on_more_canaries(f"{why}; more canaries tell chance from a change", d.needed, both, suite)
+    if suite and (enough := _takes_for_all(open_ones)):
         why = f"If nothing was lost, {enough} takes of these canaries would show it"
-        return NextStep(why, eval_command(runs, result.suite, f" --epochs {enough}"))
+        return NextStep(why, eval_command(both, suite, f" --epochs {enough}"))
     if endless := [d.dimension for d in open_ones if d.needed is None]:
         why = "at what was seen no suite that anybody writes would settle it"
         return NextStep(f"Read the answers of {', '.join(endless)}: {why}")
     most = max(open_ones, key=lambda d: d.needed or 0)
-    why = f"To settle it, evaluate both on about {most.needed} canaries ({most.dimension} takes the most)"
-    return NextStep(f"{why}, of the full suite or one of your own", eval_command(runs, "full"))
+    why = f"To settle it, ask both more canaries ({most.dimension} takes the most)"
+    return _on_more_canaries(why, most.needed, both, suite)
 
 
-def eval_command(runs: str, suite: str, more: str = "") -> str:
-    """What asks runs, separated by commas, the canaries of a suite."""
-    return f"inspect eval evals/voice.py --model {runs} -T suite={suite}{more}"
+def _on_more_canaries(why: str, needed: int | None, runs: Sequence[str], suite: str | None) -> NextStep:
+    """The full suite where it wasn't asked and has so many; else no command, as canaries must be written first."""
+    about = f", about {needed}" if needed else ""
+    if suite != "full" and (needed or 0) <= FULL_SUITE:
+        return NextStep(f"{why}{about}: the full suite has {FULL_SUITE}", eval_command(runs, "full"))
+    return NextStep(f"{why}{about}: the full suite's {FULL_SUITE} are too few, so write a suite of your own")
+
+
+def eval_command(runs: Sequence[str], suite: str = "", more: str = "") -> str:
+    """What asks runs the canaries of a suite: a command for all with as many pairs in their prompt."""
+    by_shots: dict[str, list[str]] = {}
+    for run in runs:
+        model, shots = [*re.split(r"\+(\d+)shot$", run), ""][:2]
+        by_shots.setdefault(f" -T shots={shots}" if shots else "", []).append(model)
+    given = f" -T suite={shlex.quote(suite)}" if suite else ""
+    asked = {shots: ",".join(dict.fromkeys(models)) for shots, models in by_shots.items()}
+    return " && ".join(
+        f"inspect eval evals/voice.py --model {models}{given}{shots}{more}" for shots, models in asked.items()
+    )
 
 
 def flips_of(verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]) -> tuple[Flip, ...]:

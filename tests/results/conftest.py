@@ -86,6 +86,7 @@ def log_writer(tmp_path: Path) -> WriteLog:
         answered_by: Callable[[int], str | None] = lambda at: None,
         failed: Callable[[int, int], bool] = lambda canary, epoch: False,
         only: int | None = None,
+        suite_file: str = "",
     ) -> Path:
         timbre = {
             "run": run,
@@ -148,6 +149,7 @@ def log_writer(tmp_path: Path) -> WriteLog:
                 model=f"voice/{run}",
                 config=EvalConfig(epochs=epochs, sample_id=None if only is None else [f"c{only:02d}"]),
                 metadata={"timbre": timbre},
+                task_args={"suite": suite_file} if suite_file else {},
             ),
             plan=EvalPlan(
                 steps=[EvalPlanStep(solver="answer_canary")],

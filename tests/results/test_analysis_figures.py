@@ -60,7 +60,7 @@ def _log(
         samples.append(Sample(f"c{canary:02d}", "note", take, "Asked.", answer, truncated, False, judged))
     names = ("base", "judges", "voice", "impostors", "decoding", "server", "grader")
     conditions = {**dict.fromkeys(names, "same"), "suite": suite}
-    return RunLog(run, run[:1] * 64, "smoke", conditions, "2026-03-01", "a.eval", tuple(samples))
+    return RunLog(run, run[:1] * 64, "smoke", conditions, "2026-03-01", "a.eval", tuple(samples), "smoke")
 
 
 def _story(facts: Run | None = None, **log: Any) -> Story:

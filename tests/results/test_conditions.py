@@ -4,16 +4,18 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from canaries.suite import load_suite
 from results.commands import gate as command
 from results.gate import gate_logs
 from results.logs import read_logs
 from results.policy import DEFAULT_POLICY, Pin, Policy, load_policy
 from results.records import CONDITIONS
-from results.verdicts import next_step
+from results.verdicts import FULL_SUITE, next_step
 
 WriteLog = Callable[..., Path]
 POLICY = load_policy()
@@ -141,13 +143,50 @@ def test_a_hard_fault_is_quoted_in_table_junit_and_summary(
     assert "\\<b\\>she" in summary and "I \\| for years" in summary
 
 
-def test_inconclusive_gives_the_command_that_would_settle_it(write_log: WriteLog) -> None:
-    write_log("baseline", facts={"suite": "mine"})
-    logs = write_log("run2", facts={"suite": "mine"}).parent
-    result = gate_logs(*read_logs((logs,), ("baseline", "run2")), POLICY)
-    step = str(next_step(result))
+ASKED_AGAIN = "--sample-id c03 --epochs 34"
+FAULT = {"scores": lambda canary, epoch: {"memorization": float((canary, epoch) == (3, 1))}}
+ON_MINE = {"facts": {"suite": "mine"}, "suite_file": "own suites/mine.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("run", "both", "candidate", "steps"),
+    [
+        (
+            "run2",
+            ON_MINE,
+            {},
+            ["about 99: the full suite has 177: inspect", "--model baseline,run2 -T suite=full"],
+        ),
+        ("run2", ON_MINE, FAULT, [f"--model baseline,run2 -T suite='own suites/mine.yaml' {ASKED_AGAIN}"]),
+        (
+            "run2+3shot",
+            {},
+            {**FAULT, "facts": {"shots": 3}},
+            [
+                f"--model baseline -T suite=smoke {ASKED_AGAIN} && ",
+                f"--model run2 -T suite=smoke -T shots=3 {ASKED_AGAIN}",
+            ],
+        ),
+        (
+            "run2",
+            {"facts": {"suite": "full"}},
+            {},
+            ["about 99: the full suite's 177 are too few, so write a suite of your own."],
+        ),
+    ],
+)
+def test_inconclusive_gives_a_command_that_works_and_would_settle_it(
+    write_log: WriteLog, run: str, both: dict[str, Any], candidate: dict[str, Any], steps: list[str]
+) -> None:
+    write_log("baseline", **both)
+    logs = write_log("run2", **both | candidate).parent
+    result = gate_logs(*read_logs((logs,), ("baseline", run)), POLICY)
     assert result.overall == "INCONCLUSIVE"
-    assert "about 99 canaries" in step and "inspect eval evals/voice.py --model baseline,run2" in step
+    assert all(step in str(next_step(result)) for step in steps), str(next_step(result))
+
+
+def test_the_full_suite_has_as_many_canaries_as_the_gate_says() -> None:
+    assert len(load_suite("full").canaries) == FULL_SUITE
 
 
 @pytest.mark.parametrize(
