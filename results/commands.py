@@ -200,8 +200,9 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     from results.grid import say, stdout_console
     from results.licences import Basis, read_licences
     from results.power import power as measure
+    from results.records import condition_differences, differences
     from results.report_tables import power_table
-    from results.table import WRITER, score_table
+    from results.table import WRITER, conditions_of, score_table
 
     policy = sources.policy()
     if scores is not None:
@@ -212,8 +213,10 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
         if unknown := sorted(set(names) - set(known)):
             do = f"there are {', '.join(known)}"
             raise TimbreError(f"no scores of {unknown[0]!r}", where=str(scores), do=do)
+        warnings = condition_differences(conditions_of(table, names))
     else:
         logs = sources.logs(runs)
+        warnings = differences(logs)
         table, names = score_table(logs), [log.run for log in logs]
         ceilings = sources.ceilings(policy, logs[-1]) or {}
         licences, suite = read_licences(table, sources.licences()), logs[-1].suite
@@ -222,10 +225,12 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
         raise TimbreError("one run has no paired differences", do="name two runs that were evaluated")
     powers = measure(table, names, policy, basis)
     if as_json:
-        print_json({"runs": names, "power": 0.8, "dimensions": powers})
+        print_json({"runs": names, "power": 0.8, "warnings": warnings, "dimensions": powers})
         return
     console = stdout_console()
     power_table(names, powers).show(console)
+    for warning in warnings:
+        say(console, f"- not like with like: {warning}")
     needed = [d.to_pass for d in powers if d.may_block and d.to_pass is not None]
     if needed:
         say(console, f"A gate that passes on all that can block needs about {max(needed)} canaries.")
@@ -258,7 +263,8 @@ def scores(
     """Take the scores out of the logs: a row for each answer and dimension, of all runs or of those named.
 
     The CSV has the columns that `timbre gate --scores` takes (run, canary, epoch, dimension, value; empty for
-    unscored). Parquet has more: why a value is missing, the canary's kind, who judged.
+    unscored). Parquet has more: why a value is missing, the canary's kind, who judged, and under
+    which conditions, without which the gate can't tell whether two runs may be compared.
 
     \b
     timbre scores baseline run2 --out scores.csv

@@ -27,8 +27,8 @@ from results.failure_modes import fault_quotes
 from results.licences import SCORES_ALONE, Basis, read_licences
 from results.paired import Pair
 from results.policy import Policy
-from results.records import RunLog, differences
-from results.table import ScoreTable, score_table
+from results.records import RunLog, condition_differences, differences
+from results.table import ScoreTable, conditions_of, score_table, suite_in
 from results.verdicts import GateResult, flips_of, pass_rates, with_texts
 from training.runs import counted
 
@@ -117,12 +117,8 @@ def gate_logs(
         TimbreError: a licence was tampered with.
     """
     allowed, logs = {*allowed, *policy.allow}, (baseline, candidate)
-    problems = tuple(
-        f"{text} (--allow {name} compares them all the same)"
-        for name in dict.fromkeys([*baseline.conditions, *candidate.conditions])
-        if name not in allowed
-        for text in differences(logs, (name,))
-    )
+    conditions = {log.run: log.conditions for log in logs}
+    problems = _unlike(conditions, allowed, "--allow {} compares them all the same")
     unlike = differences(logs, allowed) if allowed else ()
     notes = tuple(f"not like with like, as allowed: {text}" for text in unlike)
     problems += _not_the_pinned(policy, baseline.run, [baseline.identity])
@@ -162,18 +158,26 @@ def gate_scores(
     """``gate`` on a stored table, by as much as it tells.
 
     One that names its judges (Parquet) is asked for their licences, as logs are. In one that names none the
-    scores are the caller's own; and one that doesn't say which canaries license the first person has none. Rows of a
-    run ``writer`` are the ceiling for margins that are a share of the way to it.
+    scores are the caller's own; and one that doesn't say which canaries license the first person has none. Conditions
+    count as those of logs do, where it has them. Rows of a run ``writer`` are the ceiling for margins that are a
+    share of the way to it.
 
     Raises:
-        TimbreError: no such folder of licences, or one was tampered with.
+        TimbreError: no such folder of licences, one was tampered with, or rows of a run are of several logs.
     """
-    problems = _not_the_pinned(policy, baseline, set(table.loc[table["run"] == baseline, "identity"]))
+    conditions = conditions_of(table, (baseline, candidate))
+    problems = _unlike(conditions, {*policy.allow} - {"suite"}, "--allow {} compares their logs all the same")
+    problems += _not_the_suite(policy, {suite_in(own) for own in conditions.values()})
+    problems += _not_the_pinned(policy, baseline, set(table.loc[table["run"] == baseline, "identity"]))
     if problems:
         return GateResult("ERROR", baseline, candidate, (), problems)
     basis = Basis.of_table(table, licences)
     result = gate(table, baseline, candidate, policy, basis)
     notes = ["the table names no judges: no licence was asked for"] if basis.licences is None else []
+    if not any(conditions.values()):
+        notes.append(
+            "the table names no conditions: whether both runs were asked and judged alike isn't known"
+        )
     present = set(table["dimension"])
     spared = [k for k, rule in policy.dimensions.items() if rule.unlicensed_only and k in present]
     if spared and not table["licensed"].any():
@@ -188,6 +192,18 @@ def _not_the_pinned(policy: Policy, run: str, identities: Collection[str]) -> tu
     names = ", ".join(sorted(identity[:12] or "not in the table" for identity in identities))
     pinned = policy.baseline.identity[:12]
     return (f"the policy pins the baseline's identity to {pinned}, and that of {run} is {names}",)
+
+
+def _unlike(
+    conditions: Mapping[str, Mapping[str, str]], allowed: Collection[str], unless: str
+) -> tuple[str, ...]:
+    """The conditions in which two runs differ and may not, each with what lets it pass."""
+    names = dict.fromkeys(name for own in conditions.values() for name in own if name not in allowed)
+    return tuple(
+        f"{text} ({unless.format(name)})"
+        for name in names
+        for text in condition_differences(conditions, (name,))
+    )
 
 
 def _not_the_suite(policy: Policy, suites: Collection[str | None]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from judges.licensing.licence import LICENCES, LabelledBy, Licence, find_licence
 from judges.types import DIMENSIONS
 from results.paired import canary_means
 from results.policy import DimensionPolicy, LicencePolicy, Policy
-from results.table import WRITER, ScoreTable
+from results.table import WRITER, ScoreTable, conditions_of, suite_in
 from timbre.errors import TimbreError
 from timbre.stats import Interval
 
@@ -38,12 +38,15 @@ class Basis:
         """Of a stored table, by as much as it tells: licences if it names judges, rows of the writer as ceilings.
 
         Raises:
-            TimbreError: no such folder of licences, or one was tampered with.
+            TimbreError: rows of a run are of several logs, no such folder of licences, or one was tampered with.
         """
         is_named = bool((table["judge"] != "").any())
         own = table[(table["run"] == WRITER) & table["value"].notna()]
         means = {str(key): float(canary_means(rows).mean()) for key, rows in own.groupby("dimension")}
-        return cls(read_licences(table, folder) if is_named else None, ceilings=means)
+        runs = [run for run in table["run"].unique() if run != WRITER]
+        suites = {suite_in(own) for own in conditions_of(table, runs).values()}
+        suite = suites.pop() if len(suites) == 1 else None
+        return cls(read_licences(table, folder) if is_named else None, suite=suite, ceilings=means)
 
     def standing(
         self, key: str, rule: DimensionPolicy | None, rows: pd.DataFrame, policy: Policy

@@ -84,9 +84,17 @@ class RunLog:
 
 def differences(logs: Sequence[RunLog], among: Collection[str] = ()) -> tuple[str, ...]:
     """The conditions in which logs differ, each with its values; of all, or of those named."""
+    return condition_differences({log.run: log.conditions for log in logs}, among)
+
+
+def condition_differences(
+    conditions: Mapping[str, Mapping[str, str]], among: Collection[str] = ()
+) -> tuple[str, ...]:
+    """``differences`` of runs whose conditions are given by run."""
     texts = []
-    for name in dict.fromkeys(name for log in logs for name in log.conditions if not among or name in among):
-        values = {log.run: log.conditions.get(name, "") for log in logs}
+    names = dict.fromkeys(name for own in conditions.values() for name in own)
+    for name in (name for name in names if not among or name in among):
+        values = {run: own.get(name, "not recorded") for run, own in conditions.items()}
         if len(set(values.values())) > 1:
             texts.append(f"{name} differs: " + "; ".join(f"{run} {value}" for run, value in values.items()))
     return tuple(texts)

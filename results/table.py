@@ -4,8 +4,9 @@ A ``ScoreTable`` is a pandas DataFrame with the columns of ``_COLUMNS``, and at 
 epoch and dimension.
 """
 
+import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -35,6 +36,8 @@ _COLUMNS = {
     "judge": _IS_TEXT,  # ``name@digest`` of who gave the value; empty in a CSV
 }
 COLUMNS = tuple(_COLUMNS)
+CONDITIONS_COLUMN = "conditions"
+"""A further column of tables from logs: what the run was asked under (``RunLog.conditions``) as JSON; in no CSV."""
 MOST_EPOCHS = 10_000
 SUFFIXES = (".csv", ".parquet")
 CSV_COLUMNS = ("run", "canary", "epoch", "dimension", "value")
@@ -50,14 +53,42 @@ def score_table(logs: Iterable[RunLog]) -> ScoreTable:
         (
             *(log.run, s.canary, s.kind, s.epoch, key),
             *(math.nan if j.value is None else j.value, j.unscored or ""),
-            *(s.licensed, s.truncated, log.identity, j.judge),
+            *(s.licensed, s.truncated, log.identity, j.judge, conditions),
         )
         for log in logs
+        for conditions in [json.dumps(log.conditions, sort_keys=True)]
         for s in log.samples
         for key, j in s.judgements.items()
     ]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
-    return frame.astype({"epoch": "int64", "value": "float64", "licensed": "bool", "truncated": "bool"})
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, CONDITIONS_COLUMN])
+    types = {"epoch": "int64", "value": "float64", "licensed": "bool", "truncated": "bool"}
+    return frame.astype({**types, CONDITIONS_COLUMN: "category"})
+
+
+def conditions_of(table: ScoreTable, runs: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What a table says of the conditions of each run; empty where it doesn't.
+
+    Raises:
+        TimbreError: the rows of a run were made under several.
+    """
+    found: dict[str, dict[str, str]] = {run: {} for run in runs}
+    rows = table[table["run"].isin(runs)] if CONDITIONS_COLUMN in table else table[:0]
+    for run, of_run in rows.groupby("run"):
+        several = of_run[CONDITIONS_COLUMN].astype(object).fillna("").unique()
+        try:
+            own = [json.loads(text) if text else {} for text in several]
+        except (ValueError, TypeError):
+            own = []
+        if len(own) != 1 or not isinstance(own[0], dict):
+            what = f"the rows of {run} are of {len(several)} logs, or their conditions are no JSON"
+            raise TimbreError(what, where=CONDITIONS_COLUMN, do="write the table with `timbre scores`")
+        found[str(run)] = own[0]
+    return found
+
+
+def suite_in(conditions: Mapping[str, str]) -> str | None:
+    """The name of the suite among some conditions."""
+    return conditions.get("suite", "").rpartition(" (")[0] or None
 
 
 def write_scores(table: ScoreTable, path: Path) -> None:
@@ -109,7 +140,7 @@ def _read_parquet(path: Path) -> ScoreTable:
     _refuse_wrong_rows(table, table, [where] * len(table))
     if table.empty:
         raise TimbreError("no rows", where=where, do=do)
-    return table[list(COLUMNS)]
+    return table[[*COLUMNS, *([CONDITIONS_COLUMN] if CONDITIONS_COLUMN in table else [])]]
 
 
 def _read_csv(path: Path) -> ScoreTable:

@@ -20,7 +20,7 @@ def test_a_log_becomes_a_table_with_a_row_an_answer_and_dimension(write_log: Wri
     path = write_log("run2", canaries=3, scores=lambda c, e: {"compression": 0.1 * c})
     (log,) = read_logs([path.parent])
     table = score_table([log])
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, "conditions")
     assert len(table) == 3 * 2 * len(DIMENSIONS)
     row = table[(table["canary"] == "c02") & (table["dimension"] == "compression")].iloc[0]
     assert (row["run"], row["epoch"], row["value"], row["licensed"]) == ("run2", 1, 0.2, False)

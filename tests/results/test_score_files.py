@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner
 from inspect_ai.log import read_eval_log
 
-from results.commands import gate, scores
+from results.commands import gate, power, scores
+from results.gate import gate_scores
 from results.logs import read_logs
-from results.policy import DEFAULT_POLICY
-from results.table import read_scores, score_table, write_scores
+from results.policy import DEFAULT_POLICY, load_policy
+from results.table import conditions_of, read_scores, score_table, write_scores
 from results.trackers import KEY
 from timbre.errors import TimbreError
 
@@ -94,6 +95,41 @@ def test_a_pinned_baseline_is_looked_for_in_a_file_too(logs: Path, tmp_path: Pat
         asked = ["--baseline", "baseline", "--candidate", "run2", "--scores", str(out)]
         refused = CliRunner().invoke(gate, [*asked, "--policy", str(policy)])
         assert refused.exit_code == 3 and "pins the baseline's identity" in refused.output
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_runs_asked_under_other_conditions_are_not_compared_by_way_of_a_file(
+    write_log: WriteLog, tmp_path: Path, suffix: str
+) -> None:
+    write_log("baseline")
+    logs, out = write_log("run2", decoding={"temperature": 0.0}).parent, tmp_path / f"s.{suffix}"
+    CliRunner().invoke(scores, ["--logs", str(logs), "--out", str(out)])
+    asked = ["--baseline", "baseline", "--candidate", "run2", "--scores", str(out), "--json"]
+    decision = json.loads(CliRunner().invoke(gate, asked).stdout)
+    warned = json.loads(CliRunner().invoke(power, ["--scores", str(out), "--json"]).stdout)["warnings"]
+    if suffix == "csv":  # has no column for them (C3)
+        assert any("names no conditions" in note for note in decision["notes"]) and not warned
+        return
+    assert decision["overall"] == "ERROR" and decision["problems"][0].startswith("decoding differs: baseline")
+    assert warned[0].startswith("decoding differs") and "temperature 0.0" in warned[0]
+    on_logs = CliRunner().invoke(power, ["--logs", str(logs)])
+    assert "not like with like: decoding differs" in on_logs.output
+
+
+def test_a_run_put_together_from_two_logs_is_refused(write_log: WriteLog) -> None:
+    logs = [read_logs((write_log("run2", decoding={"seed": seed}),))[0] for seed in (1, 2)]
+    with pytest.raises(TimbreError, match="the rows of run2 are of 2 logs"):
+        conditions_of(pd.concat(map(score_table, [logs[:1], logs[1:]])), ["run2"])
+
+
+def test_a_file_of_the_smoke_suite_has_its_figure_and_no_other_suite_passes_for_it(
+    logs: Path, tmp_path: Path
+) -> None:
+    write_scores(score_table(read_logs((logs,))), tmp_path / "s.parquet")
+    table, policy = read_scores(tmp_path / "s.parquet"), load_policy()
+    assert gate_scores(table, "baseline", "run2", policy).suite == "smoke"
+    on_full = gate_scores(table, "baseline", "run2", policy.model_copy(update={"suite": "full"}))
+    assert on_full.problems == ("the policy asks for the suite full, and that of the runs is smoke",)
 
 
 def test_a_file_of_another_kind_is_refused(logs: Path, tmp_path: Path) -> None:
