@@ -16,7 +16,7 @@ from evals.registry import PROVIDER
 from evals.self_insertion_confirm import KEY as SELF_INSERTION
 from evals.self_insertion_confirm import confirm
 from judges.conversation import as_one, conversation
-from judges.types import Answer, Judgement
+from judges.types import Answer, Judgement, unscored
 
 
 @metric
@@ -54,6 +54,13 @@ def voice_scorer(voice: str, suite: str, base_sha256: str, impostors: str = "") 
         confirmation = await confirm(as_one(answer), judged.judgements[SELF_INSERTION], graders)
         asked = confirmation.record
         judgements = {**judged.judgements, **graded, SELF_INSERTION: confirmation.judgement}
+        if (
+            (replies := len(_replies(state)))
+            < (turns := 1 + len(state.metadata.get("further_messages", [])))
+            > 1
+        ):
+            why = f"{replies} of {turns} replies: a limit ended the conversation; evaluate without --message-limit"
+            judgements = {key: unscored(key, f"{why} and --token-limit") for key in judgements}
         judged_by = {
             **against.judged_by,
             "grader": grader_names(),
@@ -107,12 +114,17 @@ def _confirmation_line(asked: Mapping[str, Any]) -> str:
     return f"self_insertion, stage 2: detector {asked['detector']:g}, {verdict}{reasons}"
 
 
+def _replies(state: TaskState) -> list[str]:
+    """What the model said since the canary's first message; few-shot turns come before it."""
+    asked = (at for at, m in enumerate(state.messages) if m.role == "user" and m.text == state.input_text)
+    return [m.text for m in state.messages[next(asked, 0) :] if m.role == "assistant"]
+
+
 def _answer(state: TaskState) -> Answer:
     meta: dict[str, Any] = state.metadata
     low, high = meta["target_words"]
-    messages = meta.get("further_messages", [])
-    answered = [m.text for m in state.messages[:-1] if m.role == "assistant"]  # few-shot ones come first
-    earlier = answered[len(answered) - len(messages) :]
+    earlier = _replies(state)[:-1] if "further_messages" in meta else []
+    messages = meta.get("further_messages", [])[: len(earlier)]
     text, user_spans = conversation([*earlier, state.output.completion], messages)
     return Answer(
         id=str(state.sample_id),

@@ -29,11 +29,13 @@ from results.paired import Pair
 from results.policy import Policy
 from results.records import RunLog, condition_differences, differences
 from results.table import ScoreTable, conditions_of, score_table, suite_in
-from results.verdicts import GateResult, flips_of, pass_rates, with_texts
+from results.verdicts import GateResult, first_of, flips_of, pass_rates, with_texts
 from training.runs import counted
 
 MOST_UNMATCHED = 0.5
 """Share of the canaries of two suites that may be left out: a gate on the lesser part says nothing of the suites."""
+
+_CANARIES_NAMED = 3
 
 
 def gate(
@@ -223,7 +225,13 @@ def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
             unlike.setdefault((log.run, different), []).append(canary)
     others = ", ".join(f"{suite} ({counted(n, 'canary')})" for suite, n in candidate.other_suites.items())
     latest = f"this is {candidate.suite}, the suite that both were asked last; both were asked {others} too"
+    rest = {log.run: (log.suite_size - len(log.by_canary), log.suite_size) for log in (baseline, candidate)}
     return (
+        *(
+            f"{left} of the {size} canaries of {candidate.suite} were never asked of {run} (--limit or --sample-id)"
+            for run, (left, size) in rest.items()
+            if left > 0
+        ),
         *([f"{latest}: name one with --suite"] if others else []),
         *([candidate.separation] if candidate.separation else []),
         *(
@@ -247,12 +255,18 @@ def _notes(
         takes.append(len(answers))
         if cut := int(answers["truncated"].sum()):
             notes.append(f"{cut} of {len(answers)} answers of {run} were cut off by the token limit")
+    if absent := {*both.after["canary"]} - {*both.before["canary"]}:
+        some = ", ".join(first_of(sorted(absent), _CANARIES_NAMED))
+        notes.append(f"{counted(len(absent), 'canary')} left out that {names[0]} wasn't asked: {some}")
     if takes[0] != takes[1]:
         notes.append(f"{names[0]} has {takes[0]} answers and {names[1]} {takes[1]}")
     for v in (v for v in verdicts if v.n and v.verdict != "ADVISORY"):
         pair = pairs[v.dimension]
         if unscored := int(pair.before["value"].isna().sum() + pair.after["value"].isna().sum()):
-            left_out = f", so canaries left out: {v.unpaired}" if v.unpaired else ""
+            paired = pair.faults.index if v.hard else pair.gains.index
+            unpaired = sorted({*pair.before["canary"], *pair.after["canary"]} - {*paired})
+            some = ", ".join(first_of(unpaired, _CANARIES_NAMED))
+            left_out = f", so {counted(v.unpaired, 'canary')} left out: {some}" if v.unpaired else ""
             notes.append(f"{v.dimension}: {unscored} answers unscored{left_out}")
         if v.hard or v.margin is None:
             continue

@@ -28,6 +28,8 @@ _NOT_DECODING = frozenset(
 )
 """Settings of Inspect that decide how it asks, not what a model answers."""
 
+_LIMITS = ("message_limit", "token_limit", "time_limit", "working_limit")  # which end an answer early
+
 _BULKY = {"messages", "events", "events_data", "store", "timelines"}
 
 
@@ -46,6 +48,7 @@ class Header:
     is_part: bool  # only canaries that were named (``--sample-id``): further takes of these
     asked: int  # canaries
     suite_file: str  # as `-T suite=` named it
+    suite_size: int  # canaries of the whole suite; 0 where the log doesn't say
 
 
 def read_header(path: str) -> Header | None:
@@ -136,6 +139,7 @@ def _header_of(path: str, log: "EvalLog") -> Header | None:
         log.eval.config.sample_id is not None,
         len(log.eval.dataset.sample_ids or ()),
         str(log.eval.task_args.get("suite") or facts["suite"]),
+        log.eval.dataset.samples or 0,
     )
 
 
@@ -144,6 +148,8 @@ def _decoding(log: "EvalLog") -> str:
     config = log.plan.config.model_dump(exclude_none=True)
     settings = {key: value for key, value in config.items() if key not in _NOT_DECODING}
     settings["epochs"] = log.eval.config.epochs or 1
+    limits = {name: getattr(log.eval.config, name) for name in _LIMITS}
+    settings |= {name: limit for name, limit in limits.items() if limit is not None}
     others = [step.solver for step in log.plan.steps if step.solver.rsplit("/", 1)[-1] != SOLVER]
     if others:
         settings["solver"] = " + ".join(others)
@@ -231,6 +237,7 @@ def _run_log(header: Header, log: "EvalLog") -> RunLog:
         header.path,
         tuple(sorted(read, key=lambda s: (s.canary, s.epoch))),
         header.suite_file,
+        header.suite_size,
         separation=str(judged_by[0].get("separation") or ""),
         advisory={"voice_match": advisory} if advisory else {},
     )

@@ -53,6 +53,7 @@ class RunLog:
     path: str
     samples: tuple[Sample, ...]  # sorted by canary and epoch
     suite_file: str = ""  # what `-T suite=` takes: the name of a shipped suite, or a path
+    suite_size: int = 0  # canaries of the whole suite, asked or not; 0 where the log doesn't say
     retakes: tuple[Sample, ...] = ()  # further takes of canaries that were asked again, for the gate alone
     separation: str = ""  # how well voice_match tells the writer from others, in a sentence
     advisory: Mapping[str, str] = field(default_factory=dict)  # why dimensions can't block on these texts

@@ -219,6 +219,34 @@ def test_a_past_invented_in_the_second_turn_is_judged_and_the_whole_conversation
     assert sample.judgements["words"].value == 9.5
 
 
+@pytest.mark.parametrize("limit", [{"message_limit": 3}, {"token_limit": 3}])
+def test_a_conversation_that_a_limit_ended_is_unscored_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: dict[str, Any]
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    suite = tmp_path / "talk.yaml"
+    suite.write_text(
+        "canaries:\n  - {id: talk, kind: explainer, turns: [Explain the kettle., Say why it sulks., And since when.],"
+        " subjects: [], first_person_licensed: false, facts: [], target_words: [5, 40]}\n"
+    )
+    outputs = [ModelOutput.from_content("model", f"It boils on day {at}.") for at in range(3)]
+    for output in outputs:
+        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
+    log = eval(
+        "evals/voice.py",
+        model=get_model("mockllm/model", custom_outputs=outputs),
+        task_args={"suite": str(suite)},
+        epochs=1,
+        display="none",
+        log_dir=str(tmp_path),
+        **limit,
+    )[0]
+    assert log.status == "success"
+    (sample,) = read_logs([Path(log.location)])[0].samples
+    reasons = [judgement.unscored for key, judgement in sample.judgements.items() if key != "warmth"]
+    assert all("1 of 3 replies: a limit ended the conversation" in str(reason) for reason in reasons)
+
+
 @pytest.mark.parametrize(
     ("asked", "takes"), [({}, 6), ({"suite": "full"}, 2), ({"suite": "own.yaml"}, 2), ({"epochs": 3}, 3)]
 )

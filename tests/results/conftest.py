@@ -87,6 +87,8 @@ def log_writer(tmp_path: Path) -> WriteLog:
         failed: Callable[[int, int], bool] = lambda canary, epoch: False,
         only: int | None = None,
         suite_file: str = "",
+        suite_size: int | None = None,
+        limits: Mapping[str, Any] | None = None,
     ) -> Path:
         timbre = {
             "run": run,
@@ -145,9 +147,13 @@ def log_writer(tmp_path: Path) -> WriteLog:
             eval=EvalSpec(
                 created=created,
                 task="voice",
-                dataset=EvalDataset(samples=canaries, sample_ids=list(dict.fromkeys(s.id for s in samples))),
+                dataset=EvalDataset(
+                    samples=suite_size or canaries, sample_ids=list(dict.fromkeys(s.id for s in samples))
+                ),
                 model=f"voice/{run}",
-                config=EvalConfig(epochs=epochs, sample_id=None if only is None else [f"c{only:02d}"]),
+                config=EvalConfig(
+                    epochs=epochs, sample_id=None if only is None else [f"c{only:02d}"], **(limits or {})
+                ),
                 metadata={"timbre": timbre},
                 task_args={"suite": suite_file} if suite_file else {},
             ),

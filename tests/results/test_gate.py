@@ -475,11 +475,21 @@ def test_an_answer_that_a_judge_could_not_score_is_left_out_and_counted(simulate
     policy = _only("compression", "integrity")
     found = _verdict(gate(table, "a", "b", policy), "compression")
     assert (found.n, found.unpaired, found.missing) == (18, 2, 0)
+    notes = gate(table, "a", "b", policy).notes
+    assert "compression: 2 answers unscored, so 2 canaries left out: c0000, c0001" in notes
     holes[:3] = np.nan
     table = simulate({"a": there | {"compression": full}, "b": there | {"compression": holes}})
     result = gate(table, "a", "b", policy)
     assert result.exit_code == 3
     assert "compression: 3 of 20 answers of b are unscored (no grader), more than 10 %" in result.problems
+
+
+def test_canaries_that_only_the_candidate_was_asked_are_named(simulate: Simulate) -> None:
+    rng = np.random.default_rng(15)
+    table = simulate({"a": _arm(rng, 60), "b": _arm(rng, 60)})
+    table = table[(table["run"] == "b") | (table["canary"] >= "c0005")]
+    result = gate(table, "a", "b", POLICY)
+    assert "5 canaries left out that a wasn't asked: c0000, c0001, c0002, and 2 more" in result.notes
 
 
 def test_a_run_that_lacks_a_part_of_the_canaries_is_an_error_that_names_them(simulate: Simulate) -> None:

@@ -195,6 +195,19 @@ def test_what_the_command_line_asked_for_is_in_the_conditions(
     assert result.exit_code == 3 and result.problems[0].startswith("decoding differs")
 
 
+def test_canaries_of_the_suite_that_were_never_asked_are_counted(write_log: WriteLog) -> None:
+    path = write_log("baseline", suite_size=169)
+    write_log("run2", suite_size=169)
+    notes = gate_logs(*read_logs([path.parent], ["baseline", "run2"]), load_policy()).notes
+    left = [note for note in notes if note.startswith("157 of the 169 canaries of smoke were never asked of")]
+    assert [note.split(" (")[0].split()[-1] for note in left] == ["baseline", "run2"]
+
+
+def test_a_limit_that_ends_answers_early_is_a_condition(write_log: WriteLog) -> None:
+    (log,) = read_logs([write_log("run2", limits={"message_limit": 3})])
+    assert "message_limit 3" in log.conditions["decoding"]
+
+
 def test_a_log_of_one_canary_gives_further_takes_to_the_log_of_all(write_log: WriteLog) -> None:
     whole = write_log("run2", created="2026-03-01T10:00:00+00:00")
     write_log("run2", only=3, epochs=6, created="2026-03-02T10:00:00+00:00")
