@@ -3,6 +3,7 @@
 The rules of a single dimension stand in ``results/comparison.py``.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from results.licences import SCORES_ALONE, Basis, read_licences
 from results.paired import Pair
 from results.policy import Policy
 from results.records import RunLog, condition_differences, differences
+from results.statistics import TOLERANCE
 from results.table import ScoreTable, conditions_of, score_table, suite_in
 from results.verdicts import GateResult, first_of, flips_of, pass_rates, with_texts
 from training.runs import counted
@@ -93,7 +95,7 @@ def gate(
         candidate,
         verdicts,
         tuple(problems),
-        _notes(both, verdicts, pairs),
+        _notes(both, verdicts, pairs, basis.ceilings),
         suite=basis.suite,
         flips=flips_of(verdicts, pairs),
         pass_rates=tuple(pass_rates(verdicts, pairs)),
@@ -243,7 +245,10 @@ def _run_notes(baseline: RunLog, candidate: RunLog) -> tuple[str, ...]:
 
 
 def _notes(
-    both: Completed, verdicts: Sequence[DimensionVerdict], pairs: Mapping[str, Pair]
+    both: Completed,
+    verdicts: Sequence[DimensionVerdict],
+    pairs: Mapping[str, Pair],
+    ceilings: Mapping[str, float],
 ) -> tuple[str, ...]:
     notes, takes, names = [], [], list(both.sides)
     if both.answers:
@@ -274,6 +279,10 @@ def _notes(
         if most <= v.margin:
             why = f"the baseline has only {most:.2f} to lose and the margin is {v.margin:.3g}"
             notes.append(f"{v.dimension}: it can't fail, since {why}")
+        way = abs(ceilings.get(v.dimension, math.inf) - v.baseline.estimate)
+        if way < v.margin - TOLERANCE:
+            why = f"the baseline is only {way:.2f} from the writer and the margin is {v.margin:.3g}"
+            notes.append(f"{v.dimension}: a loss of more than that whole way may pass, since {why}")
         if not np.any(pair.gains):
             notes.append(f"{v.dimension}: no canary differs, so {v.n} canaries tell nothing of rarer losses")
     return tuple(notes)

@@ -484,6 +484,17 @@ def test_an_answer_that_a_judge_could_not_score_is_left_out_and_counted(simulate
     assert "compression: 3 of 20 answers of b are unscored (no grader), more than 10 %" in result.problems
 
 
+@pytest.mark.parametrize(("writer", "is_named"), [(0.53, True), (0.47, True), (0.7, False)])
+def test_a_margin_wider_than_the_way_to_the_writer_is_named(
+    simulate: Simulate, writer: float, is_named: bool
+) -> None:
+    arm = {"compression": np.full((40, 1), 0.5)}
+    table = simulate({"a": arm, "b": arm})
+    notes = gate(table, "a", "b", SMALL, Basis(ceilings={"compression": writer})).notes
+    named = [n for n in notes if "the baseline is only 0.03 from the writer and the margin is 0.1" in n]
+    assert bool(named) == is_named
+
+
 def test_canaries_that_only_the_candidate_was_asked_are_named(simulate: Simulate) -> None:
     rng = np.random.default_rng(15)
     table = simulate({"a": _arm(rng, 60), "b": _arm(rng, 60)})
