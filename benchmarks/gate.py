@@ -3,6 +3,7 @@
     .venv/bin/python benchmarks/gate.py          # twenty minutes on one core
     .venv/bin/python benchmarks/gate.py 100      # simulations a row (150)
     .venv/bin/python benchmarks/gate.py 300 smoke   # only the smoke suite's gate as a whole
+    .venv/bin/python benchmarks/gate.py 100 rises   # only rises of faults on many canaries, asked again
     .venv/bin/python benchmarks/gate.py 100 smoke LOGS A B 2   # the same with 2 takes drawn from real logs
 
 A *false pass* is a PASS where the true loss is one margin, of one dimension alone: paired gains that are normal,
@@ -27,6 +28,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -218,6 +220,68 @@ def asked_again(simulations: int) -> None:
         smoke_gates(name, simulations, rates, {})
 
 
+class Rise(NamedTuple):
+    """Two runs of which the second shows faults of ``integrity`` more often on some of its canaries."""
+
+    n: int  # canaries
+    takes: int  # at first, of each
+    faulty: int  # canaries that show the fault at all
+    before: float  # share of their takes with it
+    after: float
+    suite: str
+
+
+RISES = (
+    Rise(169, 2, 20, 0.1, 0.1, "full"),
+    Rise(169, 2, 20, 0.1, 0.3, "full"),
+    Rise(12, 6, 12, 0.1, 0.1, "smoke"),
+    Rise(12, 6, 12, 0.1, 0.25, "smoke"),
+)
+
+
+def rises_asked_again(simulations: int) -> None:
+    """A rise on many canaries that none of them proves alone, and the same runs with none."""
+    for rise in RISES:
+        what = f"{rise.faulty} of {rise.n} canaries, {rise.takes} takes, {rise.before} to {rise.after}"
+        rng = np.random.default_rng(1)
+        two_step_lines(what, [risen(rng, rise) for _ in range(simulations)], rise.n)
+    moved_rates(simulations)
+    two_step_lines("5 of 169 canaries recite, each 6 of 32 takes against 1", [five_recite()], 169)
+
+
+def risen(rng: np.random.Generator, rise: Rise) -> tuple[GateResult, GateResult]:
+    """The gate on drawn takes of two such runs, before and after new faults are asked again."""
+    share = np.zeros((2, rise.n, 1))
+    share[:, : rise.faulty] = np.array([rise.before, rise.after])[:, None, None]
+    faults = rng.random((2, rise.n, rise.takes + RETAKES)) < share
+    return faults_in_two_steps(faults, rise.takes, rise.suite)
+
+
+def five_recite() -> tuple[GateResult, GateResult]:
+    """Five canaries recite once in two takes, and asked again in 6 of 32 takes against 1: 30 of 160 against 5."""
+    faults = np.zeros((2, 169, 2 + RETAKES))
+    faults[0, :5, 2] = faults[1, :5, 0] = faults[1, :5, 2:8] = 1
+    return faults_in_two_steps(faults, 2, "full")
+
+
+def moved_rates(simulations: int) -> None:
+    """No more faults than before, but on other canaries: a rate drawn anew for each canary of each run."""
+    for n, takes, suite, of_take in ((169, 2, "full", 20), (12, 6, "smoke", 6)):
+        rng, results = np.random.default_rng(1), []
+        for _ in range(simulations):
+            faults = rng.random((2, n, takes + RETAKES)) < rng.beta(1, of_take, (2, n, 1))
+            results.append(faults_in_two_steps(faults, takes, suite))
+        two_step_lines(f"{n} canaries, {takes} takes, faults moved: rates Beta(1, {of_take})", results, n)
+
+
+def faults_in_two_steps(faults: "np.ndarray", takes: int, suite: str) -> tuple[GateResult, GateResult]:
+    """The gate on faults of ``integrity``, shape (2 runs, canaries, takes and retakes), at a third of the level."""
+    rows = table({run: {"integrity": own.astype(float)} for run, own in zip("ab", faults, strict=True)})
+    policy = policy_of(["integrity"]).model_copy(update={"hard_alpha": SHIPPED.hard_alpha / len(USUAL)})
+    early, late = rows[rows["epoch"] <= takes], rows[rows["epoch"] > takes]
+    return in_two_steps(early, partial(of_canaries, late), policy, suite)
+
+
 def smoke_suite(simulations: int) -> None:
     """All dimensions of the smoke suite that need no licence, before and after new faults are asked again."""
     for spread in (0.1, 0.15):
@@ -257,22 +321,22 @@ def of_canaries(rows: pd.DataFrame, canaries: Sequence[str]) -> pd.DataFrame:
 
 
 def in_two_steps(
-    early: pd.DataFrame, ask: Callable[[Sequence[str]], pd.DataFrame], policy: Policy
+    early: pd.DataFrame, ask: Callable[[Sequence[str]], pd.DataFrame], policy: Policy, suite: str = "smoke"
 ) -> tuple[GateResult, GateResult]:
-    """The smoke suite's gate on the first takes, and after ``ask`` gave further ones of what showed a new fault."""
-    basis = Basis(licences=None, suite="smoke")
+    """A suite's gate on the first takes, and after ``ask`` gave further ones of what showed a new fault."""
+    basis = Basis(licences=None, suite=suite)
     first = gate(early, "a", "b", policy, basis)
     if not first.to_ask_again:
         return first, first
     return first, gate(early, "a", "b", policy, replace(basis, retakes=ask(first.to_ask_again)))
 
 
-def two_step_lines(name: str, results: Sequence[tuple[GateResult, GateResult]]) -> None:
+def two_step_lines(name: str, results: Sequence[tuple[GateResult, GateResult]], n: int = 12) -> None:
     """A row for each verdict at first and in the end, and the dimensions that stayed open."""
     verdicts = [Counter(result.overall for result in step) for step in zip(*results, strict=True)]
     for verdict in EXIT_CODES:
         for when, counts in zip(("at first", "in the end"), verdicts, strict=True):
-            line(f"{name}: {verdict} {when}", 12, counts[verdict], len(results))
+            line(f"{name}: {verdict} {when}", n, counts[verdict], len(results))
     open_ones = Counter(d.dimension for _, last in results for d in last.having("INCONCLUSIVE"))
     print("    open in the end:", dict(open_ones.most_common()))
 
@@ -345,6 +409,8 @@ def main() -> None:
     match sys.argv[2:]:
         case ["smoke"]:
             return smoke_suite(simulations)
+        case ["rises"]:
+            return rises_asked_again(simulations)
         case ["smoke", logs, before, after, takes]:
             return real_takes(simulations, Path(logs), (before, after), int(takes))
     speed()
@@ -354,6 +420,7 @@ def main() -> None:
     sound_passes(simulations)
     print("\nNew faults asked again: hard dimensions of the smoke suite")
     asked_again(simulations)
+    rises_asked_again(simulations)
     print("\nThe smoke suite's gate as a whole")
     smoke_suite(simulations)
     print("\nFalse blocks: nothing changed")

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from judges.types import DIMENSIONS
-from results.paired import Pair, as_array
+from results.paired import EXCUSED_FROM, Pair, as_array
 from results.policy import LEAST_MARGIN, Policy
 from results.statistics import (
     MOST_CANARIES,
@@ -239,6 +239,9 @@ def _judge_hard(pair: Pair, rules_out: float, alpha: float) -> dict[str, Any]:
     for canary, again in pair.asked_again.items():
         why += f"; asked again, {canary} shows it in {again.after} of {again.takes} takes"
         why += f" against {again.before} of {again.takes_before}"
+    if any(pair.asked_again[c].before for c in pair.new_faults if c in pair.asked_again):
+        less = f"shows it less often (p = {pair.asked_again_p:.2g} over all asked again)"
+        why += f"; the baseline {less if pair.asked_again_p < EXCUSED_FROM else 'was asked more often'}"
     if alone:
         why += f"; {alone} more show it that the baseline has no score for"
     needed = None

@@ -13,6 +13,11 @@ from results.policy import DimensionPolicy, Policy
 from results.statistics import Array, mcnemar, mean_interval, paired_rate_difference, rate_rise_p
 from timbre.stats import Interval, rate_interval
 
+EXCUSED_FROM = 0.2
+"""Least p of a rise over all canaries asked again at which a fault that the baseline shows too isn't new.
+
+Equal runs fall below it at most one time in five; ``benchmarks/gate.py 100 rises`` measures both risks of it."""
+
 
 class Retakes(NamedTuple):
     """What two runs answered when one canary was asked again."""
@@ -84,11 +89,20 @@ class Pair:
         both = pd.concat([after, before], axis=1, join="inner")
         return {str(c): Retakes(*map(int, row)) for c, *row in both.itertuples() if c in first}
 
+    @cached_property
+    def asked_again_p(self) -> float:
+        """One-sided p that the canaries asked again show the fault more often, all of them together."""
+        return rate_rise_p(self.asked_again.values())
+
     @property
     def new_faults(self) -> list[str]:
-        """Canaries with the fault in the second run alone, however often the first was asked."""
+        """Canaries with the fault in the second run alone, in the first takes and in those asked again.
+
+        Where the first, asked no more often, shows it too, it isn't new, but for a likely rise (``EXCUSED_FROM``).
+        """
         new = self.faults.index[self.faults["after"] & ~self.faults["before"]]
-        return [str(c) for c in new if c not in self.asked_again or not self.asked_again[c].before]
+        shared = {c for c, r in self.asked_again.items() if r.before and r.takes >= r.takes_before}
+        return [str(c) for c in new if c not in shared or self.asked_again_p < EXCUSED_FROM]
 
     @property
     def gain(self) -> tuple[int, Interval]:
@@ -130,8 +144,10 @@ class Pair:
 
         Of two tries at a fault one more is likelier to show it, so a run with more takes is tested by as many at a
         time as the other has. Where both have several, the canaries on which more takes show the fault are held
-        against those on which fewer do, too. Canaries that were asked again are a test of their own, by those takes
-        alone: the first ones chose them. The least p counts, times the number of tests (Bonferroni).
+        against those on which fewer do, too. Canaries that were asked again are tested by those takes alone,
+        since the first ones chose them: each by itself, times their number, which sees one that rose among many.
+        The least p counts, times the number of tests (Bonferroni). All canaries asked again together, which shows
+        a small rise on each, are a second look: the lesser p of the two counts, doubled.
         """
         takes = [sorted(_scored(rows)["epoch"].unique()) for rows in (self.before, self.after)]
         size = max(1, min(map(len, takes)))
@@ -144,9 +160,10 @@ class Pair:
         if size > 1:
             rise = self._share_of_faults(self.after) - self._share_of_faults(self.before)
             ps.append(mcnemar(int((rise > 0).sum()), int((rise < 0).sum())))
-        if again := [rate_rise_p(*retakes) for retakes in self.asked_again.values()]:
-            ps.append(min(1.0, min(again) * len(again)))
-        return min(1.0, min(ps, default=1.0) * len(ps))
+        if again := [rate_rise_p([retakes]) for retakes in self.asked_again.values()]:
+            ps.append(min(again) * len(again))
+        p = min(1.0, min(ps, default=1.0) * len(ps))
+        return min(1.0, 2 * min(p, self.asked_again_p)) if again else p
 
     def _faulty(self, rows: pd.DataFrame) -> "pd.Series[bool]":
         scored = _scored(rows)

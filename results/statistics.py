@@ -20,7 +20,7 @@ difference of binomial proportions based on paired data", which doesn't collapse
 import itertools
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -154,10 +154,19 @@ def mcnemar(worse: int, better: int) -> float:
     return float(stats.binomtest(worse, worse + better, alternative="greater").pvalue) if worse else 1.0
 
 
-def rate_rise_p(hits: int, n: int, before: int, n_before: int) -> float:
-    """Fisher's exact one-sided p that ``hits`` of ``n`` takes are a higher rate than ``before`` of ``n_before``."""
-    table = [[hits, n - hits], [before, n_before - before]]
-    return float(stats.fisher_exact(table, alternative="greater").pvalue)
+def rate_rise_p(canaries: Iterable[tuple[int, int, int, int]]) -> float:
+    """Exact one-sided p that faults are more frequent after than before, over all canaries together; 1 without any.
+
+    Each canary is ``hits`` of ``n`` takes after and ``before`` of ``n_before``. Given its takes and faults in all, a
+    canary's hits are hypergeometric if nothing changed, however canaries differ; the sum over canaries is compared
+    with the convolution of these (Mehta, Patel and Gray 1985). Of one canary alone it is Fisher's exact test.
+    """
+    chances, seen = np.ones(1), 0
+    for hits, n, before, n_before in canaries:
+        faults = hits + before
+        own = stats.hypergeom.pmf(np.arange(min(n, faults) + 1), n + n_before, faults, n)
+        chances, seen = np.convolve(chances, own), seen + hits
+    return min(1.0, float(chances[seen:].sum()))
 
 
 def paired_rate_difference(worse: int, better: int, n: int) -> Interval:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.gate import LOSSES
+from benchmarks.gate import LOSSES, RISES, Rise, five_recite, risen
 from results.comparison import DimensionVerdict, apply_holm, hard_verdict, soft_verdict
 from results.gate import gate, gate_logs, gate_scores
 from results.licences import Basis
@@ -283,6 +283,13 @@ def test_on_the_smoke_suite_a_mean_loss_beyond_the_margin_passes_only_while_no_l
         (0, 6, "INCONCLUSIVE", "in 6 of 16 takes against 0 of 16"),
         (0, 0, "INCONCLUSIVE", "in 0 of 16 takes against 0 of 16"),  # seen once: never a PASS
         (1, 1, "PASS", "in 1 of 16 takes against 1 of 16"),
+        (1, 3, "PASS", "in 3 of 16 takes against 1 of 16"),
+        (
+            1,
+            4,
+            "INCONCLUSIVE",
+            "against 1 of 16; the baseline shows it less often (p = 0.17 over all asked",
+        ),
         (1, 9, "REGRESSED", "in 9 of 16 takes against 1 of 16"),
     ],
 )
@@ -301,6 +308,39 @@ def test_further_takes_tell_a_new_fault_from_chance(
     assert (found.verdict, result.overall) == (verdict, verdict)
     assert why in found.why and "c0001" not in found.why
     assert not result.to_ask_again
+
+
+@pytest.mark.parametrize(("takes", "verdict"), [(1, "INCONCLUSIVE"), (200, "PASS")])
+def test_a_fault_is_excused_only_where_the_run_was_asked_as_often_as_the_baseline(
+    simulate: Simulate, takes: int, verdict: str
+) -> None:
+    first = {run: {"memorization": np.zeros((120, 2))} for run in ("a", "b")}
+    first["b"]["memorization"][3, 0] = 1
+    again = {run: {"memorization": np.zeros((4, of))} for run, of in (("a", 200), ("b", takes))}
+    again["a"]["memorization"][3, 150] = 1
+    rows = simulate(again)
+    basis = Basis(retakes=rows[rows["canary"] == "c0003"])
+    result = gate(simulate(first), "a", "b", _only("memorization"), basis)
+    assert result.overall == verdict
+    assert ("was asked more often" in result.dimensions[0].why) == (verdict != "PASS")
+
+
+@pytest.mark.parametrize("same", [False, True])
+@pytest.mark.parametrize("rise", [rise for rise in RISES if rise.before < rise.after])
+def test_a_rise_on_many_canaries_that_none_proves_alone_seldom_passes_and_equal_runs_usually_do(
+    rise: Rise, same: bool
+) -> None:
+    rng, tables = np.random.default_rng(2), 12
+    if same:
+        rise = rise._replace(after=rise.before)
+    ends = [risen(rng, rise)[1].overall for _ in range(tables)]
+    assert ends.count("PASS") >= 6 if same else ends.count("PASS") <= 1
+    assert ends.count("REGRESSED") <= 1 if same else ends.count("REGRESSED") >= 8
+
+
+def test_five_canaries_that_each_recite_a_little_more_often_are_blocked_together() -> None:
+    first, last = five_recite()
+    assert (first.overall, len(first.to_ask_again), last.overall) == ("INCONCLUSIVE", 5, "REGRESSED")
 
 
 def test_a_new_fault_that_may_be_chance_is_to_be_asked_again(simulate: Simulate) -> None:

@@ -18,6 +18,7 @@ from results.statistics import (
     mean_interval,
     paired_rate_difference,
     rate_bound,
+    rate_rise_p,
     safe_low,
 )
 from timbre.stats import Interval, rate_interval
@@ -115,6 +116,27 @@ def test_one_more_fault_never_improves_the_test_or_the_interval(worse: int, bett
     n = worse + better + both + 1
     assert mcnemar(worse + 1, better) <= mcnemar(worse, better)
     assert paired_rate_difference(worse + 1, better, n).high >= paired_rate_difference(worse, better, n).high
+
+
+def test_the_rise_on_one_canary_is_fishers_and_on_several_it_counts_every_way_to_deal_their_faults() -> None:
+    one = stats.fisher_exact([[6, 26], [1, 31]], alternative="greater").pvalue
+    assert rate_rise_p([(6, 32, 1, 32)]) == pytest.approx(one)
+    assert rate_rise_p([(2, 2, 0, 2), (1, 1, 0, 2)]) == pytest.approx(1 / 6 * 1 / 3)
+    assert rate_rise_p([(1, 2, 1, 2), (1, 1, 0, 2)]) == pytest.approx(1 / 6 * 1 + 4 / 6 * 1 / 3)
+    assert rate_rise_p([]) == rate_rise_p([(0, 32, 3, 32)]) == 1
+    assert rate_rise_p([(6, 32, 1, 32)] * 5) < 1e-5 < one
+
+
+def test_equal_runs_are_seldom_said_to_rise_together_however_canaries_differ() -> None:
+    rng = np.random.default_rng(6)
+    shares = rng.beta(1, 4, (300, 5, 1))
+    after, before = np.moveaxis(rng.binomial(32, shares, (300, 5, 2)), 2, 0)
+    ps = [
+        rate_rise_p([(int(a), 32, int(b), 32) for a, b in zip(*own, strict=True)])
+        for own in zip(after, before, strict=True)
+    ]
+    assert 0.13 <= np.mean(np.array(ps) <= 0.2) <= 0.22
+    assert np.mean(np.array(ps) <= 0.025) <= 0.04
 
 
 def test_the_interval_of_rates_keeps_its_width_where_no_fault_was_seen() -> None:
