@@ -4,6 +4,7 @@
     .venv/bin/python benchmarks/gate.py 100      # simulations a row (150)
     .venv/bin/python benchmarks/gate.py 300 smoke   # only the smoke suite's gate as a whole
     .venv/bin/python benchmarks/gate.py 100 rises   # only rises of faults on many canaries, asked again
+    .venv/bin/python benchmarks/gate.py 400 detections   # only losses that `timbre power` names a number for
     .venv/bin/python benchmarks/gate.py 100 smoke LOGS A B 2   # the same with 2 takes drawn from real logs
 
 A *false pass* is a PASS where the true loss is one margin, of one dimension alone: paired gains that are normal,
@@ -149,21 +150,39 @@ def arms(rng: np.random.Generator, shape: Shape, n: int) -> Runs:
 
 
 def blocks(rng: np.random.Generator, simulations: int, make: Callable[[np.random.Generator], Runs]) -> int:
-    """How many of the simulated gates end REGRESSED."""
-    return sum(
-        gate(table(make(rng)), "a", "b", POLICY, Basis(licences=None)).overall == "REGRESSED"
-        for _ in range(simulations)
-    )
+    """How many of the simulated gates end REGRESSED.
+
+    Raises:
+        ValueError: runs that the gate can't compare were made.
+    """
+    made = (decided(table(make(rng)), POLICY, Basis(licences=None)) for _ in range(simulations))
+    return sum(result.overall == "REGRESSED" for result in made)
+
+
+def decided(rows: pd.DataFrame, policy: Policy, basis: Basis) -> GateResult:
+    """The gate on two simulated runs.
+
+    Raises:
+        ValueError: it can't compare them, which no count of verdicts should hide.
+    """
+    result = gate(rows, "a", "b", policy, basis)
+    if result.overall == "ERROR":
+        raise ValueError("; ".join(result.problems))
+    return result
 
 
 def lost(rng: np.random.Generator, n: int, spread: float, key: str) -> Runs:
-    """Two runs of which the second lost twice the margin on one dimension; paired spread as given."""
+    """Two runs of which the second lost twice the margin on one dimension; paired spread as given.
+
+    Paired gains spread over a semicircle of twice the spread around the loss, so that up to .2 none leaves the scale.
+    """
     made = arms(rng, SHAPES["normal"], n)
-    made["b"] = {k: v.copy() for k, v in made["a"].items()}
+    made["b"] = dict(made["a"])
     for soft in SOFT:
         sign = -1 if POLICY.dimensions[soft].direction == "up" else 1
         shift = 2 * float(POLICY.dimensions[soft].margin) * sign if soft == key else 0.0
-        made["b"][soft] = made["a"][soft] + shift + rng.normal(0, spread, (n, 1))
+        made["a"][soft] = np.full((n, EPOCHS), 0.5 - shift / 2)
+        made["b"][soft] = made["a"][soft] + shift + 2 * spread * (2 * rng.beta(1.5, 1.5, (n, 1)) - 1)
     return made
 
 
@@ -325,10 +344,10 @@ def in_two_steps(
 ) -> tuple[GateResult, GateResult]:
     """A suite's gate on the first takes, and after ``ask`` gave further ones of what showed a new fault."""
     basis = Basis(licences=None, suite=suite)
-    first = gate(early, "a", "b", policy, basis)
+    first = decided(early, policy, basis)
     if not first.to_ask_again:
         return first, first
-    return first, gate(early, "a", "b", policy, replace(basis, retakes=ask(first.to_ask_again)))
+    return first, decided(early, policy, replace(basis, retakes=ask(first.to_ask_again)))
 
 
 def two_step_lines(name: str, results: Sequence[tuple[GateResult, GateResult]], n: int = 12) -> None:
@@ -387,6 +406,27 @@ def line(what: str, n: int, hits: int, simulations: int) -> None:
     print(f"{what:72} n {n:4}  {told}  of {simulations}", flush=True)
 
 
+def detections(simulations: int) -> None:
+    """Twice the margin lost, and a fault on a fifth of canaries, at the n named for them."""
+    print("\nDetections: twice the margin lost, at the n that `timbre power` names")
+    for key in ("compression", "hashtag_slop"):
+        rng = np.random.default_rng(1)
+        spread = 0.2
+        pilot = table(lost(rng, 400, spread, key))
+        named = {d.dimension: d for d in power(pilot, ["a", "b"], POLICY, Basis(licences=None))}[key].to_block
+        assert named is not None
+        hits = blocks(rng, simulations, partial(lost, n=named, spread=spread, key=key))
+        line(f"{key}, paired spread {spread}", named, hits, simulations)
+    rng = np.random.default_rng(2)
+    named = fault_canaries_to_block(0.2, POLICY.hard_alpha / 2)
+    line(
+        "self_insertion on a fifth of canaries",
+        named,
+        blocks(rng, simulations, lambda r: faulty(r, named)),
+        simulations,
+    )
+
+
 def speed() -> None:
     """All runs side by side over about 100,000 rows, 10,000 resamples a column."""
     rng = np.random.default_rng(9)
@@ -411,6 +451,8 @@ def main() -> None:
             return smoke_suite(simulations)
         case ["rises"]:
             return rises_asked_again(simulations)
+        case ["detections"]:
+            return detections(simulations)
         case ["smoke", logs, before, after, takes]:
             return real_takes(simulations, Path(logs), (before, after), int(takes))
     speed()
@@ -428,23 +470,7 @@ def main() -> None:
         for n in (12, 30):
             rng = np.random.default_rng(n)
             line(name, n, blocks(rng, simulations, partial(arms, shape=shape, n=n)), simulations)
-    print("\nDetections: twice the margin lost, at the n that `timbre power` names")
-    for key in ("compression", "hashtag_slop"):
-        rng = np.random.default_rng(1)
-        spread = 0.2
-        pilot = table(lost(rng, 400, spread, key))
-        named = {d.dimension: d for d in power(pilot, ["a", "b"], POLICY, Basis(licences=None))}[key].to_block
-        assert named is not None
-        hits = blocks(rng, simulations, partial(lost, n=named, spread=spread, key=key))
-        line(f"{key}, paired spread {spread}", named, hits, simulations)
-    rng = np.random.default_rng(2)
-    named = fault_canaries_to_block(0.2, POLICY.hard_alpha / 2)
-    line(
-        "self_insertion on a fifth of canaries",
-        named,
-        blocks(rng, simulations, lambda r: faulty(r, named)),
-        simulations,
-    )
+    detections(simulations)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.gate import LOSSES, RISES, Rise, five_recite, risen
+from benchmarks.gate import LOSSES, RISES, Rise, blocks, five_recite, lost, risen
 from results.comparison import DimensionVerdict, apply_holm, hard_verdict, soft_verdict
 from results.gate import gate, gate_logs, gate_scores
 from results.licences import Basis
@@ -140,6 +140,26 @@ def test_more_takes_are_advised_where_it_is_they_that_differ_and_then_a_sound_ru
             passes.append(more.overall == "PASS")
     assert bool(advised) == settled
     assert not settled or (np.mean(passes) >= 0.7 and min(advised) > 2)
+
+
+@pytest.mark.parametrize("key", ["compression", "hashtag_slop"])
+def test_the_runs_that_measure_detection_stay_in_scale_and_lose_what_they_say(key: str) -> None:
+    made = lost(np.random.default_rng(1), 400, 0.2, key)
+    values = np.concatenate([own.ravel() for run in made.values() for own in run.values()])
+    assert values.min() >= 0 and values.max() <= 1
+    gains = (made["b"][key] - made["a"][key]).mean(axis=1) * (1 if key == "compression" else -1)
+    margin = SHIPPED.dimensions[key].margin
+    assert gains.mean() == pytest.approx(-2 * float(margin), abs=0.03)
+    assert gains.std() == pytest.approx(0.2, rel=0.1)
+
+
+def test_a_simulated_gate_that_can_not_compare_is_no_verdict_to_count() -> None:
+    def beyond(rng: np.random.Generator) -> dict[str, dict[str, Array]]:
+        made = lost(rng, 40, 0.2, "compression")
+        return made | {"b": made["b"] | {"compression": made["b"]["compression"] - 0.5}}
+
+    with pytest.raises(ValueError, match="outside"):
+        blocks(np.random.default_rng(1), 1, beyond)
 
 
 def test_an_advisory_dimension_names_nothing_that_would_settle_it(simulate: Simulate) -> None:
