@@ -97,7 +97,7 @@ class SuitePolicy(_Section):
     """What a PASS on one suite must rule out, where it has too few canaries for the margins."""
 
     rules_out: Margin
-    most_canaries: Annotated[int, Field(ge=2)]  # that may be asked; more can rule out less, whatever the name
+    most_canaries: Annotated[int, Field(ge=2)] | None = None  # it counts for no more, whatever their file's name
 
 
 class Pin(_Section):
@@ -123,7 +123,9 @@ class Policy(_Section):
     def rules_out(self, suite: str | None, canaries: int) -> float:
         """The loss that a PASS on so few canaries of a suite must rule out in place of a narrower margin, or 0."""
         own = self.suites.get(suite or "")
-        return own.rules_out if own and canaries <= own.most_canaries else 0.0
+        if own is None or (own.most_canaries is not None and canaries > own.most_canaries):
+            return 0.0
+        return own.rules_out
 
 
 _SECTIONS = ("baseline", "dimensions", "licence", "suites")
