@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/gate.py 100      # simulations a row (150)
     .venv/bin/python benchmarks/gate.py 300 smoke   # only the smoke suite's gate as a whole
     .venv/bin/python benchmarks/gate.py 100 rises   # only rises of faults on many canaries, asked again
-    .venv/bin/python benchmarks/gate.py 400 detections   # only losses that `timbre power` names a number for
+    .venv/bin/python benchmarks/gate.py 400 detections   # only losses at the n that `timbre power` names
     .venv/bin/python benchmarks/gate.py 100 smoke LOGS A B 2   # the same with 2 takes drawn from real logs
 
 A *false pass* is a PASS where the true loss is one margin, of one dimension alone: paired gains that are normal,
@@ -253,6 +253,8 @@ class Rise(NamedTuple):
 RISES = (
     Rise(169, 2, 20, 0.1, 0.1, "full"),
     Rise(169, 2, 20, 0.1, 0.3, "full"),
+    Rise(99, 2, 99, 0.01, 0.01, "full"),
+    Rise(99, 2, 99, 0.03, 0.03, "full"),
     Rise(12, 6, 12, 0.1, 0.1, "smoke"),
     Rise(12, 6, 12, 0.1, 0.25, "smoke"),
 )
@@ -418,7 +420,7 @@ def detections(simulations: int) -> None:
         hits = blocks(rng, simulations, partial(lost, n=named, spread=spread, key=key))
         line(f"{key}, paired spread {spread}", named, hits, simulations)
     rng = np.random.default_rng(2)
-    named = fault_canaries_to_block(0.2, POLICY.hard_alpha / 2)
+    named = fault_canaries_to_block(0.2, POLICY.hard_alpha / len(HARD) / 2)  # two tests of two takes
     line(
         "self_insertion on a fifth of canaries",
         named,

@@ -232,8 +232,12 @@ def power(runs: tuple[str, ...], scores: Path | None, sources: Sources, as_json:
     for warning in warnings:
         say(console, f"- not like with like: {warning}")
     needed = [d.to_pass for d in powers if d.may_block and d.to_pass is not None]
+    endless = [d for d in powers if d.may_block and d.why]
     if needed:
-        say(console, f"A gate that passes on all that can block needs about {max(needed)} canaries.")
+        what = "what has a number" if endless else "all that can block"
+        say(console, f"A gate that passes on {what} needs about {max(needed)} canaries.")
+    for d in endless:
+        say(console, f"{d.dimension}: {d.why}.")
     if own := policy.rules_out(basis.suite, table["canary"].nunique()):
         say(
             console,

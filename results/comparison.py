@@ -247,10 +247,10 @@ def _judge_hard(pair: Pair, rules_out: float, alpha: float) -> dict[str, Any]:
     needed = None
     if verdict == "INCONCLUSIVE" and lasting:
         # No number passes with a new fault: as many as tell chance from a change at the rate that was seen.
-        needed = _capped(max(n + 1, fault_canaries_to_block(worse / n, alpha)))
+        needed = _capped(max(n + 1, fault_canaries_to_block(worse / n, alpha / pair.fault_tests)))
     elif verdict == "INCONCLUSIVE" and not alone:
         needed = max(n + 1, faultless_canaries_needed(rules_out))
-    detectable = _within_scale(fault_rate_that_blocks(n, alpha))
+    detectable = _within_scale(fault_rate_that_blocks(n, alpha / pair.fault_tests))
     return {"verdict": verdict, "p": p, "needed": needed, "detectable": detectable, "why": why}
 
 

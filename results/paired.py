@@ -133,6 +133,11 @@ class Pair:
         return min(int(_scored(rows).groupby("canary").size().max()) for rows in (self.before, self.after))
 
     @property
+    def fault_tests(self) -> int:
+        """Tests of the first takes that ``faults_p`` shares its level among, where both runs have as many."""
+        return 2 if self.takes > 1 else 1
+
+    @property
     def noise(self) -> float:
         """Variance of a canary's gain that comes from its takes and falls as they become more; 0 of single takes."""
         by_canary = (_scored(rows).groupby("canary")["value"] for rows in (self.before, self.after))

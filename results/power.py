@@ -22,6 +22,11 @@ from results.statistics import (
 )
 from results.table import ScoreTable
 
+FAULTS_BY_CHANCE = (
+    "no number of canaries can be named to pass: some show a fault in one run alone, so a run that lost nothing may "
+    "show new ones by chance, and more canaries show more of them"
+)
+
 
 @dataclass(frozen=True)
 class DimensionPower:
@@ -33,8 +38,9 @@ class DimensionPower:
     spread: float  # standard deviation of paired gains, pooled over pairs; if hard the share that differ
     margin: float
     may_block: bool  # False: advisory for want of a licence, and not counted in the gate's correction
-    to_pass: int | None  # canaries at which a run that lost nothing passes; None without a spread
+    to_pass: int | None  # canaries at which a run that lost nothing passes; None where none is known
     to_block: int | None  # canaries at which a loss of twice the margin blocks
+    why: str = ""  # why no number to pass is known, as a clause; empty where there is one
 
 
 def power(
@@ -68,8 +74,10 @@ def power(
             figures = _soft(pairs, margin, soft)
             least = max(policy.min_canaries, canaries_that_can_block(soft))
         # No fewer canaries than the policy asks for, no more than anybody writes.
-        counts = (None if c is None else min(MOST_CANARIES, max(least, c)) for c in figures[2:])
-        powers.append(DimensionPower(key, rules[key].hard, *figures[:2], margin, may_block[key], *counts))
+        to_pass, to_block = (None if c is None else min(MOST_CANARIES, max(least, c)) for c in figures[2:])
+        why = FAULTS_BY_CHANCE if rules[key].hard and figures[0] and to_pass is None else ""
+        measured = (key, rules[key].hard, *figures[:2], margin, may_block[key])
+        powers.append(DimensionPower(*measured, to_pass, to_block, why))
     return tuple(powers)
 
 
@@ -98,5 +106,6 @@ def _hard(pairs: Sequence[Pair], margin: float, alpha: float) -> _Figures:
     if not n:
         return 0, math.nan, None, None
     differing = int(np.sum([pair.discordant for pair in pairs])) / n
-    blocking = fault_canaries_to_block(min(1.0, 2 * margin), alpha)
-    return n, differing, faultless_canaries_needed(margin), blocking
+    tests = max(pair.fault_tests for pair in pairs if len(pair.faults))
+    blocking = fault_canaries_to_block(min(1.0, 2 * margin), alpha / tests)
+    return n, differing, None if differing else faultless_canaries_needed(margin), blocking

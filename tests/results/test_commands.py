@@ -330,7 +330,16 @@ def test_power_names_what_each_dimension_of_the_policy_needs(write_log: WriteLog
     assert answer["runs"] == ["baseline", "run2"]
     needed = max(d["to_pass"] for d in answer["dimensions"] if d["may_block"] and d["to_pass"])
     assert f"needs about {needed} canaries" in done.output
+    assert "passes on all that can block needs" in done.output and "no number of canaries" not in done.output
     assert "On smoke it may pass with fewer: there it rules out only losses of more than 0.35" in done.output
+
+
+def test_power_promises_no_pass_where_faults_were_seen_in_one_run_alone(write_log: WriteLog) -> None:
+    write_log("baseline")
+    path = write_log("run2", scores=lambda canary, epoch: {"integrity": float((canary, epoch) == (3, 1))})
+    page = CliRunner().invoke(power, ["--logs", str(path.parent)]).stdout
+    assert "integrity: no number of canaries can be named to pass: some show a fault in one run alone" in page
+    assert "A gate that passes on what has a number needs about" in page
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,26 @@ def test_dimensions_that_can_not_block_take_no_part_in_the_correction(simulate: 
     assert given[0].to_block > alone[0].to_block
 
 
+@pytest.mark.parametrize(("before", "after"), [([3], []), ([], [3]), ([3], [4]), ([3], [3]), ([], [])])
+def test_a_hard_dimension_has_a_number_to_pass_only_while_no_canary_differs(
+    simulate: Simulate, before: list[int], after: list[int]
+) -> None:
+    arms = {run: {"integrity": np.zeros((40, 2))} for run in ("a", "b")}
+    arms["a"]["integrity"][before, 0] = arms["b"]["integrity"][after, 1] = 1
+    found = power(simulate(arms), ["a", "b"], POLICY)[0]
+    assert found.to_block is not None
+    assert (found.to_pass, found.why == "") == ((99, True) if before == after else (None, False))
+
+
+@pytest.mark.parametrize("takes", [1, 2])
+def test_the_number_that_blocks_a_fault_allows_for_both_tests_of_several_takes(
+    simulate: Simulate, takes: int
+) -> None:
+    arms = {run: {"integrity": np.zeros((40, takes))} for run in ("a", "b")}
+    found = power(simulate(arms), ["a", "b"], POLICY)[0].to_block
+    assert found == fault_canaries_to_block(2 * 0.03, POLICY.hard_alpha / takes)
+
+
 @pytest.fixture
 def noisy(simulate: Simulate) -> pd.DataFrame:
     """Twenty canaries of a run and of one that differs little."""
