@@ -152,7 +152,8 @@ class Pair:
         against those on which fewer do, too. Canaries that were asked again are tested by those takes alone,
         since the first ones chose them: each by itself, times their number, which sees one that rose among many.
         The least p counts, times the number of tests (Bonferroni). All canaries asked again together, which shows
-        a small rise on each, are a second look: the lesser p of the two counts, doubled.
+        a small rise on each, are a second look: the lesser p of the two counts, doubled. It looks at those alone on
+        which the first takes rose, so it can't block where as many fell: faults that only moved are no rise.
         """
         takes = [sorted(_scored(rows)["epoch"].unique()) for rows in (self.before, self.after)]
         size = max(1, min(map(len, takes)))
@@ -168,7 +169,9 @@ class Pair:
         if again := [rate_rise_p([retakes]) for retakes in self.asked_again.values()]:
             ps.append(min(again) * len(again))
         p = min(1.0, min(ps, default=1.0) * len(ps))
-        return min(1.0, 2 * min(p, self.asked_again_p)) if again else p
+        rose, fell = self.discordant
+        together = self.asked_again_p if rose > fell else 1.0
+        return min(1.0, 2 * min(p, together)) if again else p
 
     def _faulty(self, rows: pd.DataFrame) -> "pd.Series[bool]":
         scored = _scored(rows)

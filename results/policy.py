@@ -97,7 +97,7 @@ class SuitePolicy(_Section):
     """What a PASS on one suite must rule out, where it has too few canaries for the margins."""
 
     rules_out: Margin
-    most_canaries: Annotated[int, Field(ge=2)] | None = None  # it counts for no more, whatever their file's name
+    most_canaries: Annotated[int, Field(ge=2)] | None = None  # that it counts for
 
 
 class Pin(_Section):
