@@ -232,7 +232,8 @@ def environment(key: str) -> Mapping[str, str]:
     """The server's environment: the key (out of sight of ``ps``), adapters at run time, no telemetry."""
     openmp = Path(sys.prefix) / "lib" / "libiomp5.so"
     preloaded = {"LD_PRELOAD": str(openmp)} if on_cpu() and openmp.is_file() else {}
-    stated = {"VLLM_CPU_KVCACHE_SPACE": str(kv_gib())} if kv_gib() else {}
+    gib = kv_gib()
+    stated = {"VLLM_CPU_KVCACHE_SPACE": str(gib)} if gib else {}
     return {
         "VLLM_CPU_KVCACHE_SPACE": str(CPU_KV_GIB),
         "VLLM_CPU_OMP_THREADS_BIND": _cpus(),
@@ -255,8 +256,7 @@ def _cpus() -> str:
         sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     )
     ours: int = cpu_count()  # by the quota of the container too
-    is_parallel = any(argument.split("=")[0] in PARALLEL for argument in extra_arguments())
-    if is_parallel or FEW_CPUS < ours == len(allowed):
+    if _extra_value(*PARALLEL) or FEW_CPUS < ours == len(allowed):
         return "auto"
     return ",".join(map(str, allowed[:ours]))
 

@@ -152,8 +152,8 @@ class Pair:
         against those on which fewer do, too. Canaries that were asked again are tested by those takes alone,
         since the first ones chose them: each by itself, times their number, which sees one that rose among many.
         The least p counts, times the number of tests (Bonferroni). All canaries asked again together, which shows
-        a small rise on each, are a second look: the lesser p of the two counts, doubled. It looks at those alone on
-        which the first takes rose, so it can't block where as many fell: faults that only moved are no rise.
+        a small rise on each, are a second look: the lesser p of the two counts, doubled. It counts only
+        where the first takes show the fault on more canaries than before: faults that only moved are no rise.
         """
         takes = [sorted(_scored(rows)["epoch"].unique()) for rows in (self.before, self.after)]
         size = max(1, min(map(len, takes)))

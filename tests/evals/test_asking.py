@@ -192,27 +192,33 @@ def test_another_providers_model_is_an_arm_of_its_own_with_shots_and_without_a_s
     assert list((sample.scores or {})["voice"].value) == list(DIMENSIONS)  # type: ignore[arg-type]
 
 
-def test_a_past_invented_in_the_second_turn_is_judged_and_the_whole_conversation_is_read_from_the_log(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(CHECKOUT)
-    suite = tmp_path / "talk.yaml"
+def talked(folder: Path, turns: str, said: list[str], **limits: Any) -> EvalLog:
+    """An eval of one conversation, whose replies are ``said``."""
+    suite = folder / "talk.yaml"
     suite.write_text(
-        "canaries:\n  - {id: talk, kind: explainer, turns: [Explain the spoon., Say more about its handle.],"
+        f"canaries:\n  - {{id: talk, kind: explainer, turns: [{turns}],"
         " subjects: [], first_person_licensed: false, facts: [], target_words: [5, 40]}\n"
     )
-    said = ["A spoon is a bowl that can be passed.", "My grandmother carved ours when I was nine years old."]
     outputs = [ModelOutput.from_content("model", text) for text in said]
     for output in outputs:
         output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
-    log = eval(
+    return eval(
         "evals/voice.py",
         model=get_model("mockllm/model", custom_outputs=outputs),
         task_args={"suite": str(suite)},
         epochs=1,
         display="none",
-        log_dir=str(tmp_path),
+        log_dir=str(folder),
+        **limits,
     )[0]
+
+
+def test_a_past_invented_in_the_second_turn_is_judged_and_the_whole_conversation_is_read_from_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(CHECKOUT)
+    said = ["A spoon is a bowl that can be passed.", "My grandmother carved ours when I was nine years old."]
+    log = talked(tmp_path, "Explain the spoon., Say more about its handle.", said)
     (sample,) = read_logs([Path(log.location)])[0].samples
     assert sample.text == f"{said[0]}\n\n> Say more about its handle.\n\n{said[1]}"
     assert [e.text for e in sample.judgements["self_insertion"].evidence] == [said[1]]
@@ -224,23 +230,8 @@ def test_a_conversation_that_a_limit_ended_is_unscored_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: dict[str, Any]
 ) -> None:
     monkeypatch.chdir(CHECKOUT)
-    suite = tmp_path / "talk.yaml"
-    suite.write_text(
-        "canaries:\n  - {id: talk, kind: explainer, turns: [Explain the kettle., Say why it sulks., And since when.],"
-        " subjects: [], first_person_licensed: false, facts: [], target_words: [5, 40]}\n"
-    )
-    outputs = [ModelOutput.from_content("model", f"It boils on day {at}.") for at in range(3)]
-    for output in outputs:
-        output.usage = ModelUsage(input_tokens=1, output_tokens=1, total_tokens=2)
-    log = eval(
-        "evals/voice.py",
-        model=get_model("mockllm/model", custom_outputs=outputs),
-        task_args={"suite": str(suite)},
-        epochs=1,
-        display="none",
-        log_dir=str(tmp_path),
-        **limit,
-    )[0]
+    said = [f"It boils on day {at}." for at in range(3)]
+    log = talked(tmp_path, "Explain the kettle., Say why it sulks., And since when.", said, **limit)
     assert log.status == "success"
     (sample,) = read_logs([Path(log.location)])[0].samples
     reasons = [judgement.unscored for key, judgement in sample.judgements.items() if key != "warmth"]
