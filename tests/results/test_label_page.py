@@ -177,7 +177,14 @@ def test_an_offline_page_keeps_labels_and_gives_them_out(
         for _ in range(3):
             press_for_goats(page)
         page.reload()
-        assert page.inner_text("#status").startswith("3 of 12 texts")
+        page.get_by_text("3 of 12 texts").wait_for()
+        with page.expect_popup() as popup:
+            page.evaluate("void open(location.href, '_blank', 'noopener')")
+        other_tab = popup.value
+        other_tab.get_by_text("3 of 12 texts").wait_for()
+        press_for_goats(page)
+        other_tab.get_by_text("4 of 12 texts").wait_for()
+        other_tab.close()
         page.fill("#name", "ben")
         page.press("#name", "Tab")
         assert page.inner_text("#status").startswith("0 of 12 texts")
