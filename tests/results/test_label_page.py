@@ -177,13 +177,16 @@ def test_an_offline_page_keeps_labels_and_gives_them_out(
         for _ in range(3):
             press_for_goats(page)
         page.reload()
-        page.get_by_text("3 of 12 texts").wait_for()
+        assert page.inner_text("#status").startswith("3 of 12 texts")
+        press_for_goats(page)
+        page.reload()
+        assert page.inner_text("#status").startswith("4 of 12 texts")
         with page.expect_popup() as popup:
             page.evaluate("void open(location.href, '_blank', 'noopener')")
         other_tab = popup.value
-        other_tab.get_by_text("3 of 12 texts").wait_for()
-        press_for_goats(page)
         other_tab.get_by_text("4 of 12 texts").wait_for()
+        press_for_goats(page)
+        other_tab.get_by_text("5 of 12 texts").wait_for()
         other_tab.close()
         page.fill("#name", "ben")
         page.press("#name", "Tab")
