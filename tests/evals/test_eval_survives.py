@@ -1,9 +1,11 @@
 """An eval whose server is killed goes on or ends with one error, and no sample is lost or scored twice."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,13 +19,14 @@ from inspect_ai import eval_retry
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 from tenacity import wait_none
 
+from benchmarks.stand_in import running as stand_in_process
 from evals import vllm_command
 from evals.provider import VoiceAPI
 from evals.server import connect, release
 from evals.server_record import living, running
 from tests.evals.conftest import RunningStandIn
-from timbre.paths import CHECKOUT
-from training.base import default_base, resolve_base
+from timbre.paths import CHECKOUT, models_dir
+from training.base import EMBEDDED, default_base, resolve_base
 
 SAMPLES = 8
 PATIENCE_S = 30
@@ -119,6 +122,44 @@ def test_an_eval_whose_server_does_not_start_again_ends_with_its_log_and_eval_re
     done = read_eval_log(again.location)
     assert done.status == "success" and list(answered(done).values()) == [1] * SAMPLES
     kept = {sample.uuid for sample in log.samples or [] if sample.scores}
+    assert kept <= {sample.uuid for sample in done.samples or []}
+
+
+@pytest.mark.parametrize("answers", [0, 4], ids=["at its first request", "after four answers"])
+def test_after_ctrl_c_no_process_is_left_and_eval_retry_completes_what_was_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: int
+) -> None:
+    samples, program = 12, str(Path(sys.executable).parent / "inspect")
+    settings = ["-T", "epochs=1", "--limit", str(samples), "--display", "none"]
+    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
+    monkeypatch.setenv("TIMBRE_MODELS", str(models_dir()))
+    with stand_in_process("--model", EMBEDDED, "--seconds", "6", "--slots", "4") as url:
+        monkeypatch.setenv("TIMBRE_VLLM_URL", url)
+        command = [program, "eval", "evals/voice.py", "--model", "baseline", *settings]
+        process = subprocess.Popen(
+            [*command, "--log-dir", str(tmp_path / "logs")], cwd=CHECKOUT, start_new_session=True
+        )
+        with httpx.Client(trust_env=False) as client:
+            while not client.get(f"{url}/requests").json():
+                assert process.poll() is None
+                time.sleep(0.05)
+            while float(client.get(f"{url}/metrics").text.split()[-1]) < answers:
+                time.sleep(0.05)
+        time.sleep(answers)  # they are judged meanwhile
+        family = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(PATIENCE_S)
+        assert psutil.wait_procs(family, timeout=PATIENCE_S)[1] == []
+    [info] = list_eval_logs(str(tmp_path / "logs"))
+    log = read_eval_log(info)
+    kept = {sample.uuid for sample in log.samples or [] if sample.scores}
+    assert log.status == "cancelled" and (answers > 0) == (len(kept) > 0)
+    with stand_in_process("--model", EMBEDDED) as url:
+        monkeypatch.setenv("TIMBRE_VLLM_URL", url)
+        again = [program, "eval-retry", info.name, "--display", "none", "--log-dir", str(tmp_path / "again")]
+        subprocess.run(again, cwd=CHECKOUT, check=True)
+    done = read_eval_log(list_eval_logs(str(tmp_path / "again"))[0])
+    assert done.status == "success" and list(answered(done).values()) == [1] * samples
     assert kept <= {sample.uuid for sample in done.samples or []}
 
 

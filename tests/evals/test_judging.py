@@ -7,12 +7,15 @@ from pathlib import Path
 import anyio
 import pytest
 
+from benchmarks.serving import TASKS, seconds
+from benchmarks.stand_in import running
 from evals import judging
 from evals.judging import judged_against
 from evals.scoring import run_of
 from judges.types import DIMENSIONS, Answer
 from timbre.errors import TimbreError
-from timbre.paths import DEFAULT_VOICE
+from timbre.paths import DEFAULT_VOICE, models_dir
+from training.base import EMBEDDED
 
 RESPONSE = (
     "The ferry left at nine with forty goats and one vicar who was sick before it passed the harbour wall."
@@ -88,3 +91,20 @@ def test_where_all_judging_processes_are_killed_new_ones_judge() -> None:
     loaded.wait()
     assert anyio.run(three) == before
     assert judging._loaded[-1].process is not loaded
+
+
+def test_judging_is_a_few_times_the_work_of_asking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPU time beyond start-up, of all processes: 3.2 times as measured; 6 leaves room for noise."""
+    monkeypatch.setenv("TIMBRE_HOME", str(tmp_path))
+    monkeypatch.setenv("TIMBRE_MODELS", str(models_dir()))
+
+    def work(name: str, *arguments: str) -> float:
+        before = os.times()
+        seconds(TASKS[name], "baseline", str(tmp_path), "--epochs", "1", *arguments, TIMBRE_VLLM_URL=url)
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    with running("--model", EMBEDDED) as url:
+        plain = work("plain") - work("plain", "--limit", "1")
+        voice = work("voice", "-T", "suite=full") - work("voice", "-T", "suite=full", "--limit", "1")
+    assert voice < 6 * plain

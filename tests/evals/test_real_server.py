@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from inspect_ai.log import EvalLog, list_eval_logs, read_eval_log
 from safetensors.numpy import load_file, save_file
@@ -247,6 +248,19 @@ def test_a_run_and_the_base_are_asked_by_hand(logs: dict[str, EvalLog], workspac
     own, base = json.loads(done.stdout)["replies"]
     assert (own["run"], base["run"]) == (RUN, "baseline")
     assert own["text"] and base["text"] and base["is_cut_off"]
+
+
+@pytest.mark.parametrize("victim", ["VLLM::EngineCore", "VLLM::Worker"])
+def test_a_killed_engine_or_worker_leaves_no_process_and_the_next_start_succeeds(
+    endpoint: Endpoint, workspace: Workspace, victim: str
+) -> None:
+    keeper = psutil.Process(json.loads((endpoint.folder / "server.json").read_text())["pid"])
+    family = [keeper, *keeper.children(recursive=True)]
+    [killed] = [process for process in family if victim in " ".join(process.cmdline())]
+    killed.kill()
+    assert psutil.wait_procs(family, timeout=60)[1] == []
+    started = json.loads(workspace.run("timbre", "serve", "--json").stdout)
+    assert started["url"] != endpoint.url
 
 
 def test_an_endpoint_that_is_dead_fails_the_eval_and_is_named(trained: Path, workspace: Workspace) -> None:
