@@ -4,7 +4,8 @@
 
 Every figure is of the value that people see (``humor``, ``provocativeness``, ``specificity``, ``self_insertion``,
 ``integrity``), with a 95 % interval over 1,000 bootstrap resamples of the rows. Reads ``../shared/data`` where it is
-at hand. Model-made labels of canary answers ship in ``judges/labels/answers.csv``.
+at hand. Model-made labels of canary answers ship in ``judges/labels/answers.csv``, notes of a known kind in
+``judges/labels/notes.csv``.
 """
 
 import csv
@@ -191,6 +192,19 @@ def answers() -> None:
             show(f"{name}: the same, AUC", auc, [float(v >= 0.5) for v in labels], values)
 
 
+def notes() -> None:
+    """Short notes written for this: dry jokes against sad notes, some built like a joke, and sober ones."""
+    rows = _csv(CHECKOUT / "judges" / "labels" / "notes.csv")
+    values = {
+        kind: [value(tone.humor, r["text"]) for r in rows if r["kind"] == kind]
+        for kind in ("joke", "sad", "sober")
+    }
+    jokes = values.pop("joke")
+    for kind, others in values.items():
+        labels = [1.0] * len(jokes) + [0.0] * len(others)
+        show(f"humor: jokes against {kind} notes, AUC", auc, labels, jokes + others)
+
+
 def _csv(path: Path) -> list[dict[str, str]]:
     csv.field_size_limit(1 << 24)
     with path.open(encoding="utf-8-sig", newline="") as handle:
@@ -199,6 +213,7 @@ def _csv(path: Path) -> list[dict[str, str]]:
 
 if __name__ == "__main__":
     answers()
+    notes()
     if PEOPLE.is_dir():
         humor()
         provocativeness()

@@ -15,7 +15,7 @@ from judges.pattern_files import load_patterns
 from judges.text import sentences
 from judges.types import FAULT_AT, Answer, Evidence, Judgement
 
-VERSION = 6  # raise it when a constant, a mask or a pattern below changes what a text is given
+VERSION = 7  # raise it when a constant, a mask or a pattern below changes what a text is given
 PATTERN = 0.9  # least value of a sentence that a pattern matches
 CLAIM = "claim"  # rule name of evidence that only the encoder gave
 LICENSED = "licensed"  # rule name of a claim that the prompt's licence covers

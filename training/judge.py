@@ -47,19 +47,20 @@ from training.judge_data import (
 from training.opening import fit_opening
 
 HEADS = (*TEXT_HEADS, SENTENCE_HEAD)
-HEAD_WEIGHTS = {"funny": 2.0, "offense": 2.0}
+HEAD_WEIGHTS = {"funny": 3.0, "offense": 3.0}
 """Weights of the heads' losses; 1 where none is named. Ratings carry less signal per text than yes and no."""
 
 REPEATS = {
-    "humor/labelled.csv": 3,
-    "humor/unfun_satire_headlines.csv": 2,
+    "humor/labelled.csv": 2,
+    "humor/unfun_satire_headlines.csv": 3,
     "humor/isarcasm_en_5votes.csv": 2,
     "humor/humicroedit.csv": 0,
-    "provocativeness/polis_divisiveness.csv": 3,
+    "provocativeness/polis_divisiveness.csv": 2,
     "self_insertion/robots_dont_cry.csv": 2,
     "tone.jsonl": 3,
-    "claims.jsonl": 2,
-    "answers.csv": 2,
+    "claims.jsonl": 3,
+    "self_insertion.csv": 2,
+    "answers.csv": 3,
     "swapped": 2,
 }
 """Times that the texts of a set are read in all; once where none is named."""
@@ -185,8 +186,7 @@ def fit_judge(config: JudgeConfig, people: Path | None, folder: Path) -> None:
     }
     folder.mkdir(parents=True, exist_ok=True)
     save_file(judge.state_dict(), folder / "weights.safetensors")
-    read = [e for e in (*fit, *swapped_groups()) if REPEATS.get(e.source, 1)]
-    opening = {"made by": card["made by"], "heads": fit_opening(read)}
+    opening = {"made by": card["made by"], "heads": fit_opening([*fit, *swapped_groups()], REPEATS)}
     write_whole(folder / "opening.json", json.dumps(opening) + "\n")
     export(judge.encoder, folder, TUNED, card)
 

@@ -127,8 +127,8 @@ def _tone(path: Path) -> Iterator[JudgeExample]:
         targets = {**_humor(row), "fluent": 1.0}
         if row["kind"] in ("group", "insult"):
             targets["offense"] = float(row["offense"]) / 5
-        kind = row["kind"].removeprefix("plainof").removeprefix("blandof")
-        group = f"tone-{kind}-{row['pair'] or row['id']}"
+        family = {"plainof": "dry", "grief": "dry", "blandof": "bold"}.get(row["kind"], row["kind"])
+        group = f"tone-{family}-{row['pair'] or row['id']}"
         yield JudgeExample(row["id"], path.name, row["text"], targets, group=group)
 
 
@@ -249,8 +249,11 @@ def corrupted(examples: Sequence[JudgeExample], count: int, seed: int) -> list[J
     made = []
     for number in range(count):
         words = draw.choice(long_enough)
-        text = " ".join(_spoilt(draw.choice(_WAYS), words, vocabulary, draw))
-        made.append(JudgeExample(f"made-{number}", "made", text, {"fluent": 0.0}))
+        way = draw.choice(_WAYS)
+        targets = {"fluent": 0.0} | ({"joke": 0.0} if way == "looped" else {})
+        made.append(
+            JudgeExample(f"made-{number}", "made", " ".join(_spoilt(way, words, vocabulary, draw)), targets)
+        )
     return made
 
 

@@ -1,5 +1,6 @@
 """Humor and provocativeness by the encoder: what is funny or bold, and what only looks it."""
 
+import csv
 import math
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from judges.encoder import Reading, SentenceReading
 from judges.tone import humor, provocativeness
 from judges.types import Answer, Judgement
+from timbre.paths import CHECKOUT
 
 SERIOUS = {
     "grief": "My wife died in March. I still set two cups out and put one back before the water boils.",
@@ -29,6 +31,21 @@ def test_what_is_serious_is_less_funny_than_jokes_are(kind: str) -> None:
     assert (humor(Answer("a", "", SERIOUS[kind])).value or 0.0) < 0.6 * sum(jokes) / len(jokes)
 
 
+def test_jokes_are_funnier_than_sad_and_sober_notes() -> None:
+    """The means of the notes that nothing was fitted on; a sad note earned as much as a joke before."""
+    with (CHECKOUT / "judges" / "labels" / "notes.csv").open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    values = {
+        kind: [_value(r["text"]) for r in rows if r["kind"] == kind] for kind in ("joke", "sad", "sober")
+    }
+    mean = {kind: sum(found) / len(found) for kind, found in values.items()}
+    assert mean["sad"] < 0.5 * mean["joke"] and mean["sober"] < 0.2 * mean["joke"]
+
+
+def _value(text: str) -> float:
+    return humor(Answer("a", "", text)).value or 0.0
+
+
 @pytest.mark.parametrize(
     ("joke", "funny", "value"),
     [(1, 0.5, 0.5), (0.03125, 0.5, 0.03125), (0, 0.8, 0), (1, 0.2, 0), (1, 0.1, 0), (1, 0.9, 1)],
@@ -41,11 +58,11 @@ def test_humor_is_how_funny_a_text_would_be_unless_it_is_hardly_a_joke(
     assert judged.value == pytest.approx(value)
 
 
-def test_the_opening_counts_for_less_in_whether_it_is_a_joke_and_as_much_in_how_good_a_one(
+def test_the_opening_counts_as_much_as_the_whole_in_whether_it_is_a_joke_and_in_how_good_a_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     judged = _humor(monkeypatch, {"joke": 0.5, "funny": 0.4}, {"joke": 2.0, "funny": 0.6})
-    assert judged.details == {"joke": pytest.approx(1 / (1 + math.exp(-0.6))), "funny": pytest.approx(0.5)}
+    assert judged.details == {"joke": pytest.approx(1 / (1 + math.exp(-1.0))), "funny": pytest.approx(0.5)}
 
 
 def _humor(monkeypatch: pytest.MonkeyPatch, whole: dict[str, float], opening: dict[str, float]) -> Judgement:
@@ -61,7 +78,7 @@ def test_a_joke_is_quoted() -> None:
 
 def test_one_bold_claim_among_calm_sentences_is_heard() -> None:
     bold, calm = (
-        "Teachers should be fired by vote each year.",
+        "Marriage is a failed product.",
         "The bus stops here. Tickets are sold inside. ",
     )
     alone, among, none = (

@@ -107,7 +107,7 @@ def test_the_linear_heads_follow_their_labels() -> None:
     sober = ("The minutes of May were read and signed.", "The pump was replaced on the second of June.")
     rated = [JudgeExample(t, "x", t, {"joke": 1.0, "funny": 0.9 if t == jokes[0] else 0.3}) for t in jokes]
     fit = [*rated, *(JudgeExample(t, "x", t, {"joke": 0.0}) for t in sober)]
-    heads = fit_opening(fit)
+    heads = fit_opening(fit, {})
 
     def value(name: str, text: str) -> float:
         return float(encoder.embedding(text) @ heads[name]["weight"] + heads[name]["bias"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from timbre.errors import TimbreError
+from timbre.paths import CHECKOUT
 from training.judge_data import (
     JudgeExample,
     corrupted,
@@ -34,6 +35,16 @@ def test_a_headline_and_its_edits_are_on_one_side_of_the_split(tmp_path: Path) -
     rows = [(f"u{i}", f"Edit {i}", 0, 2, "unfunned", "o1") for i in range(20)]
     _csv(tmp_path / "humor" / "unfun_satire_headlines.csv", "id,text,label,n,kind,pair", *rows)
     assert len({e.is_kept_aside for e in load_examples(tmp_path, own=tmp_path)}) == 1
+
+
+def test_a_joke_and_its_serious_twin_are_on_one_side_of_the_split() -> None:
+    path = CHECKOUT / "training" / "data" / "tone.jsonl"
+    side = {e.id: e.is_kept_aside for e in load_examples(None) if e.source == path.name}
+    sides: dict[tuple[bool, int], set[bool]] = {}
+    for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+        if row["pair"]:
+            sides.setdefault((row["kind"] in ("bold", "blandof"), row["pair"]), set()).add(side[row["id"]])
+    assert len(sides) >= 180 and all(len(found) == 1 for found in sides.values())
 
 
 def test_a_text_whose_prompt_lends_the_first_person_is_left_out(tmp_path: Path) -> None:
@@ -71,6 +82,7 @@ def test_texts_that_are_no_prose_are_made_alike_from_the_same_seed() -> None:
     made = corrupted(examples, 40, 7)
     assert made == corrupted(examples, 40, 7) != corrupted(examples, 40, 8)
     assert all(m.targets["fluent"] == 0.0 and m.text != examples[0].text for m in made)
+    assert 0 < sum("joke" in m.targets for m in made) < 40  # a loop is no joke; shuffled words may be
 
 
 def test_a_named_group_is_neither_bold_nor_offensive() -> None:
