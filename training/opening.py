@@ -27,7 +27,8 @@ def fit_opening(examples: Sequence[JudgeExample], repeats: Mapping[str, int]) ->
     """
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    known = [e for e in examples if "joke" in e.targets or "funny" in e.targets]
+    read = [e for e in examples if repeats.get(e.source, 1)]
+    known = [e for e in read if "joke" in e.targets or "funny" in e.targets]
     units = np.array([embedding(clean(e.text).text) for e in known])
     times = np.array([float(repeats.get(e.source, 1)) for e in known])
     jokes, ratings = (np.array([e.targets.get(head, np.nan) for e in known]) for head in ("joke", "funny"))
