@@ -154,12 +154,14 @@ def other() -> None:
         [value(specificity, r["text"]) for r in comments],
         "aim .65",
     )
-    turns = [e for e in _kept("self_insertion/robots_dont_cry.csv") if not 0.25 < e.sentences[0][2] <= 0.5]
+    turns = [
+        e for e in _kept("self_insertion/robots_dont_cry.csv") if not 0.25 < e.sentences["claim"][0][2] <= 0.5
+    ]
     insertion = [value(lambda a: self_insertion(a, encoder.claims), e.text) for e in turns]
     show(
         "self_insertion: human-life claims of chatbots, AUC",
         auc,
-        [float(e.sentences[0][2] > 0.5) for e in turns],
+        [float(e.sentences["claim"][0][2] > 0.5) for e in turns],
         insertion,
         "aim .85",
     )
@@ -181,7 +183,7 @@ def answers() -> None:
         ("provocation", "provocativeness", tone.provocativeness),
         ("specific", "specificity", specificity),
         ("claim", "self_insertion", lambda a: self_insertion(a, encoder.claims)),
-        ("fault", "integrity", lambda a: integrity(a, encoder.read(a.text).least_fluent)),
+        ("fault", "integrity", lambda a: integrity(a, encoder.read(a.text))),
     ):
         labels = [float(r[column]) for r in rows]
         values = [

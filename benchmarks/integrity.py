@@ -207,6 +207,12 @@ def measure(impostors: list[Path]) -> None:
     _print_found("- another language", foreign)
     refusals = (TESTED / "refusals.txt").read_text(encoding="utf-8").splitlines()
     _print_found("- refusal", [(PROMPT, t) for t in refusals])
+    print("Answers that speak of themselves, and notes that look like these: found, or falsely found")
+    with (ROOT / "judges" / "labels" / "asides.csv").open(encoding="utf-8", newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    for part, kind in sorted({(r["set"], r["kind"]) for r in rows}):
+        chosen = [(r["prompt"], r["text"]) for r in rows if (r["set"], r["kind"]) == (part, kind)]
+        _print_found(f"{part} {kind}", chosen)
 
 
 def _print_found(kind: str, bad: list[tuple[str, str]]) -> None:
@@ -216,8 +222,8 @@ def _print_found(kind: str, bad: list[tuple[str, str]]) -> None:
 
 def _judged(prompt: str, text: str) -> Judgement:
     """As the panel judges: the encoder reads what is not in another language."""
-    fluency = read(text).least_fluent if language(text) in (None, "English") else None
-    return integrity(Answer("", prompt, text), fluency)
+    reading = read(text) if language(text) in (None, "English") else None
+    return integrity(Answer("", prompt, text), reading)
 
 
 def _cleaned(text: str) -> str:

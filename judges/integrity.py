@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby, islice, pairwise
 
+from judges.encoder import Reading
 from judges.language import (
     MIN_LANGUAGE_WORDS,
     are_different,
@@ -40,7 +41,7 @@ from judges.text import (
 )
 from judges.types import Answer, Evidence, Judgement
 
-VERSION = 4
+VERSION = 5
 # Share of words of one other language from which an English answer is mixed with it; people stay under .12.
 MIXED_SHARE = 0.25
 FOREIGN_SHARE = 0.3  # share of an answer's pieces in another language that is a fault; less is a quotation
@@ -49,6 +50,8 @@ PIECE, MOST_PIECES = 30, 12
 RARE_WORDS = 0.3  # share of words that no corpus of the language has, from which a text is gibberish
 # Probability of fluent prose (a fitted encoder's) under which a text is word salad; of fewer than SHORT words.
 FLUENT, FLUENT_SHORT, SHORT = 0.3, 0.1, 20
+# Probability from which a sentence speaks of the answer; share of the words of such sentences that is a fault.
+ASIDE, ASIDE_SHARE = 0.99, 0.5
 # Words that must come back in the same order to count as repeated; in scripts without spaces, twice as many.
 LOOP_RUN = 6
 LOOP_SHARE = 0.25  # share of repeated words that is a loop; refrains that people write stay under it
@@ -63,6 +66,8 @@ LOOP_DISTINCT = 0.3  # share of distinct words in `LOOP_WINDOW` words under whic
 LOOP_WINDOW = 50
 STUTTER = 5  # the same word so many times in a row, in a text that is mostly that, is a loop
 MIN_CUT_WORDS = 20  # shorter texts without a final full stop are titles, list items or casual
+# Probability, by the encoder, that the last sentence stops before its end: where a mark is due, and elsewhere.
+CUT_WHERE_DUE, CUT = 0.02, 0.3
 MIN_LAST_WORDS = 4  # a last line of fewer words without a full stop is a signature, a place or a date
 # Shares of sentences that end with a mark and begin with a capital in a text that would end with a mark too.
 FORMAL_ENDED, FORMAL_CAPITALS = 0.6, 0.8
@@ -89,22 +94,24 @@ RARE = 1.0  # Zipf frequency under which a word is in no corpus
 _P = load_patterns("integrity")
 
 
-def integrity(answer: Answer, fluency: float | None = None) -> Judgement:
+def integrity(answer: Answer, reading: Reading | None = None) -> Judgement:
     """1 for an answer with a fault, else 0; ``answer.text`` and ``answer.prompt`` are clean texts.
 
-    ``fluency`` is the probability, by an encoder, that the text is fluent prose.
+    ``reading`` is what the fitted encoder reads in the text; None where it can't, as in another language.
 
     Returns:
         Every fault as evidence, ``why`` naming it; ``details`` names them too, since an empty answer has nothing to
-        quote. Names: empty, salad and those of ``_RULES``.
+        quote. Names: empty, cut_off, those of ``_RULES``, and salad and aside, which the encoder finds where there
+        is no other fault.
     """
     if is_blank(answer.text) or not any(c.isalnum() for c in answer.text) or not _has_content(answer.text):
         return _judgement(answer.text, {"empty": [(0, len(answer.text))]})
     faults = {name: list(rule(answer)) for name, rule in _RULES}
-    limit = FLUENT_SHORT if len(words(answer.text)) < SHORT else FLUENT
-    is_salad = fluency is not None and fluency < limit and is_english(answer.text)
-    if is_salad and not any(faults.values()):
-        faults["salad"] = [_opening(answer.text)]
+    faults["cut_off"] = list(_cuts(answer.text, reading))
+    if reading and not any(faults.values()) and is_english(answer.text):
+        limit = FLUENT_SHORT if len(words(answer.text)) < SHORT else FLUENT
+        faults["salad"] = [_opening(answer.text)] if reading.least_fluent < limit else []
+        faults["aside"] = [] if faults["salad"] else _asides(answer.text, reading)
     return _judgement(answer.text, {name: spans for name, spans in faults.items() if spans})
 
 
@@ -125,6 +132,14 @@ def _has_content(text: str) -> bool:
 def _opening(text: str, limit: int = 160) -> tuple[int, int]:
     start, end = next(((s.start, s.end) for s in sentences(text)), (0, len(text)))
     return start, min(end, start + limit)
+
+
+def _asides(text: str, reading: Reading) -> list[tuple[int, int]]:
+    """The sentences that speak of the answer, where it opens with one or is made of them; else none."""
+    aside = [(s.start, s.end) for s in reading.sentences if s.heads["aside"] >= ASIDE]
+    opens = reading.sentences and reading.sentences[0].heads["aside"] >= ASIDE
+    of_these = sum(len(words(text[start:end])) for start, end in aside)
+    return aside if opens or of_these >= ASIDE_SHARE * len(words(text)) else []
 
 
 @lru_cache(maxsize=64)
@@ -331,9 +346,9 @@ def _is_made_of_rare_words(answer: Answer) -> bool:
     return len(tokens) >= STUTTER and sum(zipf(t) < RARE for t in tokens) >= RARE_WORDS * len(tokens)
 
 
-def _cuts(answer: Answer) -> Iterator[tuple[int, int]]:
-    """Where a text stops in mid-sentence: at a word that ends none, or without its usual full stop."""
-    text = answer.text.rstrip()
+def _cuts(text: str, reading: Reading | None) -> Iterator[tuple[int, int]]:
+    """Where a text stops in mid-sentence: by its last word, by its marks so far, or by what the encoder reads."""
+    text = text.rstrip()
     trailer = _P["trailer"].search(text, max(0, len(text) - TAIL))
     bare = text[: trailer.start()] if trailer else text
     if _P["ended"].search(text[-TAIL:]) or _P["ended"].search(bare[-TAIL:]):
@@ -346,7 +361,10 @@ def _cuts(answer: Answer) -> Iterator[tuple[int, int]]:
     word = found[-1].text
     is_open = bare[-1] in ",(\u201c\u2014\u2013" or bool(_P["dangling"].fullmatch(fold(word)))
     is_broken = word.isascii() and word.islower() and word.isalpha() and zipf(word) < BROKEN_WORD
-    if is_open or is_broken or (_is_formal(text, parts) and not _is_closing_line(bare, last)):
+    is_due = _is_formal(text, parts) and not _is_closing_line(bare, last)
+    cut = [s.heads["cut"] for s in reading.sentences if s.start < len(bare)][-1:] if reading else []
+    least = CUT_WHERE_DUE if is_due else CUT
+    if is_open or is_broken or (cut[0] >= least if cut else is_due):
         yield max(parts[-1].start, len(bare) - 120), len(bare)
 
 
@@ -382,5 +400,4 @@ _RULES: tuple[tuple[str, Callable[[Answer], Iterator[tuple[int, int]]]], ...] = 
     ("loop", _loops),
     ("language", _foreign),
     ("gibberish", _gibberish),
-    ("cut_off", _cuts),
 )

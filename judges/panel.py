@@ -103,7 +103,7 @@ class Panel:
             fault = integrity.integrity(answer)
         else:
             reading = encoder.read(answer.text)
-            fault = integrity.integrity(answer, reading.least_fluent)
+            fault = integrity.integrity(answer, reading)
             fault = replace(fault, details={**fault.details, "coherence": reading.heads["coherence"]})
         judgements: dict[str, Judgement] = {"integrity": fault, "warmth": unscored("warmth", NO_GRADER)}
         judgements |= readability.readability(answer)

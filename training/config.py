@@ -171,9 +171,11 @@ class JudgeConfig(BaseModel):
     average: float = Field(0.998, ge=0, lt=1)
     """Decay a step of the moving average of the weights."""
     corrupted: int = Field(1500, ge=0)
-    """Texts that are no prose, made for the head `fluent`."""
+    """Texts that are no prose, made for the head `fluent`; as many for `cut`, and jokes among sober sentences."""
     start: Name = ""
     """Folder of an earlier fit to go on from; empty for the encoder as published."""
+    frozen_layers: int = Field(0, ge=0)
+    """Lowest layers that keep their weights, the embeddings too; 0 fits everything."""
     seed: int = Field(1234, ge=0)
     """Order of the texts, dropout, and the made texts."""
 

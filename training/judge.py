@@ -3,8 +3,8 @@
     timbre train training/presets/judge.toml --name judge --data FOLDER_OF_LABELLED_SETS
 
 One encoder reads a text once. From its last hidden states each head takes the first token's state, the mean and
-the maximum over tokens (of the whole text, or of one sentence for ``claim``) and gives one logit. The loss is the
-binary cross-entropy with soft targets, summed over labels and divided by the batch's texts, weighed by
+the maximum over tokens (of the whole text, or of one sentence for ``SENTENCE_HEADS``) and gives one logit. The
+loss is the binary cross-entropy with soft targets, summed over labels and divided by the batch's texts, weighed by
 ``HEAD_WEIGHTS``. What is stored is an exponential moving average of the weights. ``accelerate launch`` fits it in
 several processes.
 """
@@ -37,16 +37,18 @@ from training.base import wheel_file
 from training.config import JudgeConfig
 from training.devices import compute_dtype, is_first, is_sharded, processes, report
 from training.judge_data import (
-    SENTENCE_HEAD,
+    SENTENCE_HEADS,
     TEXT_HEADS,
     JudgeExample,
     corrupted,
+    framed,
     load_examples,
+    stopped,
     swapped_groups,
 )
 from training.opening import fit_opening
 
-HEADS = (*TEXT_HEADS, SENTENCE_HEAD)
+HEADS = (*TEXT_HEADS, *SENTENCE_HEADS)
 HEAD_WEIGHTS = {"funny": 3.0, "offense": 3.0}
 """Weights of the heads' losses; 1 where none is named. Ratings carry less signal per text than yes and no."""
 
@@ -58,10 +60,12 @@ REPEATS = {
     "provocativeness/polis_divisiveness.csv": 2,
     "self_insertion/robots_dont_cry.csv": 2,
     "tone.jsonl": 3,
+    "asides.jsonl": 2,
     "claims.jsonl": 3,
     "self_insertion.csv": 2,
     "answers.csv": 3,
     "swapped": 2,
+    "framed": 2,
 }
 """Times that the texts of a set are read in all; once where none is named."""
 
@@ -86,12 +90,16 @@ def _tokenised(examples: Sequence[JudgeExample], tokenizer: Any, config: JudgeCo
     encodings = tokenizer.encode_batch([e.text for e in examples])
     for example, encoding in zip(examples, encodings, strict=True):
         spans = []
-        for start, end, label in example.sentences:
+        labelled = [
+            (n, *row) for n, name in enumerate(SENTENCE_HEADS) for row in example.sentences.get(name, ())
+        ]
+        for head, start, end, label in labelled:
             inside = [i for i, (a, b) in enumerate(encoding.offsets) if b > a and a >= start and b <= end]
             if inside:
-                spans.append((inside[0], inside[-1] + 1, label))
+                spans.append((inside[0], inside[-1] + 1, head, label))
         targets = [example.targets.get(head, math.nan) for head in TEXT_HEADS]
-        any_claim = math.nan if example.any_claim is None or not spans else example.any_claim
+        has_claims = any(span[2] == 0 for span in spans)
+        any_claim = math.nan if example.any_claim is None or not has_claims else example.any_claim
         if spans or not all(map(math.isnan, targets)):
             labels = {"targets": targets, "spans": spans, "any_claim": any_claim}
             items.append({"ids": encoding.ids, "source": example.source, **labels})
@@ -99,7 +107,8 @@ def _tokenised(examples: Sequence[JudgeExample], tokenizer: Any, config: JudgeCo
 
 
 def _collated(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A batch of tensors; ``spans`` has a row (text, first token, one past the last, label) a labelled sentence."""
+    """A batch of tensors; a labelled sentence is a row of ``spans``: text, first token, one past the last,
+    number of its head among ``SENTENCE_HEADS``, label."""
     ids = [torch.tensor(item["ids"]) for item in items]
     spans = [(row, *span) for row, item in enumerate(items) for span in item["spans"]]
     return {
@@ -107,7 +116,7 @@ def _collated(items: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "mask": pad_sequence([torch.ones_like(row) for row in ids], batch_first=True),
         "targets": torch.tensor([item["targets"] for item in items]),
         "any_claim": torch.tensor([item["any_claim"] for item in items]),
-        "spans": torch.tensor(spans).reshape(-1, 4),
+        "spans": torch.tensor(spans).reshape(-1, 5),
     }
 
 
@@ -134,19 +143,21 @@ class _Judge(torch.nn.Module):
 
     def forward(self, ids: Any, mask: Any, targets: Any, any_claim: Any, spans: Any) -> Any:
         hidden = self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        of_texts, of_claims = self.weights[: len(TEXT_HEADS)], self.weights[len(TEXT_HEADS) :]
+        of_texts, of_sentences = self.weights[: len(TEXT_HEADS)], self.weights[len(TEXT_HEADS) :]
         with torch.autocast(hidden.device.type, enabled=False):
             hidden = hidden.float()
             texts = self.heads(self.dropout(pooled(hidden, mask)))[:, : len(TEXT_HEADS)]
-            row, start, end = spans[:, :3].long().unbind(1)
+            row, start, end, head = spans[:, :4].long().unbind(1)
             token = torch.arange(hidden.shape[1], device=hidden.device)
             inside = (token >= start[:, None]) & (token < end[:, None])
-            claims = self.heads(self.dropout(pooled(hidden[row], inside)))[:, len(TEXT_HEADS)]
-            none = claims.new_full((len(ids),), -math.inf)
-            likeliest = none.scatter_reduce(0, row, claims, "amax")
+            read = self.heads(self.dropout(pooled(hidden[row], inside)))[:, len(TEXT_HEADS) :]
+            each = read.gather(1, head[:, None])[:, 0]
+            is_claim = head == 0
+            none = each.new_full((len(ids),), -math.inf)
+            likeliest = none.scatter_reduce(0, row[is_claim], each[is_claim], "amax")
             total = _cross_entropy(texts, targets, of_texts)
-            total = total + _cross_entropy(claims, spans[:, 3], of_claims)
-            return (total + _cross_entropy(likeliest, any_claim, of_claims)) / len(ids)
+            total = total + _cross_entropy(each, spans[:, 4], of_sentences[head])
+            return (total + _cross_entropy(likeliest, any_claim, of_sentences[:1])) / len(ids)
 
 
 def _cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:
@@ -168,7 +179,10 @@ def fit_judge(config: JudgeConfig, people: Path | None, folder: Path) -> None:
             "FSDP can't share out the encoder", where="--use_fsdp", do="start it with --multi_gpu"
         )
     fit = [e for e in load_examples(people) if not e.is_kept_aside]
-    made = corrupted([e for e in fit if len(e.text) < 1200], config.corrupted, config.seed)
+    short = [e for e in fit if len(e.text) < 1200]
+    made = [
+        part for make in (corrupted, stopped, framed) for part in make(short, config.corrupted, config.seed)
+    ]
     tokenizer = Tokenizer.from_file(str(pretrained_folder() / "tokenizer.json"))
     items = _tokenised([*fit, *made, *swapped_groups()], tokenizer, config)
     judge, steps = _fitted(config, items)
@@ -201,6 +215,9 @@ def _fitted(config: JudgeConfig, items: Sequence[dict[str, Any]]) -> tuple[Any, 
     judge = _Judge(encoder, config.dropout).train()
     if config.start:
         judge.load_state_dict(load_file(Path(config.start) / "weights.safetensors"), strict=False)
+    if config.frozen_layers:
+        encoder.embeddings.requires_grad_(False)
+        encoder.encoder.layer[: config.frozen_layers].requires_grad_(False)
     pool: Any = [item for item in items for _ in range(REPEATS.get(item["source"], 1))]
     lengths, order = [len(item["ids"]) for item in pool], torch.Generator().manual_seed(config.seed)
     sampler = LengthGroupedSampler(config.batch_size, lengths=lengths, generator=order)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,8 +24,9 @@ from timbre.paths import CHECKOUT
 TEXT_HEADS = ("joke", "funny", "offense", "provocation", "specificity", "fluent", "coherence")
 """What is predicted for a whole text, each in [0, 1]."""
 
-SENTENCE_HEAD = "claim"
-"""What is predicted for each sentence: does the teller claim a past of their own?"""
+SENTENCE_HEADS = ("claim", "aside", "cut")
+"""What is predicted for each sentence: does the teller claim a past of their own; does it speak of the request, of
+how to write an answer or of the answer, rather than being a part of one; does it stop before its end?"""
 
 KEPT_ASIDE = 5
 """One row in five is kept aside from fitting and from every choice, by a digest of its id."""
@@ -32,8 +34,18 @@ KEPT_ASIDE = 5
 SOBER = ("recipe", "sports_report", "diary_1860", "legal_letter", "dictionary", "essay_school")
 """Registers of ``impostors.jsonl`` without jokes and bold claims."""
 
+MIN_STOPPED = 5
+"""Words of a sentence that may be cut off."""
+
+MOST_FRAMED = 300
+"""Characters of a text that is put among sober sentences."""
+
 FITTED_REGISTERS = (*SOBER, "teen_chat", "linkedin", "newspaper_column")
 """Registers that are fitted on; the other seven are in no fit."""
+
+
+Labelled = tuple[int, int, float]
+"""Start, end and label of a sentence; a label is in [0, 1], or NaN where it isn't known."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +56,7 @@ class JudgeExample:
     source: str  # name of the set that it is from
     text: str
     targets: Mapping[str, float] = field(default_factory=dict)  # by head of TEXT_HEADS, in [0, 1]
-    sentences: tuple[tuple[int, int, float], ...] = ()  # start, end and label of each labelled sentence
+    sentences: Mapping[str, tuple[Labelled, ...]] = field(default_factory=dict)  # by head of SENTENCE_HEADS
     any_claim: float | None = None  # of the likeliest claim among the sentences, which have no labels then
     group: str = ""  # what is kept on one side of the split; the id where empty
 
@@ -92,7 +104,7 @@ PEOPLE: Mapping[str, Mapping[str, Target]] = {
     # sentences of tweets and reviews
     "specificity/labelled.csv": {"specificity": _rating("rating", 5, 1)},
     # turns of a dialogue: could a chatbot say this truthfully, 5 (yes) to 1 (it claims a human life)?
-    "self_insertion/robots_dont_cry.csv": {SENTENCE_HEAD: _rating("label", 1, 5)},
+    "self_insertion/robots_dont_cry.csv": {"claim": _rating("label", 1, 5)},
     # machine-written stories
     "coherence/cohesentia_stories.csv": {"coherence": _rating("label", 5, 1)},
 }
@@ -109,9 +121,23 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 def _by_people(name: str, path: Path) -> Iterator[JudgeExample]:
     for row in _rows(path):
         values = {head: value for head, of in PEOPLE[name].items() if (value := of(row)) is not None}
-        claim = values.pop(SENTENCE_HEAD, None)
-        spans = () if claim is None else ((0, len(row["text"]), claim),)
-        yield JudgeExample(row["id"], name, row["text"], values, spans, group=row.get("pair", ""))
+        claim = values.pop("claim", None)
+        labelled: dict[str, tuple[Labelled, ...]] = {}
+        if claim is not None:
+            labelled["claim"] = ((0, len(row["text"]), claim),)
+        if "fluent" in values:
+            labelled |= {"aside": _each(row["text"], 0.0), "cut": _unmarked(row["text"])}
+        yield JudgeExample(row["id"], name, row["text"], values, labelled, group=row.get("pair", ""))
+
+
+def _each(text: str, label: float) -> tuple[Labelled, ...]:
+    """Every sentence of ``text`` with one label."""
+    return tuple((s.start, s.end, label) for s in sentences(text))
+
+
+def _unmarked(text: str) -> tuple[Labelled, ...]:
+    """The last sentence of a whole text, if it ends without a mark: it isn't cut off."""
+    return () if re.search(r"[^\w\s]\s*\Z", text) else _each(text, 0.0)[-1:]
 
 
 def _humor(row: Row) -> dict[str, float]:
@@ -129,7 +155,34 @@ def _tone(path: Path) -> Iterator[JudgeExample]:
             targets["offense"] = float(row["offense"]) / 5
         family = {"plainof": "dry", "grief": "dry", "blandof": "bold"}.get(row["kind"], row["kind"])
         group = f"tone-{family}-{row['pair'] or row['id']}"
-        yield JudgeExample(row["id"], path.name, row["text"], targets, group=group)
+        labelled = {"aside": _each(row["text"], 0.0)} if row["kind"] != "assistant" else {}
+        yield JudgeExample(row["id"], path.name, row["text"], targets, labelled, group=group)
+
+
+def _asides(path: Path) -> Iterator[JudgeExample]:
+    """Answers that refuse, ask back, or think aloud of how to write them, and sound ones that look like these.
+
+    ``aside`` of a row: true or false for all its sentences, or a list of the passages that speak of the answer; where
+    only its first or last sentence surely does, "first" or "last", and the sentence at the other end surely doesn't.
+    """
+    for row in _rows(path):
+        text, aside = row["text"], row["aside"]
+        spans = _each(text, math.nan)
+        if isinstance(aside, list):
+            starts = [text.index(passage) for passage in aside]
+            inside = [(start, start + len(passage)) for start, passage in zip(starts, aside, strict=True)]
+            labels = [float(any(a <= (s + e) / 2 < b for a, b in inside)) for s, e, _ in spans]
+        elif isinstance(aside, bool):
+            labels = [float(aside)] * len(spans)
+        else:
+            labels = [math.nan] * len(spans)
+            labels[0], labels[-1] = (1.0, 0.0) if aside == "first" else (0.0, 1.0)
+        labelled = tuple((s, e, label) for (s, e, _), label in zip(spans, labels, strict=True))
+        if row["kind"] == "nonsense":
+            yield JudgeExample(row["id"], path.name, text, {"fluent": 0.0})
+        else:
+            by_head = {"aside": labelled, "cut": _unmarked(text)}
+            yield JudgeExample(row["id"], path.name, text, {"fluent": 1.0}, by_head)
 
 
 def _claims(path: Path) -> Iterator[JudgeExample]:
@@ -153,7 +206,7 @@ def _claims(path: Path) -> Iterator[JudgeExample]:
             spans.append((at, at + len(sentence), label))
             at += len(sentence) + 1
         text = " ".join(sentence for sentence, _ in labelled)
-        yield JudgeExample(id_, path.name, text, {"fluent": 1.0}, tuple(spans))
+        yield JudgeExample(id_, path.name, text, {"fluent": 1.0}, {"claim": tuple(spans)})
 
 
 def _registers(path: Path) -> Iterator[JudgeExample]:
@@ -164,7 +217,7 @@ def _registers(path: Path) -> Iterator[JudgeExample]:
         targets = {"fluent": 1.0}
         if row["register"] in SOBER:
             targets |= {"joke": 0.0, "provocation": 0.0}
-        yield JudgeExample(row["id"], path.name, row["text"], targets)
+        yield JudgeExample(row["id"], path.name, row["text"], targets, {"aside": _each(row["text"], 0.0)})
 
 
 def _answers(path: Path) -> Iterator[JudgeExample]:
@@ -175,12 +228,15 @@ def _answers(path: Path) -> Iterator[JudgeExample]:
         targets = _humor(row)
         if row["fault_1"] == row["fault_2"] and row["fault_1"] in ("none", "salad"):
             targets["fluent"] = float(row["fault_1"] == "none")
-        spans = tuple((s.start, s.end, math.nan) for s in sentences(row["text"]))
-        yield JudgeExample(row["id"], path.name, row["text"], targets, spans, float(row["claim"]))
+        labelled = {"claim": _each(row["text"], math.nan)}
+        if row["fault_1"] == row["fault_2"] == "none" and float(row["slop"]) < 1:
+            labelled["aside"] = _each(row["text"], 0.0)
+        yield JudgeExample(row["id"], path.name, row["text"], targets, labelled, float(row["claim"]))
 
 
 SHIPPED: Mapping[str, Callable[[Path], Iterator[JudgeExample]]] = {
     "training/data/tone.jsonl": _tone,
+    "training/data/asides.jsonl": _asides,
     "training/data/claims.jsonl": _claims,
     "training/data/self_insertion.csv": _claims,
     "judges/data/impostors.jsonl": _registers,
@@ -254,6 +310,45 @@ def corrupted(examples: Sequence[JudgeExample], count: int, seed: int) -> list[J
         made.append(
             JudgeExample(f"made-{number}", "made", " ".join(_spoilt(way, words, vocabulary, draw)), targets)
         )
+    return made
+
+
+def stopped(examples: Sequence[JudgeExample], count: int, seed: int) -> list[JudgeExample]:
+    """``count`` texts without the mark at their end, and each cut off in mid-sentence: labels of the head ``cut``."""
+    draw = random.Random(seed)
+    ended = [e.text.rstrip() for e in examples if re.search(r"\w[.!?]\W?\s*\Z", e.text)]
+    made = []
+    for number in range(count):
+        whole = draw.choice(ended)
+        last = draw.choice([s for s in sentences(whole) if s.text])
+        words = list(re.finditer(r"\w+", last.text))
+        if len(words) < MIN_STOPPED:
+            continue
+        word = draw.choice(words[1:-1])
+        at = word.end() if draw.random() < 0.7 else draw.randint(word.start() + 1, word.end())
+        for label, text in ((0.0, re.sub(r"\W+\Z", "", whole)), (1.0, whole[: last.start + at])):
+            span = sentences(text)[-1]
+            labelled = {"cut": ((span.start, span.end, label),)}
+            made.append(JudgeExample(f"stopped-{number}-{label:.0f}", "stopped", text, {}, labelled))
+    return made
+
+
+def framed(examples: Sequence[JudgeExample], count: int, seed: int) -> list[JudgeExample]:
+    """``count`` texts, every second a joke, among sober sentences of others: what is labelled of it stays true."""
+    draw = random.Random(seed)
+    known = [e for e in examples if "joke" in e.targets and len(e.text) < MOST_FRAMED]
+    own = [e for e in known if e.source in ("tone.jsonl", "impostors.jsonl") and e.targets["joke"] == 0]
+    frames = [s.text for e in own for s in sentences(e.text)]
+    kinds = [[e for e in known if e.targets["joke"] == 0], [e for e in known if e.targets["joke"] >= 0.75]]
+    if not frames or not all(kinds):
+        return []
+    made = []
+    for number in range(count):
+        chosen = draw.choice(kinds[number % 2])
+        before, after = draw.choice(((1, 0), (2, 0), (3, 0), (0, 1), (1, 1)))
+        parts = [*draw.choices(frames, k=before), chosen.text, *draw.choices(frames, k=after)]
+        targets = {head: chosen.targets[head] for head in ("joke", "funny") if head in chosen.targets}
+        made.append(JudgeExample(f"framed-{number}", "framed", " ".join(parts), targets))
     return made
 
 

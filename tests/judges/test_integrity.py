@@ -1,5 +1,6 @@
 """Answers that are none are found and named, and notes that people would write are let through."""
 
+import csv
 import json
 import random
 from collections.abc import Callable
@@ -10,14 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judges.encoder import read
+from judges.encoder import Reading, SentenceReading, read
 from judges.integrity import MOST_QUOTED, integrity
 from judges.language import are_different, language, prompt_language
 from judges.run_faults import run_faults
-from judges.text import clean, words
+from judges.text import clean, sentences, words
 from judges.types import Answer
+from timbre.paths import CHECKOUT
 
 DATA = Path(__file__).parent / "data"
+LABELS = CHECKOUT / "judges" / "labels"
 PROMPT = "Write a short note on whatever is on your mind today."
 NOTES = {n["id"]: n["text"] for n in map(json.loads, (DATA / "notes.jsonl").read_text().splitlines())}
 LOOPING = {"circling", "stuck"}
@@ -26,8 +29,8 @@ REFUSALS = (DATA / "refusals.txt").read_text().splitlines()
 TELLER = NOTES["teller"]
 
 
-def _faults(text: str, prompt: str = PROMPT, fluency: float | None = None) -> set[str]:
-    judged = integrity(Answer("a", clean(prompt).text, clean(text).text), fluency)
+def _faults(text: str, prompt: str = PROMPT, reading: Reading | None = None) -> set[str]:
+    judged = integrity(Answer("a", clean(prompt).text, clean(text).text), reading)
     assert judged.value == float(bool(judged.details))
     assert {e.why for e in judged.evidence} <= set(judged.details)
     return set(judged.details)
@@ -367,6 +370,10 @@ def test_a_tag_or_a_bracket_in_a_note_is_no_fault(text: str) -> None:
     assert _faults(text) == set()
 
 
+def _read(fluent: float) -> Reading:
+    return Reading({}, (), fluent)
+
+
 def _shuffled(tokens: list[str]) -> list[str]:
     return random.Random(7).sample(tokens, len(tokens))
 
@@ -377,19 +384,20 @@ def _shuffled(tokens: list[str]) -> list[str]:
 )
 def test_words_out_of_order_are_salad(name: str, reorder: Callable[[list[str]], list[str]]) -> None:
     shown = " ".join(reorder([w.text for w in words(NOTES[name])])) + "."
-    assert _faults(NOTES[name], fluency=read(NOTES[name]).least_fluent) == set()
-    assert "salad" in _faults(shown, fluency=read(shown).least_fluent)
+    assert _faults(NOTES[name], reading=read(NOTES[name])) == set()
+    assert "salad" in _faults(shown, reading=read(shown))
 
 
-@pytest.mark.parametrize(("fluency", "faults"), [(None, set()), (0.31, set()), (0.29, {"salad"})])
-def test_salad_is_what_the_encoder_finds_hardly_fluent(fluency: float | None, faults: set[str]) -> None:
-    assert _faults(NOTES["ferry"], fluency=fluency) == faults
+@pytest.mark.parametrize(("fluency", "faults"), [(0.31, set()), (0.29, {"salad"})])
+def test_salad_is_what_the_encoder_finds_hardly_fluent(fluency: float, faults: set[str]) -> None:
+    assert _faults(NOTES["ferry"]) == set()
+    assert _faults(NOTES["ferry"], reading=_read(fluency)) == faults
 
 
 def test_a_fragment_must_be_odder() -> None:
     short, long = (" ".join(NOTES["ferry"].split()[:count]) + "." for count in (19, 20))
-    assert _faults(short, fluency=0.29) == _faults(long, fluency=0.31) == set()
-    assert _faults(short, fluency=0.09) == _faults(long, fluency=0.29) == {"salad"}
+    assert _faults(short, reading=_read(0.29)) == _faults(long, reading=_read(0.31)) == set()
+    assert _faults(short, reading=_read(0.09)) == _faults(long, reading=_read(0.29)) == {"salad"}
 
 
 @pytest.mark.parametrize("other", OTHER, ids=lambda other: other["text"][:20])
@@ -732,8 +740,86 @@ def test_an_odd_order_of_words_is_none_where_the_encoder_reads_prose() -> None:
         "Here's to the pipe that held. Here's to the pipe that didn't, and to the carpet that knew first. "
         "Here's to the plumber, here's to his hourly rate, here's to the bucket and to all who emptied it."
     )
-    assert integrity(Answer("a", "A toast.", toast), fluency=0.6).value == 0.0
-    assert integrity(Answer("a", "A toast.", toast), fluency=0.05).value == 1.0
+    assert integrity(Answer("a", "A toast.", toast), _read(0.6)).value == 0.0
+    assert integrity(Answer("a", "A toast.", toast), _read(0.05)).value == 1.0
+
+
+def _aside_faults(text: str, *asides: float) -> set[str]:
+    spans = sentences(text)
+    assert len(spans) == len(asides)
+    read_sentences = [
+        SentenceReading(s.start, s.end, {"aside": p, "cut": 0.0}) for s, p in zip(spans, asides, strict=True)
+    ]
+    return _faults(text, reading=Reading({}, tuple(read_sentences), 1.0))
+
+
+SPOKEN_OF = "A word on tin first. Tin melts before it glows, and cries when it is bent. It keeps soup."
+
+
+@pytest.mark.parametrize(
+    ("asides", "is_fault"),
+    [
+        ((0.995, 0.0, 0.0), True),  # it opens so
+        ((0.985, 0.0, 0.0), False),
+        ((0.0, 0.995, 0.0), True),  # it is mostly that
+        ((0.0, 0.0, 0.995), False),  # a remark at its end is hashtag_slop's
+        ((0.0, 0.985, 0.985), False),
+    ],
+)
+def test_an_answer_that_opens_with_asides_or_is_made_of_them_is_none(
+    asides: tuple[float, ...], is_fault: bool
+) -> None:
+    assert _aside_faults(SPOKEN_OF, *asides) == ({"aside"} if is_fault else set())
+
+
+def test_refusals_and_plans_in_fresh_words_are_found_and_notes_that_look_like_them_seldom() -> None:
+    found: dict[str, list[bool]] = {}
+    with (LABELS / "asides.csv").open(encoding="utf-8", newline="") as opened:
+        for row in csv.DictReader(opened):
+            if row["set"] == "test":
+                faults = _faults(row["text"], row["prompt"], read(clean(row["text"]).text))
+                found.setdefault(row["kind"], []).append(bool(faults))
+    rates = {kind: sum(hits) / len(hits) for kind, hits in found.items()}
+    assert min(rates[kind] for kind in ("refusal", "asks_back", "plan")) > 0.6
+    assert rates["plain"] == 0 and max(rates["suspect"], rates["odd"]) < 0.08
+
+
+def _cut_faults(text: str, cut: float) -> set[str]:
+    spans = sentences(text)
+    last = len(spans) - 1
+    heads = [{"aside": 0.0, "cut": cut if n == last else 0.0} for n in range(len(spans))]
+    read_sentences = (SentenceReading(s.start, s.end, head) for s, head in zip(spans, heads, strict=True))
+    return _faults(text, reading=Reading({}, tuple(read_sentences), 1.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "least"),
+    [
+        (
+            "The bell rang at six, and the baker put out two lamps. Nobody in the street was awake to see the light",
+            0.02,
+        ),
+        (
+            "the bell rang at six and the baker put out two lamps. nobody in the street was awake to see the light",
+            0.3,
+        ),
+    ],
+)
+def test_the_encoder_has_a_say_where_a_text_ends_without_a_mark(text: str, least: float) -> None:
+    assert _cut_faults(text, least + 0.01) == {"cut_off"}
+    assert _cut_faults(text, least - 0.01) == set()
+    assert _cut_faults(f"{text}.", 1.0) == set()
+
+
+def test_every_aside_is_quoted_and_none_where_a_rule_found_a_fault() -> None:
+    reading = Reading(
+        {},
+        tuple(SentenceReading(s.start, s.end, {"aside": 1.0, "cut": 0.0}) for s in sentences(SPOKEN_OF)),
+        1.0,
+    )
+    judged = integrity(Answer("a", PROMPT, SPOKEN_OF), reading)
+    assert [e.text for e in judged.evidence] == [s.text for s in sentences(SPOKEN_OF)]
+    assert _aside_faults("As an AI, I can't help with that.", 1.0) == {"refusal"}
 
 
 NONSENSE = "xqzv wkrt plmo bvcx zzqa trwq mnop lkjh qwrt zxcv"

@@ -1,6 +1,7 @@
 """The encoder's fit, end to end on a few texts: it learns them, and judges read what it stored."""
 
 import json
+import math
 import os
 import shutil
 from pathlib import Path
@@ -99,6 +100,58 @@ def test_two_processes_fit_one_encoder_and_the_first_writes_it(tmp_path: Path) -
     assert "texts of" not in second and "both:" not in second
 
 
+def _small_judge() -> Any:
+    import torch
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(5)
+    config = BertConfig(vocab_size=99, hidden_size=16, num_hidden_layers=3, num_attention_heads=2)
+    return judge._Judge(BertModel(config, add_pooling_layer=False), dropout=0.0).eval()
+
+
+def test_a_sentence_is_held_against_the_label_of_its_own_head() -> None:
+    import torch
+
+    def loss(*spans: tuple[int, int, int, float], any_claim: float = math.nan) -> float:
+        unknown = [math.nan] * len(judge.TEXT_HEADS)
+        items = [{"ids": [1, 2, 3, 4], "targets": unknown, "spans": list(spans), "any_claim": any_claim}]
+        with torch.no_grad():
+            return float(model(**judge._collated(items)))
+
+    model = _small_judge()
+    with torch.no_grad():
+        model.heads.bias[-3:] = torch.tensor([4.0, -4.0, 0.0])  # surely a claim, surely no aside
+    claim, aside = range(2)
+    assert loss((0, 4, claim, 1.0)) < 0.1 < 3 < loss((0, 4, claim, 0.0))
+    assert loss((0, 4, aside, 0.0)) < 0.1 < 3 < loss((0, 4, aside, 1.0))
+    assert loss((0, 2, aside, 0.0), (2, 4, aside, math.nan)) == pytest.approx(loss((0, 2, aside, 0.0)))
+    claimed = loss((0, 2, claim, math.nan), (2, 4, aside, 0.0), any_claim=1.0)
+    assert claimed < 0.2, "no aside is taken for the likeliest claim"
+
+
+def test_frozen_layers_keep_their_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start = _small_judge()
+    start.encoder.save_pretrained(tmp_path)
+    monkeypatch.setattr(judge, "pretrained_folder", lambda: tmp_path)
+    items = [
+        {
+            "ids": [1, i, 2],
+            "source": "x",
+            "targets": [1.0] * len(judge.TEXT_HEADS),
+            "spans": [],
+            "any_claim": math.nan,
+        }
+        for i in range(3, 11)
+    ]
+    fitted, _ = judge._fitted(JudgeConfig(batch_size=4, frozen_layers=2, average=0.0), items)
+    moved = {
+        name.split(".")[2] if "layer" in name else name.split(".")[0]
+        for name, weight in fitted.encoder.state_dict().items()
+        if (weight != start.encoder.state_dict()[name]).any()
+    }
+    assert moved == {"2"}
+
+
 def test_the_linear_heads_follow_their_labels() -> None:
     jokes = (
         "I asked the lift how it was. It has its ups and downs.",
@@ -156,7 +209,8 @@ def test_the_shipped_preset_is_the_one_that_the_card_names() -> None:
     path = Path(judge.__file__).parent / "presets" / "judge.toml"
     shipped = read_preset(path, JudgeConfig)
     stored = JudgeConfig(**card["config"])
-    assert shipped == stored.model_copy(update={"start": shipped.start, "seed": shipped.seed})
+    changed = {name: getattr(shipped, name) for name in ("start", "frozen_layers", "seed")}
+    assert shipped == stored.model_copy(update=changed)
 
 
 def test_a_judge_has_no_masks_and_needs_a_name(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from timbre.paths import CHECKOUT
 from training.judge_data import (
     JudgeExample,
     corrupted,
+    framed,
     load_examples,
+    stopped,
     swapped_groups,
 )
 
@@ -56,7 +59,32 @@ def test_a_text_whose_prompt_lends_the_first_person_is_left_out(tmp_path: Path) 
     ]
     path.write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
     examples = load_examples(None, own=tmp_path)
-    assert [(e.id, e.sentences) for e in examples] == [("a", ((0, 11, 1.0),))]
+    assert [(e.id, e.sentences) for e in examples] == [("a", {"claim": ((0, 11, 1.0),)})]
+
+
+@pytest.mark.parametrize(
+    ("kind", "aside", "labels"),
+    [
+        ("refusal", True, [1, 1, 1]),
+        ("letters", False, [0, 0, 0]),
+        ("plan_then_note", ["Something on tin."], [1, 0, 0]),
+        ("plan_then_note", "first", [1, None, 0]),
+        ("note_then_comment", "last", [0, None, 1]),
+        ("nonsense", False, []),
+    ],
+)
+def test_an_aside_is_labelled_by_sentence(
+    tmp_path: Path, kind: str, aside: bool | str | list[str], labels: list[float | None]
+) -> None:
+    path = tmp_path / "training" / "data" / "asides.jsonl"
+    path.parent.mkdir(parents=True)
+    record = {"id": "a", "kind": kind, "text": "Something on tin. It melts early. It cries.", "aside": aside}
+    path.write_text(json.dumps(record), encoding="utf-8")
+    (example,) = load_examples(None, own=tmp_path)
+    assert example.targets == {"fluent": float(kind != "nonsense")}
+    assert [
+        None if math.isnan(label) else label for _, _, label in example.sentences.get("aside", ())
+    ] == labels
 
 
 def test_one_row_in_five_is_kept_aside_and_always_the_same() -> None:
@@ -85,6 +113,31 @@ def test_texts_that_are_no_prose_are_made_alike_from_the_same_seed() -> None:
     assert 0 < sum("joke" in m.targets for m in made) < 40  # a loop is no joke; shuffled words may be
 
 
+def test_a_text_is_cut_off_in_a_sentence_or_whole_without_its_mark() -> None:
+    text = "The lamp on the landing has burned for years. Nobody could find the switch behind the old clock."
+    made = stopped([JudgeExample("a", "s", text), JudgeExample("b", "s", "No mark")], 20, 7)
+    assert made == stopped([JudgeExample("a", "s", text)], 20, 7)
+    for whole, cut in zip(made[::2], made[1::2], strict=True):
+        assert whole.text == text[:-1] and text.startswith(cut.text) and len(cut.text) < len(text) - 6
+        for example, label in ((whole, 0.0), (cut, 1.0)):
+            ((start, end, is_cut),) = example.sentences["cut"]
+            assert end == len(example.text) and is_cut == label
+            assert start in (0, text.index("Nobody"))
+    assert len({m.text for m in made}) > 10
+
+
+def test_a_joke_among_sober_sentences_stays_one() -> None:
+    joke = JudgeExample("j", "humor/labelled.csv", "My lift has ups and downs.", {"joke": 1.0, "funny": 0.5})
+    sober = JudgeExample("s", "tone.jsonl", "The bank opens at nine. It shuts at four.", {"joke": 0.0})
+    made = framed([joke, sober], 20, 7)
+    assert made == framed([joke, sober], 20, 7)
+    for example, source in zip(made, (sober, joke) * 10, strict=True):
+        assert example.targets == source.targets
+        rest = example.text.replace(source.text, "", 1)
+        assert rest != example.text and rest.strip() and "lift" not in rest
+    assert framed([joke], 20, 7) == framed([sober], 20, 7) == []
+
+
 def test_a_named_group_is_neither_bold_nor_offensive() -> None:
     swaps = swapped_groups()
     assert len(swaps) >= 180 and {s.targets["provocation"] for s in swaps} == {0.0}
@@ -92,4 +145,12 @@ def test_a_named_group_is_neither_bold_nor_offensive() -> None:
 
 def test_the_shipped_texts_are_all_read() -> None:
     sources = {e.source for e in load_examples(None)}
-    assert sources == {"tone.jsonl", "claims.jsonl", "self_insertion.csv", "impostors.jsonl", "answers.csv"}
+    own = (
+        "tone.jsonl",
+        "asides.jsonl",
+        "claims.jsonl",
+        "self_insertion.csv",
+        "impostors.jsonl",
+        "answers.csv",
+    )
+    assert sources == set(own)
