@@ -67,7 +67,7 @@ LOOP_WINDOW = 50
 STUTTER = 5  # the same word so many times in a row, in a text that is mostly that, is a loop
 MIN_CUT_WORDS = 20  # shorter texts without a final full stop are titles, list items or casual
 # Probability, by the encoder, that the last sentence stops before its end: where a mark is due, and elsewhere.
-CUT_WHERE_DUE, CUT = 0.02, 0.3
+CUT_WHERE_DUE, CUT = 0.01, 0.3
 MIN_LAST_WORDS = 4  # a last line of fewer words without a full stop is a signature, a place or a date
 # Shares of sentences that end with a mark and begin with a capital in a text that would end with a mark too.
 FORMAL_ENDED, FORMAL_CAPITALS = 0.6, 0.8
