@@ -22,6 +22,7 @@ _KINDS = {
     "loop": ("repetition", "repeat themselves"),
     "echo": ("echo of the prompt", "echo the prompt"),
     "cut_off": ("end in mid-sentence", "end in mid-sentence"),
+    "aside": ("talk about the answer", "talk about the answer"),
     _SAME: (_SAME, "are the baseline's, word for word"),
     "same_text": ("same_text", "show same text"),
     "repeated": ("a reply given before", "give a reply twice"),

@@ -119,6 +119,7 @@ def test_failures_are_counted_with_repetition_first_and_quoted_in_whole_sentence
             1: _fault("integrity", "cut_off"),
             2: _fault("integrity", "loop"),
             3: _fault("integrity", "loop"),
+            5: _fault("integrity", "aside"),
         }
         return faults.get(canary, {})
 
@@ -131,6 +132,7 @@ def test_failures_are_counted_with_repetition_first_and_quoted_in_whole_sentence
     assert [(f.name, f.answers, f.of_baseline) for f in failures] == [
         ("repetition", 4, 0),
         ("end in mid-sentence", 2, 0),
+        ("talk about the answer", 2, 0),
         ("same as the baseline", 2, None),
         ("self_insertion", 2, 0),
     ]
