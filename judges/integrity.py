@@ -110,8 +110,10 @@ def integrity(answer: Answer, reading: Reading | None = None) -> Judgement:
     faults["cut_off"] = list(_cuts(answer.text, reading))
     if reading and not any(faults.values()) and is_english(answer.text):
         limit = FLUENT_SHORT if len(words(answer.text)) < SHORT else FLUENT
-        faults["salad"] = [_opening(answer.text)] if reading.least_fluent < limit else []
-        faults["aside"] = [] if faults["salad"] else _asides(answer.text, reading)
+        if reading.least_fluent < limit:
+            faults["salad"] = [_opening(answer.text)]
+        else:
+            faults["aside"] = _asides(answer.text, reading)
     return _judgement(answer.text, {name: spans for name, spans in faults.items() if spans})
 
 
@@ -136,10 +138,11 @@ def _opening(text: str, limit: int = 160) -> tuple[int, int]:
 
 def _asides(text: str, reading: Reading) -> list[tuple[int, int]]:
     """The sentences that speak of the answer, where it opens with one or is made of them; else none."""
-    aside = [(s.start, s.end) for s in reading.sentences if s.heads["aside"] >= ASIDE]
-    opens = reading.sentences and reading.sentences[0].heads["aside"] >= ASIDE
-    of_these = sum(len(words(text[start:end])) for start, end in aside)
-    return aside if opens or of_these >= ASIDE_SHARE * len(words(text)) else []
+    found = [s for s in reading.sentences if s.heads["aside"] >= ASIDE]
+    opens = found[:1] == [*reading.sentences[:1]]
+    of_these = sum(len(words(text[s.start : s.end])) for s in found)
+    is_fault = opens or of_these >= ASIDE_SHARE * len(words(text))
+    return [(s.start, s.end) for s in found] if is_fault else []
 
 
 @lru_cache(maxsize=64)

@@ -49,6 +49,7 @@ from training.judge_data import (
 from training.opening import fit_opening
 
 HEADS = (*TEXT_HEADS, *SENTENCE_HEADS)
+CLAIM = SENTENCE_HEADS.index("claim")
 HEAD_WEIGHTS = {"funny": 3.0, "offense": 3.0}
 """Weights of the heads' losses; 1 where none is named. Ratings carry less signal per text than yes and no."""
 
@@ -98,7 +99,7 @@ def _tokenised(examples: Sequence[JudgeExample], tokenizer: Any, config: JudgeCo
             if inside:
                 spans.append((inside[0], inside[-1] + 1, head, label))
         targets = [example.targets.get(head, math.nan) for head in TEXT_HEADS]
-        has_claims = any(span[2] == 0 for span in spans)
+        has_claims = any(head == CLAIM for _, _, head, _ in spans)
         any_claim = math.nan if example.any_claim is None or not has_claims else example.any_claim
         if spans or not all(map(math.isnan, targets)):
             labels = {"targets": targets, "spans": spans, "any_claim": any_claim}
@@ -152,12 +153,12 @@ class _Judge(torch.nn.Module):
             inside = (token >= start[:, None]) & (token < end[:, None])
             read = self.heads(self.dropout(pooled(hidden[row], inside)))[:, len(TEXT_HEADS) :]
             each = read.gather(1, head[:, None])[:, 0]
-            is_claim = head == 0
+            is_claim = head == CLAIM
             none = each.new_full((len(ids),), -math.inf)
             likeliest = none.scatter_reduce(0, row[is_claim], each[is_claim], "amax")
             total = _cross_entropy(texts, targets, of_texts)
             total = total + _cross_entropy(each, spans[:, 4], of_sentences[head])
-            return (total + _cross_entropy(likeliest, any_claim, of_sentences[:1])) / len(ids)
+            return (total + _cross_entropy(likeliest, any_claim, of_sentences[CLAIM])) / len(ids)
 
 
 def _cross_entropy(logits: Any, labels: Any, weights: Any) -> Any:

@@ -320,15 +320,14 @@ def stopped(examples: Sequence[JudgeExample], count: int, seed: int) -> list[Jud
     made = []
     for number in range(count):
         whole = draw.choice(ended)
-        last = draw.choice([s for s in sentences(whole) if s.text])
-        words = list(re.finditer(r"\w+", last.text))
+        sentence = draw.choice(sentences(whole))
+        words = list(re.finditer(r"\w+", sentence.text))
         if len(words) < MIN_STOPPED:
             continue
         word = draw.choice(words[1:-1])
         at = word.end() if draw.random() < 0.7 else draw.randint(word.start() + 1, word.end())
-        for label, text in ((0.0, re.sub(r"\W+\Z", "", whole)), (1.0, whole[: last.start + at])):
-            span = sentences(text)[-1]
-            labelled = {"cut": ((span.start, span.end, label),)}
+        for label, text in ((0.0, re.sub(r"\W+\Z", "", whole)), (1.0, whole[: sentence.start + at])):
+            labelled = {"cut": _each(text, label)[-1:]}
             made.append(JudgeExample(f"stopped-{number}-{label:.0f}", "stopped", text, {}, labelled))
     return made
 

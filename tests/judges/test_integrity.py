@@ -1,44 +1,28 @@
 """Answers that are none are found and named, and notes that people would write are let through."""
 
-import csv
 import json
-import random
-from collections.abc import Callable
 from itertools import zip_longest
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from judges.encoder import Reading, SentenceReading, read
 from judges.integrity import MOST_QUOTED, integrity
 from judges.language import are_different, language, prompt_language
 from judges.run_faults import run_faults
-from judges.text import clean, sentences, words
+from judges.text import clean, words
 from judges.types import Answer
-from timbre.paths import CHECKOUT
+from tests.judges.faulty import DATA, NOTES, PROMPT, faults_of
 
-DATA = Path(__file__).parent / "data"
-LABELS = CHECKOUT / "judges" / "labels"
-PROMPT = "Write a short note on whatever is on your mind today."
-NOTES = {n["id"]: n["text"] for n in map(json.loads, (DATA / "notes.jsonl").read_text().splitlines())}
 LOOPING = {"circling", "stuck"}
 OTHER = [json.loads(line) for line in (DATA / "other_languages.jsonl").read_text().splitlines()]
 REFUSALS = (DATA / "refusals.txt").read_text().splitlines()
 TELLER = NOTES["teller"]
 
 
-def _faults(text: str, prompt: str = PROMPT, reading: Reading | None = None) -> set[str]:
-    judged = integrity(Answer("a", clean(prompt).text, clean(text).text), reading)
-    assert judged.value == float(bool(judged.details))
-    assert {e.why for e in judged.evidence} <= set(judged.details)
-    return set(judged.details)
-
-
 @pytest.mark.parametrize("name", sorted(set(NOTES) - LOOPING))
 def test_a_note_has_no_fault(name: str) -> None:
-    assert _faults(NOTES[name]) == set()
+    assert faults_of(NOTES[name]) == set()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +103,7 @@ def test_a_note_has_no_fault(name: str) -> None:
     ],
 )
 def test_a_fault_is_found_and_named(text: str, fault: str) -> None:
-    assert fault in _faults(text)
+    assert fault in faults_of(text)
 
 
 @pytest.mark.parametrize(
@@ -142,15 +126,15 @@ def test_a_fault_is_found_and_named(text: str, fault: str) -> None:
     ],
 )
 def test_a_working_step_that_was_left_in_is_a_draft(text: str) -> None:
-    assert _faults(text) == {"draft"}
-    assert "draft" not in _faults(
+    assert faults_of(text) == {"draft"}
+    assert "draft" not in faults_of(
         text, "Give me an outline of a report, with a word count and two drafts of it."
     )
 
 
 @pytest.mark.parametrize("text", REFUSALS)
 def test_a_refusal_is_a_fault(text: str) -> None:
-    assert "refusal" in _faults(text) or "language" in _faults(text)
+    assert "refusal" in faults_of(text) or "language" in faults_of(text)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +191,7 @@ def test_a_refusal_is_a_fault(text: str) -> None:
     ],
 )
 def test_a_near_miss_is_no_fault(text: str) -> None:
-    assert _faults(text) == set()
+    assert faults_of(text) == set()
 
 
 @pytest.mark.parametrize(
@@ -222,7 +206,7 @@ def test_a_near_miss_is_no_fault(text: str) -> None:
     ],
 )
 def test_a_text_that_says_one_thing_again_and_again_is_a_loop(text: str) -> None:
-    assert _faults(text) == {"loop"}
+    assert faults_of(text) == {"loop"}
 
 
 @pytest.mark.parametrize(
@@ -241,14 +225,14 @@ def test_a_text_that_says_one_thing_again_and_again_is_a_loop(text: str) -> None
     ],
 )
 def test_a_refrain_or_a_subject_that_is_named_again_is_no_loop(text: str) -> None:
-    assert _faults(text) == set()
+    assert faults_of(text) == set()
 
 
 @pytest.mark.parametrize(("new", "is_loop"), [(1, True), (2, False)])
 def test_verse_whose_lines_are_mostly_old_is_a_loop(new: int, is_loop: bool) -> None:
     other = ["The miller has gone to the town.", "A heron is asleep on the dam."]
     lines = ["Turn the wheel of the mill again."] * 4
-    assert ("loop" in _faults("\n".join(lines + other[:new]))) == is_loop
+    assert ("loop" in faults_of("\n".join(lines + other[:new]))) == is_loop
 
 
 @pytest.mark.parametrize(("other", "is_loop"), [(12, True), (13, False)])
@@ -256,7 +240,7 @@ def test_three_words_that_are_half_of_what_a_text_says_are_a_loop(other: int, is
     others = "heron mill dam barge lock reed otter willow sluice punt eel mud oar"
     cycle = ["cheese", "butter", "cream"] * 4
     text = ", ".join(word for pair in zip_longest(cycle, others.split()[:other]) for word in pair if word)
-    assert ("loop" in _faults(text + ".")) == is_loop
+    assert ("loop" in faults_of(text + ".")) == is_loop
 
 
 @pytest.mark.parametrize(
@@ -271,7 +255,7 @@ def test_three_words_that_are_half_of_what_a_text_says_are_a_loop(other: int, is
     ],
 )
 def test_a_note_on_refusing_is_none(text: str) -> None:
-    assert _faults(text) == set()
+    assert faults_of(text) == set()
 
 
 @pytest.mark.parametrize(
@@ -284,7 +268,7 @@ def test_a_note_on_refusing_is_none(text: str) -> None:
     ],
 )
 def test_a_refusal_with_a_reason_is_one(text: str) -> None:
-    assert "refusal" in _faults(text)
+    assert "refusal" in faults_of(text)
 
 
 @pytest.mark.parametrize(
@@ -308,8 +292,8 @@ def test_a_refusal_with_a_reason_is_one(text: str) -> None:
         ("A letter on brackets.", "Dear [Your Name], the gate is shut.", "placeholder"),
     ],
 )
-def test_a_chat_a_plan_and_a_blank_are_faults(prompt: str, text: str, fault: str) -> None:
-    assert fault in _faults(text, prompt)
+def test_a_chat_a_plan_and_a_blank_arefaults_of(prompt: str, text: str, fault: str) -> None:
+    assert fault in faults_of(text, prompt)
 
 
 @pytest.mark.parametrize(
@@ -332,8 +316,8 @@ def test_a_chat_a_plan_and_a_blank_are_faults(prompt: str, text: str, fault: str
         (PROMPT, "The task is to be out of the bath before the bath is out of patience."),
     ],
 )
-def test_a_scene_a_syntax_and_a_thought_are_no_faults(prompt: str, text: str) -> None:
-    assert _faults(text, prompt) == set()
+def test_a_scene_a_syntax_and_a_thought_are_nofaults_of(prompt: str, text: str) -> None:
+    assert faults_of(text, prompt) == set()
 
 
 @pytest.mark.parametrize(
@@ -350,8 +334,8 @@ def test_a_scene_a_syntax_and_a_thought_are_no_faults(prompt: str, text: str) ->
         ("Dear $FIRST_NAME, the gate is shut.", "placeholder"),
     ],
 )
-def test_a_text_in_code_and_a_blank_of_any_kind_are_faults(text: str, fault: str) -> None:
-    assert _faults(text) == {fault}
+def test_a_text_in_code_and_a_blank_of_any_kind_arefaults_of(text: str, fault: str) -> None:
+    assert faults_of(text) == {fault}
 
 
 @pytest.mark.parametrize(
@@ -367,45 +351,15 @@ def test_a_text_in_code_and_a_blank_of_any_kind_are_faults(text: str, fault: str
     ],
 )
 def test_a_tag_or_a_bracket_in_a_note_is_no_fault(text: str) -> None:
-    assert _faults(text) == set()
-
-
-def _read(fluent: float) -> Reading:
-    return Reading({}, (), fluent)
-
-
-def _shuffled(tokens: list[str]) -> list[str]:
-    return random.Random(7).sample(tokens, len(tokens))
-
-
-@pytest.mark.parametrize("reorder", [_shuffled, lambda tokens: tokens[::-1]], ids=["shuffled", "reversed"])
-@pytest.mark.parametrize(
-    "name", ["ferry", "clock", "teller", "essay", "rant", "report", "note_on_ai", "numbers"]
-)
-def test_words_out_of_order_are_salad(name: str, reorder: Callable[[list[str]], list[str]]) -> None:
-    shown = " ".join(reorder([w.text for w in words(NOTES[name])])) + "."
-    assert _faults(NOTES[name], reading=read(NOTES[name])) == set()
-    assert "salad" in _faults(shown, reading=read(shown))
-
-
-@pytest.mark.parametrize(("fluency", "faults"), [(0.31, set()), (0.29, {"salad"})])
-def test_salad_is_what_the_encoder_finds_hardly_fluent(fluency: float, faults: set[str]) -> None:
-    assert _faults(NOTES["ferry"]) == set()
-    assert _faults(NOTES["ferry"], reading=_read(fluency)) == faults
-
-
-def test_a_fragment_must_be_odder() -> None:
-    short, long = (" ".join(NOTES["ferry"].split()[:count]) + "." for count in (19, 20))
-    assert _faults(short, reading=_read(0.29)) == _faults(long, reading=_read(0.31)) == set()
-    assert _faults(short, reading=_read(0.09)) == _faults(long, reading=_read(0.29)) == {"salad"}
+    assert faults_of(text) == set()
 
 
 @pytest.mark.parametrize("other", OTHER, ids=lambda other: other["text"][:20])
 def test_another_language_is_named_and_a_fault(other: dict[str, str]) -> None:
     assert language(other["text"]) == other["language"]
-    assert _faults(other["text"]) == {"language"}
-    assert "language" in _faults(other["text"], "A note on gates.")
-    assert _faults(other["text"], f"Write this in {other['language']}, in a few sentences.") == set()
+    assert faults_of(other["text"]) == {"language"}
+    assert "language" in faults_of(other["text"], "A note on gates.")
+    assert faults_of(other["text"], f"Write this in {other['language']}, in a few sentences.") == set()
 
 
 @pytest.mark.parametrize(
@@ -426,9 +380,9 @@ def test_a_short_prompt_has_a_language_where_it_can_be_told(prompt: str, name: s
 
 def test_an_answer_in_its_prompts_language_is_no_fault() -> None:
     german = next(o["text"] for o in OTHER if o["language"] == "German")
-    assert _faults(german, "Schreib eine kurze Notiz über deinen Nachbarn.") == set()
-    assert _faults(TELLER, "Schreib eine kurze Notiz über deinen Nachbarn.") == {"language"}
-    assert _faults(german, "x") == set()
+    assert faults_of(german, "Schreib eine kurze Notiz über deinen Nachbarn.") == set()
+    assert faults_of(TELLER, "Schreib eine kurze Notiz über deinen Nachbarn.") == {"language"}
+    assert faults_of(german, "x") == set()
 
 
 def test_a_few_words_have_no_language() -> None:
@@ -438,10 +392,10 @@ def test_a_few_words_have_no_language() -> None:
 
 def test_half_an_answer_in_another_language_is_a_fault_and_a_quotation_is_none() -> None:
     german = next(o["text"] for o in OTHER if o["language"] == "German")
-    assert _faults(f"{TELLER}\n\n{german}") == {"language"}
-    assert _faults(f"{TELLER} {NOTES['essay']}\n\n{german}") == {"language"}
+    assert faults_of(f"{TELLER}\n\n{german}") == {"language"}
+    assert faults_of(f"{TELLER} {NOTES['essay']}\n\n{german}") == {"language"}
     notes = " ".join(NOTES[n] for n in ("teller", "essay", "rant", "report"))
-    assert _faults(f'{notes} "{german[:120]}", said the guard.') == set()
+    assert faults_of(f'{notes} "{german[:120]}", said the guard.') == set()
 
 
 @pytest.mark.parametrize(
@@ -456,7 +410,7 @@ def test_half_an_answer_in_another_language_is_a_fault_and_a_quotation_is_none()
     ],
 )
 def test_an_answer_mixed_of_two_languages_is_a_fault(text: str) -> None:
-    assert _faults(text) == {"language"}
+    assert faults_of(text) == {"language"}
 
 
 @pytest.mark.parametrize(
@@ -470,7 +424,7 @@ def test_an_answer_mixed_of_two_languages_is_a_fault(text: str) -> None:
     ],
 )
 def test_foreign_names_loans_and_quotations_are_not_a_mixture(text: str) -> None:
-    assert _faults(text) == set()
+    assert faults_of(text) == set()
 
 
 @pytest.mark.parametrize(("foreign", "is_mixed"), [(4, True), (3, False)])
@@ -491,7 +445,7 @@ def test_a_quarter_of_foreign_words_is_a_mixture(foreign: int, is_mixed: bool) -
         "too",
     ]
     text = " ".join(["nicht", "aber", "weil", "sind"][:foreign] + english[: 16 - foreign])
-    assert ("language" in _faults(text)) == is_mixed
+    assert ("language" in faults_of(text)) == is_mixed
 
 
 def test_neighbouring_languages_are_not_told_apart() -> None:
@@ -511,14 +465,14 @@ def test_neighbouring_languages_are_not_told_apart() -> None:
     ],
 )
 def test_what_the_prompt_asks_for_is_no_fault(prompt: str, text: str) -> None:
-    assert _faults(text, prompt) == set()
+    assert faults_of(text, prompt) == set()
 
 
 def test_a_sentence_of_a_long_prompt_that_comes_back_is_an_echo() -> None:
     prompt = "Be brief. Tell us about the day on which the second staircase of the house was opened."
     echoed = "Tell us about the day on which the second staircase of the house was opened. It was a Monday."
-    assert _faults(echoed, prompt) == {"echo"}
-    assert _faults("Be brief. It was a Monday, and it rained on the clock.", prompt) == set()
+    assert faults_of(echoed, prompt) == {"echo"}
+    assert faults_of("Be brief. It was a Monday, and it rained on the clock.", prompt) == set()
 
 
 HEADED = "# Salt\n\nIt was a tax.\n\n## Pepper\n\nIt was a war."
@@ -542,7 +496,7 @@ SWEDISH = next(o["text"] for o in OTHER if o["language"] == "Swedish")
     ],
 )
 def test_a_word_in_the_prompt_asks_for_nothing(prompt: str, text: str, fault: str) -> None:
-    assert _faults(text, prompt) == {fault}
+    assert faults_of(text, prompt) == {fault}
 
 
 @pytest.mark.parametrize(
@@ -561,7 +515,7 @@ def test_a_word_in_the_prompt_asks_for_nothing(prompt: str, text: str, fault: st
     ],
 )
 def test_a_form_or_a_language_that_the_prompt_asks_for_is_no_fault(prompt: str, text: str) -> None:
-    assert _faults(text, prompt) == set()
+    assert faults_of(text, prompt) == set()
 
 
 LIGHTHOUSE = "Why did the Victorians build so many lighthouses? A short note, please."
@@ -591,7 +545,7 @@ HONESTY = "Is honesty always the best policy?"
 def test_a_prompt_said_again_in_other_words_or_on_a_line_of_its_own_is_an_echo(
     prompt: str, text: str
 ) -> None:
-    assert _faults(text, prompt) == {"echo"}
+    assert faults_of(text, prompt) == {"echo"}
 
 
 @pytest.mark.parametrize(
@@ -613,7 +567,7 @@ def test_a_prompt_said_again_in_other_words_or_on_a_line_of_its_own_is_an_echo(
     ],
 )
 def test_a_question_that_is_repeated_and_answered_is_no_echo(prompt: str, text: str) -> None:
-    assert _faults(text, prompt) == set()
+    assert faults_of(text, prompt) == set()
 
 
 @pytest.mark.parametrize(("new", "is_echo"), [(2, True), (3, False)])
@@ -622,11 +576,11 @@ def test_an_echo_has_hardly_a_new_content_word(new: int, is_echo: bool) -> None:
     given = "otters, beavers, herons, kingfishers, trout, salmon, voles, eels, " + ", ".join(
         ["mink", "toads", "newts"][:new]
     )
-    assert ("echo" in _faults(given, prompt)) == is_echo
+    assert ("echo" in faults_of(given, prompt)) == is_echo
 
 
 def test_closed_reasoning_is_not_judged() -> None:
-    assert _faults(f"<think>Okay, the user wants a note.</think>\n\n{TELLER}") == set()
+    assert faults_of(f"<think>Okay, the user wants a note.</think>\n\n{TELLER}") == set()
 
 
 def test_evidence_quotes_the_fault_and_is_bounded() -> None:
@@ -735,93 +689,6 @@ def test_a_refusal_that_is_wholly_quoted_is_one() -> None:
     )
 
 
-def test_an_odd_order_of_words_is_none_where_the_encoder_reads_prose() -> None:
-    toast = (
-        "Here's to the pipe that held. Here's to the pipe that didn't, and to the carpet that knew first. "
-        "Here's to the plumber, here's to his hourly rate, here's to the bucket and to all who emptied it."
-    )
-    assert integrity(Answer("a", "A toast.", toast), _read(0.6)).value == 0.0
-    assert integrity(Answer("a", "A toast.", toast), _read(0.05)).value == 1.0
-
-
-def _aside_faults(text: str, *asides: float) -> set[str]:
-    spans = sentences(text)
-    assert len(spans) == len(asides)
-    read_sentences = [
-        SentenceReading(s.start, s.end, {"aside": p, "cut": 0.0}) for s, p in zip(spans, asides, strict=True)
-    ]
-    return _faults(text, reading=Reading({}, tuple(read_sentences), 1.0))
-
-
-SPOKEN_OF = "A word on tin first. Tin melts before it glows, and cries when it is bent. It keeps soup."
-
-
-@pytest.mark.parametrize(
-    ("asides", "is_fault"),
-    [
-        ((0.995, 0.0, 0.0), True),  # it opens so
-        ((0.985, 0.0, 0.0), False),
-        ((0.0, 0.995, 0.0), True),  # it is mostly that
-        ((0.0, 0.0, 0.995), False),  # a remark at its end is hashtag_slop's
-        ((0.0, 0.985, 0.985), False),
-    ],
-)
-def test_an_answer_that_opens_with_asides_or_is_made_of_them_is_none(
-    asides: tuple[float, ...], is_fault: bool
-) -> None:
-    assert _aside_faults(SPOKEN_OF, *asides) == ({"aside"} if is_fault else set())
-
-
-def test_refusals_and_plans_in_fresh_words_are_found_and_notes_that_look_like_them_seldom() -> None:
-    found: dict[str, list[bool]] = {}
-    with (LABELS / "asides.csv").open(encoding="utf-8", newline="") as opened:
-        for row in csv.DictReader(opened):
-            if row["set"] == "test":
-                faults = _faults(row["text"], row["prompt"], read(clean(row["text"]).text))
-                found.setdefault(row["kind"], []).append(bool(faults))
-    rates = {kind: sum(hits) / len(hits) for kind, hits in found.items()}
-    assert min(rates[kind] for kind in ("refusal", "asks_back", "plan")) > 0.6
-    assert rates["plain"] == 0 and max(rates["suspect"], rates["odd"]) < 0.08
-
-
-def _cut_faults(text: str, cut: float) -> set[str]:
-    spans = sentences(text)
-    last = len(spans) - 1
-    heads = [{"aside": 0.0, "cut": cut if n == last else 0.0} for n in range(len(spans))]
-    read_sentences = (SentenceReading(s.start, s.end, head) for s, head in zip(spans, heads, strict=True))
-    return _faults(text, reading=Reading({}, tuple(read_sentences), 1.0))
-
-
-@pytest.mark.parametrize(
-    ("text", "least"),
-    [
-        (
-            "The bell rang at six, and the baker put out two lamps. Nobody in the street was awake to see the light",
-            0.01,
-        ),
-        (
-            "the bell rang at six and the baker put out two lamps. nobody in the street was awake to see the light",
-            0.3,
-        ),
-    ],
-)
-def test_the_encoder_has_a_say_where_a_text_ends_without_a_mark(text: str, least: float) -> None:
-    assert _cut_faults(text, least + 0.005) == {"cut_off"}
-    assert _cut_faults(text, least - 0.005) == set()
-    assert _cut_faults(f"{text}.", 1.0) == set()
-
-
-def test_every_aside_is_quoted_and_none_where_a_rule_found_a_fault() -> None:
-    reading = Reading(
-        {},
-        tuple(SentenceReading(s.start, s.end, {"aside": 1.0, "cut": 0.0}) for s in sentences(SPOKEN_OF)),
-        1.0,
-    )
-    judged = integrity(Answer("a", PROMPT, SPOKEN_OF), reading)
-    assert [e.text for e in judged.evidence] == [s.text for s in sentences(SPOKEN_OF)]
-    assert _aside_faults("As an AI, I can't help with that.", 1.0) == {"refusal"}
-
-
 NONSENSE = "xqzv wkrt plmo bvcx zzqa trwq mnop lkjh qwrt zxcv"
 
 
@@ -852,15 +719,15 @@ def _with_repeats(distinct: int) -> str:
 def test_a_share_over_its_limit_is_a_fault_and_one_under_it_is_none(
     under: str, over: str, fault: str
 ) -> None:
-    assert fault not in _faults(under, "x")
-    assert fault in _faults(over, "x")
+    assert fault not in faults_of(under, "x")
+    assert fault in faults_of(over, "x")
 
 
 @pytest.mark.parametrize(("before", "is_refusal"), [(240, True), (250, False)])
 def test_a_refusal_stands_in_the_opening(before: int, is_refusal: bool) -> None:
     lead = (" ".join(NOTES[n] for n in ("law", "recipe", "essay")))[: before - 2].rsplit(" ", 1)[0]
     text = f"{lead.ljust(before - 2, 's')}. I can't help with that. The gate is shut."
-    assert ("refusal" in _faults(text)) == is_refusal
+    assert ("refusal" in faults_of(text)) == is_refusal
 
 
 @pytest.mark.parametrize(("pieces", "is_fault"), [(2, True), (3, False)])
@@ -869,7 +736,7 @@ def test_a_third_of_the_pieces_in_another_language_is_a_fault(pieces: int, is_fa
     english = " ".join(
         " ".join(NOTES[n] for n in ("teller", "essay", "report", "rant")).split()[: 30 * pieces]
     )
-    assert ("language" in _faults(f"{english} {german}")) == is_fault
+    assert ("language" in faults_of(f"{english} {german}")) == is_fault
 
 
 SHUT = "The gate was shut on Monday by the man from the council. He oiled the hinge and left a card "
@@ -894,7 +761,7 @@ SHUT = "The gate was shut on Monday by the man from the council. He oiled the hi
 def test_a_last_sentence_without_a_full_stop_is_cut_where_the_others_have_one(
     text: str, is_cut: bool
 ) -> None:
-    assert ("cut_off" in _faults(text)) == is_cut
+    assert ("cut_off" in faults_of(text)) == is_cut
 
 
 @pytest.mark.parametrize(
@@ -902,6 +769,6 @@ def test_a_last_sentence_without_a_full_stop_is_cut_where_the_others_have_one(
 )
 def test_a_code_span_or_a_unit_closes_a_sentence(end: str) -> None:
     assert (
-        _faults(f"{SHUT}on the wall. Nobody could say what was on it. Some thought that it said to {end}")
+        faults_of(f"{SHUT}on the wall. Nobody could say what was on it. Some thought that it said to {end}")
         == set()
     )
